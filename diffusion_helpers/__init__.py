@@ -1,0 +1,17 @@
+"""The reusable core of Sculptor of Chaos: one module per idea of the lessons."""
+
+from .checkpoints import load_checkpoint, save_checkpoint
+from .data import Emoji, Pictures, load_emoji
+from .device import pick_device
+from .evaluation import (
+    crowd_features,
+    frechet_distance,
+    loss_by_level,
+    nearest,
+    precision_recall,
+    rank_among,
+)
+from .noising import Schedule, add_noise, cosine_schedule, linear_schedule
+from .sampling import Prediction, Step, chaos, ddim, ddpm, predict, sample, timesteps
+from .training import Muon, Run, train
+from .unet import Block, UNet

@@ -1,0 +1,200 @@
+"""Pictures to learn from: the emoji that come with the course, or your own."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from PIL import Image, UnidentifiedImageError
+from torch.utils.data import Dataset
+
+_INSIDE_WHEEL = Path(__file__).parent / "data"
+DATA = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else Path(__file__).parent.parent / "data"
+PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
+
+
+@dataclass(frozen=True)
+class Emoji(Dataset):
+    """Emoji pictures and what they show; every list has length N. `emoji[i]` is one picture.
+
+    images (N, 3, size, size) float32 in [-1, 1], white background; names and names_ru one caption
+    each; keywords and keywords_ru lists of words; styles and groups one word each; concepts the
+    code point, equal for the same emoji in another style; held_out (N,) bool: pairs of concept and
+    style that no training may ever see.
+    """
+
+    images: torch.Tensor
+    names: list
+    names_ru: list
+    keywords: list
+    keywords_ru: list
+    styles: list
+    groups: list
+    concepts: list
+    held_out: torch.Tensor
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        return self.images[i]
+
+    def where(self, keep):
+        """The emoji for which `keep`, a (N,) bool tensor, is true."""
+        rows = torch.as_tensor(keep).nonzero().flatten().tolist()
+        columns = {
+            name: value[rows] if torch.is_tensor(value) else [value[i] for i in rows]
+            for name, value in vars(self).items()
+        }
+        return Emoji(**columns)
+
+    def training(self):
+        """Everything that a model may learn from: all but the held-out pairs."""
+        return self.where(~self.held_out)
+
+
+def load_emoji(size=32):
+    """All emoji of the course as an `Emoji`, at 32x32 or 64x64 pixels.
+
+    Raises ValueError for another size, FileNotFoundError or ValueError for a missing or damaged
+    file. Where the pictures come from: data/README.md.
+    """
+    if size not in (32, 64):
+        raise ValueError(f"emoji come in size 32 or 64, got {size!r}")
+    index = json.loads(_read("emoji.json"))
+    concepts = {c["hexcode"]: c for c in index["concepts"]}
+    sheets, columns = [], {name: [] for name in Emoji.__dataclass_fields__}
+    held_out = {tuple(pair) for pair in index["held_out"]}
+    for style, hexcodes in index["order"].items():
+        file = f"{style}_{size}.webp"
+        sheets.append(_cut(_read(file, index["sha256"][file]), size)[: len(hexcodes)])
+        for hexcode in hexcodes:
+            concept = concepts[hexcode]
+            columns["names"].append(concept["name"])
+            columns["names_ru"].append(concept["name_ru"])
+            columns["keywords"].append(concept["keywords"])
+            columns["keywords_ru"].append(concept["keywords_ru"])
+            columns["groups"].append(concept["group"])
+            columns["concepts"].append(hexcode)
+            columns["styles"].append(style)
+            columns["held_out"].append((hexcode, style) in held_out)
+    columns["images"] = to_signed(np.concatenate(sheets))
+    columns["held_out"] = torch.tensor(columns["held_out"])
+    return Emoji(**columns)
+
+
+def _read(name, sha256=None):
+    path = DATA / "emoji" / name
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} is missing: install the package again, or restore it with `git checkout data`"
+        )
+    content = path.read_bytes()
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(
+            f"{path} is damaged (its checksum is wrong): restore it with `git checkout data`, "
+            "or install the package again"
+        )
+    return content
+
+
+def _cut(sheet_file, size):
+    from io import BytesIO
+
+    sheet = np.asarray(Image.open(BytesIO(sheet_file)).convert("RGB"))
+    return rearrange(sheet, "(row h) (col w) c -> (row col) h w c", h=size, w=size)
+
+
+def to_signed(pictures):
+    """Bytes (N, H, W, C) in 0..255 to float32 (N, C, H, W) in [-1, 1]."""
+    return rearrange(torch.from_numpy(pictures).float() / 127.5 - 1, "n h w c -> n c h w")
+
+
+def check_images(x, channels=None):
+    """Raise one clear sentence unless x is a float batch (B, C, H, W) of finite numbers."""
+    if not torch.is_tensor(x) or not x.is_floating_point() or x.ndim != 4:
+        got = f"{x.dtype} {tuple(x.shape)}" if torch.is_tensor(x) else type(x).__name__
+        raise ValueError(f"expected images in [-1, 1] of shape (B, C, H, W), got {got}")
+    if channels is not None and x.shape[1] != channels:
+        raise ValueError(
+            f"this network works on pictures with {channels} colour channels, "
+            f"got a batch of shape {tuple(x.shape)}"
+        )
+    if len(x) == 0:
+        raise ValueError("expected at least one picture, got an empty batch")
+    if not torch.isfinite(x).all():
+        raise ValueError("the pictures hold NaN or infinite values: check where they come from")
+
+
+class Pictures(Dataset):
+    """Any pictures as training data: a folder, or any data set of pictures (torchvision's too).
+
+    source   a folder with picture files (searched at every depth), or a Dataset whose items are
+             PIL pictures, uint8 or [0, 1] float tensors (C, H, W), alone or first in a tuple
+    size     every picture is cut to a centred square and scaled to size x size pixels
+    channels 3 for colour, 1 for grey
+
+    Items are float32 (channels, size, size) in [-1, 1]; transparent pictures are put on white.
+    Raises FileNotFoundError for a folder that is not there, ValueError for one without pictures
+    or a file that is no picture.
+    """
+
+    def __init__(self, source, size=32, channels=3):
+        if channels not in (1, 3):
+            raise ValueError(f"channels is 1 (grey) or 3 (colour), got {channels!r}")
+        if isinstance(source, (str, Path)):
+            source = _picture_files(Path(source))
+        if len(source) == 0:
+            raise ValueError("the data set is empty: it needs at least one picture")
+        self.source, self.size, self.mode = source, size, "RGB" if channels == 3 else "L"
+
+    def __len__(self):
+        return len(self.source)
+
+    def __getitem__(self, i):
+        item = self.source[i]
+        picture = _to_pil(item[0] if isinstance(item, (tuple, list)) else item)
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+        side = min(picture.size)
+        left, top = (picture.width - side) // 2, (picture.height - side) // 2
+        square = (left, top, left + side, top + side)
+        small = picture.convert(self.mode).resize((self.size,) * 2, Image.LANCZOS, box=square)
+        array = rearrange(np.array(small), "h w ... -> 1 h w (...)")
+        return to_signed(array)[0]
+
+
+def _picture_files(folder):
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(folder)!r}: check the path")
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
+    if not files:
+        endings = ", ".join(sorted(PICTURE_ENDINGS))
+        raise ValueError(f"no pictures found in {str(folder)!r}: it looks for files in {endings}")
+    return files
+
+
+def _to_pil(item):
+    if isinstance(item, Image.Image):
+        return item
+    if isinstance(item, Path):
+        try:
+            return Image.open(item)
+        except UnidentifiedImageError:
+            raise ValueError(f"{item} is not a picture: remove it or save it again") from None
+    if torch.is_tensor(item) and item.ndim == 3 and item.shape[0] in (1, 3):
+        if item.is_floating_point():
+            if item.min() < 0 or item.max() > 1:
+                raise ValueError(
+                    "float pictures given to Pictures must lie in [0, 1] as torchvision makes them; "
+                    "pictures already in [-1, 1] need no Pictures around them"
+                )
+            item = (item * 255).round().byte()
+        array = rearrange(item, "c h w -> h w c").numpy()
+        return Image.fromarray(array if array.shape[2] == 3 else array[..., 0])
+    got = tuple(item.shape) if torch.is_tensor(item) else type(item).__name__
+    raise ValueError(f"expected a PIL picture or a tensor (C, H, W) with 1 or 3 channels, got {got}")

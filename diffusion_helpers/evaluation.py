@@ -1,0 +1,186 @@
+"""The judge. Frozen: a test pins its numbers on fixed pictures, so old and new figures compare.
+
+Three questions are asked of generated pictures. Which emoji is it (`rank_among`)? Do they look,
+as a crowd, like the real crowd (`frechet_distance`, `precision_recall`)? Which training picture
+is nearest (`nearest`)? A fourth one is asked of a network: how large is its error, by noise level
+(`loss_by_level`)?
+"""
+
+import functools
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, reduce
+from torch import nn
+
+from .checkpoints import load_tensors
+from .data import DATA, check_images
+from .noising import add_noise
+
+# ---- which emoji is it? -------------------------------------------------------------------------
+
+
+def _layout(images):
+    """Colours on a coarse grid: (B, 3, 32, 32) -> (B, 3 * 8 * 8)."""
+    return reduce(images, "b c (h a) (w d) -> b (c h w)", "mean", a=4, d=4)
+
+
+def _gradients(images):
+    """How strongly edges run in 8 directions, in 8 x 8 cells: (B, 3, 32, 32) -> (B, 8 * 8 * 8)."""
+    grey = F.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
+    dy = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
+    dx = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
+    direction = torch.atan2(dy, dx) / torch.pi * 4  # (B, 1, H, W) in -4..4, eight bins round the clock
+    strength = torch.hypot(dx, dy)
+    distance = (direction - torch.arange(-4, 4).view(1, 8, 1, 1).to(images)).abs()
+    share = (1 - torch.minimum(distance, 8 - distance)).clamp(min=0)  # split between two neighbours
+    cells = reduce(share * strength, "b bin (h a) (w d) -> b bin h w", "sum", a=4, d=4)
+    return rearrange(cells.sqrt(), "b bin h w -> b (bin h w)")
+
+
+def _mask(images):
+    """Where there is something on the white: (B, 3, 32, 32) -> (B, 16 * 16)."""
+    away_from_white = (1 - images).amax(1).clamp(0, 0.5)  # 0.5: pale counts as much as dark
+    return reduce(away_from_white, "b (h a) (w d) -> b (h w)", "mean", a=2, d=2)
+
+
+def _features(images, centres=None):
+    parts = [_layout(images), _gradients(images), _mask(images)]
+    centres = centres or [p.mean(0) for p in parts]
+    normal = [F.normalize(p - c, dim=1) for p, c in zip(parts, centres, strict=True)]
+    return torch.cat(normal, dim=1) / 3**0.5, centres
+
+
+def similarity(images, gallery):
+    """Cosine similarity, best of nine one-pixel shifts: (B, 3, 32, 32), (N, ...) -> (B, N)."""
+    check_images(images, channels=3)
+    gallery_features, centres = _features(gallery)
+    padded = F.pad(images.clamp(-1, 1), (1, 1, 1, 1), value=1.0)  # white
+    shifted = [padded[..., y : y + 32, x : x + 32] for y in range(3) for x in range(3)]
+    return torch.stack([_features(s, centres)[0] @ gallery_features.T for s in shifted]).amax(0)
+
+
+def rank_among(images, gallery, truth):
+    """Place of the true emoji when the gallery is sorted by likeness; 0 is the first. (B,) int.
+
+    images (B, 3, 32, 32); gallery (N, 3, 32, 32), all real emoji of the asked style; truth (B,) the
+    row of the right one.
+    """
+    scores = similarity(images, gallery)
+    right = scores.gather(1, rearrange(truth, "b -> b 1"))
+    return (scores > right).sum(1)
+
+
+def nearest(images, gallery):
+    """Row of the gallery picture with the smallest squared error, and that error: (B,), (B,)."""
+    check_images(images)
+    a, b = (rearrange(x, "n c h w -> n (c h w)") for x in (images, gallery))
+    distance, row = torch.cdist(a, b).min(1)
+    return row, distance.square() / a.shape[1]
+
+
+# ---- do they look like the real crowd? ----------------------------------------------------------
+
+
+class FeatureNet(nn.Module):
+    """A small CNN that names an emoji's group and style; its 64 features measure a crowd.
+
+    (B, 3, 32, 32) in [-1, 1] -> features (B, 64). Trained once by data/build_judge.py.
+    """
+
+    def __init__(self, groups=7, styles=6):
+        super().__init__()
+        layers, c_in = [], 3
+        for c_out, stride in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (128, 2)):
+            layers += [nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 16, c_out), nn.SiLU()]
+            c_in = c_out
+        self.convs = nn.Sequential(*layers)
+        self.features = nn.Linear(2 * c_in, 64)
+        self.group, self.style = nn.Linear(64, groups), nn.Linear(64, styles)
+
+    def forward(self, images):
+        h = self.convs(images)  # (B, 128, 4, 4)
+        pooled = torch.cat([h.mean((2, 3)), h.amax((2, 3))], dim=1)  # (B, 256)
+        return self.features(pooled)
+
+
+@functools.cache
+def judge():
+    """The shipped FeatureNet. Raises FileNotFoundError or ValueError for a missing or damaged file."""
+    net = FeatureNet()
+    tensors, _ = load_tensors(DATA / "checkpoints" / "judge.safetensors")
+    net.load_state_dict(tensors)
+    return net.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def crowd_features(images, batch=250):
+    """The judge's features in float64, (N, 3, 32, 32) -> (N, 64)."""
+    check_images(images, channels=3)
+    net = judge()
+    return torch.cat([net(b.clamp(-1, 1).float().cpu()) for b in images.split(batch)]).double()
+
+
+def frechet_distance(real, fake):
+    """Fréchet distance of two crowds of features (arXiv 1706.08500), each (N, D). 0 is the same crowd.
+
+    It depends on N: compare only distances that were measured with the same N, beside the distance
+    of real pictures to other real pictures.
+    """
+    if len(real) < 2 or len(fake) < 2:
+        raise ValueError(f"need at least 2 pictures on each side, got {len(real)} and {len(fake)}")
+    (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), torch.cov(x.T)) for x in (real, fake))
+    # the trace of sqrt(cov_a cov_b), from the eigenvalues of the symmetric root_a cov_b root_a
+    values, vectors = torch.linalg.eigh(cov_a)
+    root_a = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    cross = torch.linalg.eigvalsh(root_a @ cov_b @ root_a).clamp(min=0).sqrt().sum()
+    return float((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross)
+
+
+def precision_recall(real, fake, k=3):
+    """Precision and recall of arXiv 1904.06991: the share of fakes that lie among the reals, and
+    of reals that lie among the fakes; "among" is within some picture's distance to its k-th neighbour.
+    """
+    if min(len(real), len(fake)) <= k:
+        raise ValueError(f"need more than {k} pictures on each side, got {len(real)} and {len(fake)}")
+
+    def share_inside(points, crowd):
+        radius = torch.cdist(crowd, crowd).kthvalue(k + 1, dim=1).values  # the first is itself
+        return float((torch.cdist(points, crowd) <= radius).any(1).double().mean())
+
+    return share_inside(fake, real), share_inside(real, fake)
+
+
+# ---- how good is a network at each noise level? --------------------------------------------------
+
+
+class LevelLoss(NamedTuple):
+    t: torch.Tensor  # (L,) the noise levels
+    noise: torch.Tensor  # (L,) mean squared error of the predicted noise
+    clean: torch.Tensor  # (L,) mean squared error of the predicted clean picture
+    velocity: torch.Tensor  # (L,) mean squared error of the predicted velocity
+
+
+@torch.no_grad()
+def loss_by_level(model, images, schedule, levels=12, seed=0):
+    """Error of a network at `levels` noise levels, in all three coordinates of its prediction.
+
+    images (N, C, H, W) in [-1, 1], the same for every level; each gets its own dust.
+    """
+    from .sampling import predict
+
+    check_images(images)
+    device = next(model.parameters()).device
+    ts = torch.linspace(0, len(schedule) - 1, levels + 2).round().long()[1:-1]
+    errors = []
+    for t in ts:
+        generator = torch.Generator().manual_seed(seed)
+        eps = torch.randn(images.shape, generator=generator).to(device)
+        x_0 = images.to(device)
+        x_t = add_noise(x_0, t, eps, schedule)
+        signal, dust = schedule.signal_and_dust(t, like=x_0)
+        truth = (eps, x_0, signal * eps - dust * x_0)
+        guess = predict(model, schedule, x_t, t)
+        errors.append([F.mse_loss(g, w).cpu() for g, w in zip(guess, truth, strict=True)])
+    return LevelLoss(ts, *torch.tensor(errors).T)

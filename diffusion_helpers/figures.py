@@ -1,0 +1,120 @@
+"""Pictures on the page, each with words for those who do not see it.
+
+JupyterLab drops alt text that travels as display metadata; only `<img alt>` in HTML survives.
+So every figure of the course goes through `show`, and every batch through `show_pictures`.
+"""
+
+import base64
+import html
+import io
+
+import matplotlib.pyplot as plt
+import torch
+from einops import rearrange
+from IPython.display import HTML, display
+from PIL import Image
+
+# Colours that stay apart for colour-blind eyes (Okabe and Ito, 2008).
+CLEAN = "#0072B2"  # blue: the picture, the signal
+DUST = "#D55E00"  # vermilion: the noise
+GREEN, ORANGE, PURPLE, SKY, BLACK = "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000"
+
+STYLE = {
+    "figure.figsize": (10, 4.5),  # inches: the width of a notebook, two of them fit a screen
+    "figure.constrained_layout.use": True,  # labels never overlap or fall off the edge
+    "figure.facecolor": "white",  # readable in JupyterLab's dark theme too
+    "font.size": 16,  # readable from the back row
+    "axes.titlesize": 18,
+    "axes.prop_cycle": plt.cycler(color=[CLEAN, DUST, GREEN, ORANGE, PURPLE, SKY, BLACK]),
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#e0e0e0",
+    "lines.linewidth": 2.5,
+    "legend.framealpha": 0.9,  # words stay readable over lines
+    "image.interpolation": "nearest",  # a pixel stays a square
+}
+
+
+def use_course_style():
+    """Give every figure that follows the large fonts and safe colours of the course."""
+    plt.rcParams.update(STYLE)
+
+
+def show(fig, alt):
+    """Show a matplotlib figure with `alt`, the sentence a reader hears instead; close it.
+
+    Raises ValueError when `alt` is empty.
+    """
+    _check_alt(alt)
+    png = io.BytesIO()
+    fig.savefig(png, format="png", dpi=192, bbox_inches="tight")  # 2 dots for each CSS pixel
+    plt.close(fig)
+    width = Image.open(png).width // 2
+    style = f"width:{width}px;max-width:100%;height:auto"
+    display(HTML(f'<img alt="{html.escape(alt)}" style="{style}" src="{_data_uri(png)}">'))
+
+
+def show_pictures(images, alt, captions=None, columns=8, height=96):
+    """Show a batch as a grid of crisp pixels, `columns` wide, each `height` CSS pixels tall.
+
+    `images` is (N, C, H, W) in [-1, 1], C = 1 or 3; values outside are clamped, for display only.
+    `captions`, if given, are N strings, one under each picture. Raises ValueError on an empty
+    `alt`, a wrong shape, NaN, or captions that do not match.
+    """
+    _check_alt(alt)
+    arrays = to_uint8(images)
+    if captions is not None and len(captions) != len(arrays):
+        raise ValueError(f"expected {len(arrays)} captions, one a picture, got {len(captions)}")
+    cells = []
+    for i, array in enumerate(arrays):
+        caption = "" if captions is None else html.escape(str(captions[i]))
+        words = caption or f"{i + 1} of {len(arrays)}"
+        cells.append(
+            '<figure style="display:inline-block;margin:0;text-align:center">'
+            f'<img alt="{html.escape(alt)}: {words}" src="{png_data_uri(array)}"'
+            f' style="height:{height}px;width:auto;max-width:none;image-rendering:pixelated">'
+            f'<figcaption style="max-width:{height}px;font-size:16px">{caption}</figcaption>'
+            "</figure>"
+        )
+    grid = f"display:grid;grid-template-columns:repeat({columns},max-content);gap:8px"
+    display(HTML(f'<div style="{grid};overflow-x:auto">{"".join(cells)}</div>'))
+
+
+def to_uint8(images):
+    """Turn (N, C, H, W) in [-1, 1], C = 1 or 3, into (N, H, W, 3) uint8, a numpy array.
+
+    Values outside [-1, 1] are clamped. Raises ValueError on a wrong shape, an empty batch or NaN.
+    """
+    shape = tuple(getattr(images, "shape", ()))
+    is_float = torch.is_tensor(images) and images.is_floating_point()
+    if not is_float or len(shape) != 4 or shape[1] not in (1, 3):
+        kind = images.dtype if torch.is_tensor(images) else type(images).__name__
+        raise ValueError(
+            "expected pictures of shape (N, 3, 32, 32) in [-1, 1] (any height and width, 1 or 3 "
+            f"channels, floats), got {shape or 'no shape'} of {kind}"
+        )
+    if 0 in shape:
+        raise ValueError(f"expected at least one picture, got an empty batch of shape {shape}")
+    images = images.detach().float().cpu()
+    if images.isnan().any():
+        broken = images.isnan().flatten(1).any(1).sum().item()
+        raise ValueError(f"expected numbers, got NaN in {broken} of {shape[0]} pictures")
+    bytes_ = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+    return rearrange(bytes_.expand(-1, 3, -1, -1), "n c h w -> n h w c").numpy()  # (N, H, W, 3)
+
+
+def png_data_uri(array):
+    """Encode (H, W, 3) uint8 as a PNG that lives inside the page: `data:image/png;base64,...`."""
+    png = io.BytesIO()
+    Image.fromarray(array).save(png, format="png", optimize=True)
+    return _data_uri(png)
+
+
+def _data_uri(png):
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
+
+
+def _check_alt(alt):
+    if not isinstance(alt, str) or not alt.strip():
+        raise ValueError("expected alt, one sentence saying what the picture shows, got nothing")

@@ -1,0 +1,83 @@
+"""Lesson 01: dust on the statue. The forward process q(x_t | x_0) and its noise schedules.
+
+Variance preserving, as in DDPM (Ho et al. 2020, arXiv 2006.11239, eq. 4):
+x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, with eps ~ N(0, 1).
+"""
+
+import math
+
+import torch
+from einops import rearrange
+
+from .data import check_images
+
+T = 1000  # steps of dust; t = 0 is the cleanest picture, t = T - 1 is chaos
+
+
+class Schedule:
+    """How much of the picture is left after each step: alpha_bar, (T,) float64, falling in [0, 1].
+
+    Raises ValueError when the values leave [0, 1], rise, or are not one row of numbers.
+    """
+
+    def __init__(self, alpha_bar):
+        alpha_bar = torch.as_tensor(alpha_bar, dtype=torch.float64)
+        if alpha_bar.ndim != 1 or len(alpha_bar) < 2:
+            raise ValueError(f"alpha_bar is one row of numbers, got shape {tuple(alpha_bar.shape)}")
+        if not ((alpha_bar >= 0) & (alpha_bar <= 1)).all() or (alpha_bar.diff() > 0).any():
+            raise ValueError("alpha_bar must fall from about 1 to about 0 and never rise")
+        self.alpha_bar = alpha_bar
+
+    def __len__(self):
+        return len(self.alpha_bar)
+
+    @property
+    def snr(self):
+        """Signal-to-noise ratio alpha_bar / (1 - alpha_bar), (T,)."""
+        return self.alpha_bar / (1 - self.alpha_bar)
+
+    def signal_and_dust(self, t, like):
+        """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), shaped (B, 1, 1, 1) to multiply pictures.
+
+        t is an int or an integer tensor (B,) in 0..T-1; t = -1, one step before the first dust,
+        is the clean picture itself. Raises ValueError for anything else.
+        """
+        t = torch.as_tensor(t)
+        if t.is_floating_point() or t.is_complex() or t.ndim > 1 or t.dtype == torch.bool:
+            raise ValueError(f"t is a whole number or a row of them, got {t.dtype} {tuple(t.shape)}")
+        if t.min() < -1 or t.max() >= len(self):
+            raise ValueError(f"t must lie in 0..{len(self) - 1}, got {t.min()}..{t.max()}")
+        if t.ndim == 1 and len(t) not in (1, len(like)):
+            raise ValueError(f"got {len(t)} values of t for {len(like)} pictures")
+        padded = torch.cat([self.alpha_bar, torch.ones(1, dtype=torch.float64)])  # index -1 is 1
+        alpha_bar = rearrange(padded[t.cpu().reshape(-1)], "b -> b 1 1 1")
+        return alpha_bar.sqrt().to(like), (1 - alpha_bar).sqrt().to(like)
+
+
+def cosine_schedule(steps=T):
+    """Nichol & Dhariwal 2021 (arXiv 2102.09672, eq. 17); diffusers calls it `squaredcos_cap_v2`."""
+
+    def f(u):
+        return math.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    # 0.999: without the cap the last step would wipe the picture out at once
+    betas = [min(1 - f((t + 1) / steps) / f(t / steps), 0.999) for t in range(steps)]
+    return Schedule(torch.cumprod(1 - torch.tensor(betas, dtype=torch.float64), 0))
+
+
+def linear_schedule(steps=T, beta_start=1e-4, beta_end=0.02):
+    """Ho et al. 2020 (arXiv 2006.11239, section 4); diffusers calls it `linear`."""
+    betas = torch.linspace(beta_start, beta_end, steps, dtype=torch.float64)
+    return Schedule(torch.cumprod(1 - betas, 0))
+
+
+def add_noise(x_0, t, eps, schedule):
+    """Cover pictures with the dust of step t in one jump; returns x_t, shaped like x_0.
+
+    x_0 and eps are (B, C, H, W); t is an int or (B,) in 0..T-1. Raises ValueError otherwise.
+    """
+    check_images(x_0)
+    if eps.shape != x_0.shape:
+        raise ValueError(f"eps must have the shape of x_0, got {tuple(eps.shape)}, {tuple(x_0.shape)}")
+    signal, dust = schedule.signal_and_dust(t, like=x_0)
+    return signal * x_0 + dust * eps

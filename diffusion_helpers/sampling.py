@@ -1,0 +1,122 @@
+"""Lesson 04: the Creation. From chaos to a picture, by taking away the predicted dust.
+
+A sampler is a generator over a model. It yields one `Step` for every call of the network; the
+finished picture is the `clean` of the last one.
+"""
+
+from typing import NamedTuple
+
+import torch
+
+from .data import check_images
+from .noising import cosine_schedule
+
+
+class Prediction(NamedTuple):
+    """One prediction in three coordinates, each (B, C, H, W); any one gives the other two."""
+
+    noise: torch.Tensor  # eps, the dust in x_t
+    clean: torch.Tensor  # x_0, the picture under it
+    velocity: torch.Tensor  # sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (arXiv 2202.00512, app. D)
+
+
+class Step(NamedTuple):
+    """One step of the Creation: at noise level t the network looked at x_t and predicted."""
+
+    t: int
+    x_t: torch.Tensor
+    clean: torch.Tensor
+    noise: torch.Tensor
+
+
+@torch.no_grad()
+def predict(model, schedule, x_t, t, text=None):
+    """Ask the network about x_t (B, C, H, W) at step t (int or (B,)); returns a `Prediction`.
+
+    `model(x_t, t, text)` returns what `model.predicts` says; the other two follow from
+    x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps.
+    """
+    signal, dust = schedule.signal_and_dust(t, like=x_t)
+    t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
+    output = model(x_t, t) if text is None else model(x_t, t, text)
+    if model.predicts == "velocity":
+        return Prediction(dust * x_t + signal * output, signal * x_t - dust * output, output)
+    if model.predicts == "noise":
+        noise, clean = output, (x_t - dust * output) / signal
+    elif model.predicts == "clean":
+        noise, clean = (x_t - signal * output) / dust, output
+    else:
+        raise ValueError(f"model.predicts is velocity, noise or clean, got {model.predicts!r}")
+    return Prediction(noise, clean, signal * noise - dust * clean)
+
+
+def timesteps(steps, total=1000):
+    """The `steps` noise levels to visit, from chaos to clean: total - 1 first, evenly spaced.
+
+    The spacing that arXiv 2305.08891 (section 3.3) calls trailing: it does start from chaos.
+    """
+    if not isinstance(steps, int) or not 1 <= steps <= total:
+        raise ValueError(f"steps is a whole number from 1 to {total}, got {steps!r}")
+    return [round(total - i * total / steps) - 1 for i in range(steps)]
+
+
+def ddim(model, x_T, steps=20, schedule=None, text=None):
+    """DDIM with eta = 0 (arXiv 2010.02502, eq. 12): no new dust, so x_T decides everything.
+
+    x_T (B, C, H, W) is the chaos to start from; yields one `Step` per call of the network.
+    """
+    check_images(x_T)
+    schedule = schedule or cosine_schedule()
+    ts = timesteps(steps, len(schedule))
+    x = x_T
+    for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
+        guess = predict(model, schedule, x, t, text)
+        yield Step(t, x, guess.clean, guess.noise)
+        signal, dust = schedule.signal_and_dust(t_next, like=x)
+        x = signal * guess.clean + dust * guess.noise
+
+
+def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
+    """Ancestral sampling (arXiv 2006.11239, eq. 6 and 7): removes dust, then adds a little fresh dust.
+
+    x_T (B, C, H, W) is the chaos to start from, `seed` fixes the fresh dust; yields one `Step` per
+    call of the network.
+    """
+    check_images(x_T)
+    schedule = schedule or cosine_schedule()
+    generator = torch.Generator().manual_seed(seed)
+    ts = timesteps(steps, len(schedule))
+    x = x_T
+    for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
+        guess = predict(model, schedule, x, t, text)
+        yield Step(t, x, guess.clean, guess.noise)
+        signal, dust = schedule.signal_and_dust(t, like=x)
+        signal_next, dust_next = schedule.signal_and_dust(t_next, like=x)
+        alpha = (signal / signal_next) ** 2  # what is left of the picture on the way from t_next to t
+        beta = 1 - alpha
+        mean = (signal_next * beta * guess.clean + alpha.sqrt() * dust_next**2 * x) / dust**2
+        fresh = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x)
+        x = mean + dust_next / dust * beta.sqrt() * fresh
+
+
+def chaos(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
+    """x_T: n blocks of pure chaos, (n, C, H, W) standard normal, the same on every device."""
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n is a whole number from 1 up, got {n!r}")
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, *image_shape, generator=generator).to(device)
+
+
+def sample(model, prompt=None, style=None, negative=None, steps=20, guidance_scale=3.0,
+           sampler=ddim, seed=0, n=1):  # fmt: skip
+    """n pictures out of chaos, (n, C, H, W) in [-1, 1]; the same seed gives the same pictures.
+
+    Raises ValueError when asked for a prompt or a style that this network never learned to hear.
+    """
+    if prompt is not None or style is not None or negative is not None:
+        raise ValueError("this network never learned to listen: it takes no prompt and no style")
+    device = next(model.parameters()).device
+    x_T = chaos(n, model.image_shape, seed, device)
+    for step in sampler(model, x_T, steps=steps):
+        pass
+    return step.clean.clamp(-1, 1)

@@ -1,0 +1,240 @@
+"""Lesson 03: the Instruction. Cover a picture with dust, guess the dust, learn from the mistake."""
+
+import signal
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+
+from .checkpoints import load_tensors, save_tensors
+from .data import check_images
+from .noising import add_noise, cosine_schedule
+
+BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
+LEARNING_RATE = 3e-3  # measured: best for both halves of the optimiser, with the decay below
+WARM_UP = 50  # steps; Muon and AdamW start without any memory of the gradient
+CLIP = 1.0  # longest gradient allowed
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose matrix is made orthogonal before each step (Jordan et al. 2024,
+    https://kellerjordan.github.io/posts/muon). For weights with two or more axes.
+    """
+
+    def __init__(self, params, lr, momentum=0.95):
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                memory = self.state[p].setdefault("momentum", torch.zeros_like(p))
+                memory.lerp_(p.grad, 1 - group["momentum"])
+                look_ahead = p.grad.lerp(memory, group["momentum"])  # Nesterov
+                matrix = rearrange(look_ahead, "o ... -> o (...)")
+                update = orthogonalise(matrix) * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
+                p.add_(update.view_as(p), alpha=-group["lr"])
+
+
+def orthogonalise(matrix, steps=5):
+    """Push all singular values of (rows, columns) towards 1 by a quintic Newton-Schulz iteration."""
+    a, b, c = 3.4445, -4.7750, 2.0315  # Jordan's coefficients: steep at 0, so that few steps do
+    x = matrix / (matrix.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
+
+
+def make_optimisers(model, learning_rate=LEARNING_RATE):
+    """Muon for the hidden weight matrices, AdamW for the first and last layer, norms and biases."""
+    outside = set(model.enter.parameters()) | set(model.leave.parameters())
+    hidden = [p for p in model.parameters() if p.ndim >= 2 and p not in outside]
+    rest = [p for p in model.parameters() if p.ndim < 2 or p in outside]
+    return [
+        Muon(hidden, learning_rate),
+        torch.optim.AdamW(rest, learning_rate, betas=(0.9, 0.99), weight_decay=0.0),
+    ]
+
+
+def target(predicts, x_0, eps, t, schedule):
+    """What the network should have said about x_t: the dust, the picture, or the velocity."""
+    signal, dust = schedule.signal_and_dust(t, like=x_0)
+    return {"noise": eps, "clean": x_0, "velocity": signal * eps - dust * x_0}[predicts]
+
+
+@dataclass
+class Run:
+    """What happened in a training: one loss per step, the seconds spent, whether it came to its end."""
+
+    losses: list = field(default_factory=list)
+    seconds: float = 0.0
+    finished: bool = False
+
+    @property
+    def steps(self):
+        return len(self.losses)
+
+
+def print_progress(run, share, model):
+    """One line per report; `share` is the part of the budget that is spent."""
+    recent = run.losses[-100:]
+    loss = sum(recent) / len(recent)
+    print(f"{share:4.0%}  step {run.steps}  {run.seconds:.0f} s  loss {loss:.4f}", flush=True)
+
+
+def train(
+    model,
+    pictures,
+    steps=None,
+    seconds=None,
+    schedule=None,
+    seed=0,
+    checkpoint=None,
+    report=print_progress,
+    reports=10,
+    batch=BATCH,
+    learning_rate=LEARNING_RATE,
+):
+    """Teach `model` to see through dust; returns a `Run`.
+
+    model       a UNet; it learns what model.predicts says and stays on its device
+    pictures    any Dataset whose items are float tensors (C, H, W) in [-1, 1], alone or first in a
+                tuple: load_emoji().training(), Pictures("my_photos"), Pictures(torchvision data)
+    steps or seconds   the budget, exactly one of the two
+    checkpoint  a .safetensors file, written at every report and when interrupted. If it is there
+                already, training goes on from it; with a budget in steps the result is the same
+                as without the interruption
+    report      called as report(run, share, model) `reports` times, the last time at the end
+
+    Interrupting (the stop button, Ctrl-C) loses nothing: the step is finished, the network keeps
+    what it learned, the checkpoint is written. Raises ValueError for a wrong budget, pictures or
+    checkpoint, and FloatingPointError when the loss stops being a number.
+    """
+    if (steps is None) == (seconds is None):
+        raise ValueError("give train one budget: steps=2000, or seconds=60")
+    if (steps or seconds or 0) <= 0:
+        raise ValueError(f"the budget must be positive, got {steps if seconds is None else seconds}")
+    schedule = schedule or cosine_schedule()
+    optimisers = make_optimisers(model, learning_rate)
+    run = Run()
+    if checkpoint and Path(checkpoint).exists():
+        run = _resume(checkpoint, model, optimisers, seed)
+    began, reported = time.monotonic() - run.seconds, run.steps
+    with _stop_between_steps() as stop:
+        while not (run.finished or stop.is_set()):
+            share = min(1.0, run.steps / steps if steps else run.seconds / seconds)
+            loss = _one_step(model, pictures, optimisers, schedule, seed, run.steps, share, batch, learning_rate)
+            run.losses.append(loss)
+            run.seconds = time.monotonic() - began
+            new_share = min(1.0, run.steps / steps if steps else run.seconds / seconds)
+            run.finished = new_share == 1
+            if int(new_share * reports) > int(share * reports) or stop.is_set():
+                if checkpoint:
+                    _save(checkpoint, model, optimisers, run, seed)
+                model.eval()
+                report(run, new_share, model)
+    model.eval()
+    if not run.finished:
+        where = f", and in {checkpoint}: call train again to go on" if checkpoint else ""
+        print(f"stopped at step {run.steps}; what was learned is kept in the network{where}")
+    return run
+
+
+def _one_step(model, pictures, optimisers, schedule, seed, step, share, batch, learning_rate):
+    """One lesson of the apprentice. Every random number follows from (seed, step), so that a
+    training which was interrupted goes on exactly as if nothing had happened.
+    """
+    model.train()
+    device = next(model.parameters()).device
+    generator = torch.Generator().manual_seed(seed + 1_000_003 * step)
+    x_0 = fetch(pictures, torch.randint(len(pictures), (batch,), generator=generator), model)
+    t = torch.randint(len(schedule), (batch,), generator=generator)
+    eps = torch.randn(x_0.shape, generator=generator)
+    x_0, eps = x_0.to(device), eps.to(device)
+
+    guess = model(add_noise(x_0, t, eps, schedule), t.to(device))
+    loss = F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
+    if not torch.isfinite(loss):
+        raise FloatingPointError(
+            f"the loss is no longer a number at step {step}: try a smaller learning_rate"
+        )
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate * min(1, (step + 1) / WARM_UP) * (1 - share)
+        optimiser.step()
+        optimiser.zero_grad()
+    return loss.item()
+
+
+def fetch(pictures, rows, model):
+    """A batch (B, C, H, W) of these rows of the data set; one clear sentence if they do not fit."""
+    items = [pictures[i] for i in rows.tolist()]
+    items = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
+    if not all(torch.is_tensor(i) and i.shape == items[0].shape for i in items):
+        raise ValueError("pictures of different shapes or kinds: wrap the data set in Pictures(...)")
+    x_0 = torch.stack(items)
+    check_images(x_0, channels=model.image_shape[0])
+    if x_0.abs().max() > 1.01:
+        raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
+    return x_0
+
+
+@contextmanager
+def _stop_between_steps():
+    """Ctrl-C sets a flag instead of tearing a step in two; a second one stops at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def on_interrupt(*_):
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _save(path, model, optimisers, run, seed):
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for i, optimiser in enumerate(optimisers):
+        for p, memory in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{i}.{p}.{name}": value for name, value in memory.items()}
+    tensors["losses"] = torch.tensor(run.losses, dtype=torch.float64)
+    notes = {"config": model.config, "seed": seed, "seconds": run.seconds, "finished": run.finished}
+    save_tensors(path, tensors, notes)
+
+
+def _resume(path, model, optimisers, seed):
+    tensors, notes = load_tensors(path)
+    if notes.get("config") != model.config or notes.get("seed") != seed:
+        raise ValueError(
+            f"{path} belongs to another network or another seed: delete it, or choose another name"
+        )
+    model.load_state_dict(
+        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    )
+    for i, optimiser in enumerate(optimisers):
+        state = optimiser.state_dict()
+        for key, value in tensors.items():
+            if key.startswith(f"optimiser.{i}."):
+                _, _, p, name = key.split(".", 3)
+                state["state"].setdefault(int(p), {})[name] = value
+        optimiser.load_state_dict(state)
+    return Run(tensors["losses"].tolist(), notes["seconds"], notes["finished"])

@@ -1,0 +1,150 @@
+"""Lesson 02: the Sculptor of Chaos. A UNet whose magics can each be left out.
+
+The hourglass of Ronneberger et al. 2015 (arXiv 1505.04597) with the residual blocks of DDPM
+(arXiv 2006.11239, appendix B), in full resolution but narrow, which suits a laptop best.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import nn
+
+from .data import check_images
+from .device import fast_math
+
+PREDICTS = ("noise", "clean", "velocity")
+
+
+def group_norm(channels):
+    """16 channels a group: enough statistics for small pictures, and fast on every device."""
+    return nn.GroupNorm(max(1, channels // 16), channels)
+
+
+class Block(nn.Module):
+    """Residual block: two 3x3 convolutions added to what came in. (B, c_in, H, W) -> (B, c_out, H, W).
+
+    With Sense of Time (c_time given) every block also scales and shifts its middle by the step.
+    """
+
+    def __init__(self, c_in, c_out, c_time=None):
+        super().__init__()
+        self.norm1 = group_norm(c_in)
+        self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
+        self.norm2 = group_norm(c_out)
+        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)  # every block starts as "change nothing"
+        nn.init.zeros_(self.conv2.bias)
+        self.shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
+        self.time = nn.Linear(c_time, 2 * c_out) if c_time else None
+
+    def forward(self, x, time=None):
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = self.norm2(h)
+        if self.time is not None:
+            scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
+            h = h * (1 + scale) + shift
+        return self.shortcut(x) + self.conv2(F.silu(h))
+
+
+class TimeEmbedding(nn.Module):
+    """Sense of Time: t in 0..T-1 becomes (B, width), by waves of many lengths (arXiv 1706.03762, 3.5)."""
+
+    def __init__(self, width, waves=64):
+        super().__init__()
+        frequencies = torch.exp(-math.log(10_000) * torch.arange(waves // 2) / (waves // 2))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(waves, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+    def forward(self, t):
+        angles = rearrange(t, "b -> b 1") * self.frequencies  # (B, waves / 2)
+        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
+
+
+class UNet(nn.Module):
+    """Path Down, bottom, Path Up, with a Magic Bridge at every level but the deepest.
+
+    image_shape  (C, H, W) of the pictures; other heights and widths work too
+    widths       channels per level, from full resolution downwards; multiples of 16
+    blocks       residual blocks per level and direction
+    time         Sense of Time: tell every block the step t; False leaves the net blind
+    predicts     what the output means: "velocity", "noise" or "clean" (see sampling.predict)
+
+    Call it as model(x_t, t): x_t (B, C, H, W), t (B,); returns a float tensor shaped like x_t.
+    Raises ValueError for a wrong shape.
+    """
+
+    def __init__(
+        self,
+        image_shape=(3, 32, 32),
+        widths=(32, 64, 96),
+        blocks=2,
+        time=True,
+        predicts="velocity",
+    ):
+        super().__init__()
+        if predicts not in PREDICTS:
+            raise ValueError(f"predicts is one of {', '.join(PREDICTS)}, got {predicts!r}")
+        self.config = {
+            "image_shape": list(image_shape),
+            "widths": list(widths),
+            "blocks": blocks,
+            "time": time,
+            "predicts": predicts,
+        }
+        self.image_shape, self.predicts = tuple(image_shape), predicts
+        c_time = 4 * widths[0] if time else None
+        self.time = TimeEmbedding(c_time) if time else None
+
+        channels = image_shape[0]
+        self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        c = widths[0]
+        for width in widths:
+            self.down.append(nn.ModuleList(Block(c if i == 0 else width, width, c_time) for i in range(blocks)))
+            c = width
+        self.bottom = Block(c, c, c_time)
+        for width in reversed(widths[:-1]):  # each level takes the level below and its bridge
+            self.up.append(
+                nn.ModuleList(Block(c + width if i == 0 else width, width, c_time) for i in range(blocks))
+            )
+            c = width
+        self.leave_norm = group_norm(c)
+        self.leave = nn.Conv2d(c, channels, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x_t, t=None, text=None):
+        check_images(x_t, channels=self.image_shape[0])
+        if text is not None:
+            raise ValueError("this network never learned to listen: call it as model(x_t, t)")
+        with fast_math(x_t):
+            time = None if self.time is None else self.time(self._check_t(t, x_t))
+            h = self.enter(x_t.contiguous(memory_format=torch.channels_last))
+            bridges = []
+            for level in self.down:
+                if bridges:
+                    h = F.avg_pool2d(h, 2, ceil_mode=True)  # (B, C, H, W) -> (B, C, H/2, W/2)
+                for block in level:
+                    h = block(h, time)
+                bridges.append(h)
+            h = self.bottom(h, time)
+            bridges.pop()  # the deepest level needs no bridge to itself
+            for level in self.up:
+                bridge = bridges.pop()
+                h = F.interpolate(h, size=bridge.shape[-2:])  # back to the bridge's H and W
+                h = torch.cat([h, bridge], dim=1)  # (B, C_below + C_bridge, H, W)
+                for block in level:
+                    h = block(h, time)
+            out = self.leave(F.silu(self.leave_norm(h)))
+        return out.to(x_t.dtype)
+
+    def _check_t(self, t, x_t):
+        if t is None:
+            raise ValueError("this network has Sense of Time: call it as model(x_t, t)")
+        t = torch.as_tensor(t, device=x_t.device)
+        if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(x_t))):
+            raise ValueError(f"expected one t per picture, got {tuple(t.shape)} for {len(x_t)} pictures")
+        return t.to(x_t.dtype).expand(len(x_t))

@@ -1,0 +1,94 @@
+"""Pictures on the page: the right pixels, the right words, nothing unescaped."""
+
+import base64
+import io
+import re
+from unittest import mock
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diffusion_helpers import figures
+
+
+def displayed(function, *args, **kw):
+    """The HTML that `function` displays."""
+    with mock.patch.object(figures, "display") as display:
+        function(*args, **kw)
+    (shown,) = display.call_args.args
+    return shown.data
+
+
+def decode(uri):
+    """A PNG data URI -> (H, W, 3) uint8."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).convert("RGB"))
+
+
+def sources(page):
+    return re.findall(r'src="(data:image/png;base64,[^"]+)"', page)
+
+
+def test_to_uint8_maps_the_range_and_clamps():
+    images = torch.tensor([-9.0, -1.0, 0.0, 1.0, 9.0]).reshape(5, 1, 1, 1).expand(5, 3, 2, 4)
+    bytes_ = figures.to_uint8(images)
+    assert bytes_.shape == (5, 2, 4, 3) and bytes_.dtype == np.uint8
+    assert bytes_[:, 0, 0, 0].tolist() == [0, 0, 128, 255, 255]
+
+
+def test_to_uint8_keeps_channels_and_turns_grey_into_three():
+    red = torch.tensor([1.0, -1.0, -1.0]).reshape(1, 3, 1, 1)
+    assert figures.to_uint8(red).tolist() == [[[[255, 0, 0]]]]
+    assert figures.to_uint8(torch.ones(1, 1, 1, 1).bfloat16()).tolist() == [[[[255, 255, 255]]]]
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (torch.zeros(32, 32), r"expected pictures of shape \(N, 3, 32, 32\).*got \(32, 32\)"),
+        (torch.zeros(1, 2, 8, 8), r"got \(1, 2, 8, 8\)"),
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), "got .* of torch.uint8"),
+        ([1, 2], "got no shape of list"),
+        (torch.zeros(0, 3, 8, 8), "at least one picture"),
+        (torch.full((2, 3, 8, 8), float("nan")), "NaN in 2 of 2 pictures"),
+    ],
+)
+def test_wrong_pictures_get_one_sentence(images, words):
+    with pytest.raises(ValueError, match=words):
+        figures.to_uint8(images)
+
+
+def test_show_pictures_escapes_and_decodes():
+    images = torch.rand(3, 3, 8, 8) * 2 - 1
+    page = displayed(figures.show_pictures, images, "<b>three</b>", ["a", "<script>", '"'])
+    assert "<script>" not in page and "<b>" not in page
+    assert "&lt;script&gt;" in page and page.count("image-rendering:pixelated") == 3
+    assert len(re.findall(r'alt="[^"]+"', page)) == 3
+    for uri, expected in zip(sources(page), figures.to_uint8(images), strict=True):
+        assert np.array_equal(decode(uri), expected)
+
+
+def test_show_pictures_wants_words_and_matching_captions():
+    with pytest.raises(ValueError, match="expected alt"):
+        figures.show_pictures(torch.zeros(1, 3, 8, 8), "")
+    with pytest.raises(ValueError, match="expected 1 captions"):
+        figures.show_pictures(torch.zeros(1, 3, 8, 8), "one picture", ["a", "b"])
+
+
+def test_show_draws_escapes_and_closes():
+    figures.use_course_style()
+    fig, ax = plt.subplots()
+    ax.plot([0, 1])
+    page = displayed(figures.show, fig, 'a "line" <up>')
+    assert 'alt="a &quot;line&quot; &lt;up&gt;"' in page
+    assert decode(sources(page)[0]).shape[1] > 1500  # 10 inches, sharp on a projector
+    assert not plt.fignum_exists(fig.number)
+
+
+def test_show_wants_words():
+    fig = plt.figure()
+    with pytest.raises(ValueError, match="expected alt"):
+        figures.show(fig, " ")
+    plt.close(fig)

@@ -1,0 +1,368 @@
+"""The house is in order: what git holds, what the README promises, what the wheel carries."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+import zipfile
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = {"notebooks", "diffusion_helpers", "data", "tests", "benchmarks", ".ci"}
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MEGABYTE = 10**6
+
+FIRST_COMMAND = (
+    "python3 -m venv .venv && .venv/bin/pip install -e . "
+    "&& .venv/bin/jupyter lab notebooks/01_forward_noising.ipynb"
+)
+SECOND_COMMAND = (
+    'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest'
+)
+
+
+def git(*args):
+    """What git prints, as bytes; None where git or the repository is missing."""
+    command = ["git", "-c", f"safe.directory={ROOT.as_posix()}", *args]
+    try:
+        return subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@pytest.fixture(scope="module")
+def tracked():
+    """The files in git, as paths relative to the root."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this copy of the course is not a git checkout")
+    listing = git("ls-files", "-z")
+    assert listing is not None, "`git ls-files` failed: install git and run it here to see why."
+    names = [name for name in listing.decode().split("\0") if name]
+    assert names, "git holds no file yet: `git add` the course first."
+    return [name for name in names if (ROOT / name).exists()]
+
+
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+# ---- set-up -------------------------------------------------------------------------------------
+
+
+def test_environment_lists_the_same_packages_as_pyproject():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    environment = yaml.safe_load(text("environment.yml"))
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+
+    assert pip[0] == "-e .", "environment.yml must install the course itself first, as `-e .`."
+    wanted = project["dependencies"] + project["optional-dependencies"]["test"]
+    missing = sorted(set(wanted) - set(pip[1:]))
+    extra = sorted(set(pip[1:]) - set(wanted))
+    assert not missing and not extra, (
+        "The pip section of environment.yml must repeat pyproject.toml's dependencies and its "
+        f"`test` extra. Add to environment.yml: {missing}. Take out: {extra}."
+    )
+    assert len(pip[1:]) == len(wanted), "environment.yml names a package twice: keep one."
+
+
+def test_readme_gives_the_two_commands():
+    lines = text("README.md").splitlines()
+    for command in (FIRST_COMMAND, SECOND_COMMAND):
+        assert command in lines, f"README.md must hold this line, alone and unchanged: {command}"
+        windows = re.search(r"-e \S+", command).group()
+        assert any(rf".venv\Scripts\pip install {windows}" in line for line in lines), (
+            rf"README.md must show the Windows form too: .venv\Scripts\pip install {windows} …"
+        )
+
+
+def test_ci_runs_the_second_command():
+    code = [line for line in text(".ci/run").splitlines() if not line.lstrip().startswith("#")]
+    assert any(line.startswith(SECOND_COMMAND) for line in code), (
+        f".ci/run must run the README's second command as it stands: {SECOND_COMMAND}"
+    )
+
+
+def test_readme_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)\s#]+)", text("README.md"))
+    links += re.findall(r'(?:src|href)="([^"#]+)"', text("README.md"))
+    assert links, "README.md links to no lesson."
+    broken = [link for link in links if "://" not in link and not (ROOT / link).exists()]
+    assert not broken, f"README.md points to files that do not exist: {broken}"
+
+
+def test_readme_imports_names_that_exist():
+    imports = [line for line in text("README.md").splitlines() if line.startswith("from diff")]
+    assert imports, "README.md must show how to make a first change, with its import line."
+    for line in imports:
+        exec(line, {})  # an ImportError says which name the README has wrong
+
+
+# ---- what git holds -----------------------------------------------------------------------------
+
+
+def test_only_the_known_folders_are_in_git(tracked):
+    unknown = sorted({name.split("/")[0] for name in tracked if "/" in name} - FOLDERS)
+    assert not unknown, (
+        f"These top-level folders are not part of the house: {unknown}. Move what they hold into "
+        f"one of {sorted(FOLDERS)}, or leave them out of git."
+    )
+
+
+def test_no_pickles_in_git(tracked):
+    suffixes = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib")
+    pickles = [name for name in tracked if name.lower().endswith(suffixes)]
+    assert not pickles, f"Opening a pickle can run code. Save these as .safetensors: {pickles}"
+    for name in tracked:
+        if name.endswith(".npz"):
+            with np.load(ROOT / name, allow_pickle=False) as arrays:
+                for key in arrays:
+                    arrays[key]  # raises where an array hides a pickle
+        elif name.endswith(".npy"):
+            np.load(ROOT / name, allow_pickle=False)
+
+
+def test_the_repository_stays_small(tracked):
+    sizes = {name: (ROOT / name).stat().st_size for name in tracked}
+    largest = sorted(sizes, key=sizes.get, reverse=True)[:5]
+    total = sum(sizes.values())
+    assert total < 60 * MEGABYTE, (
+        f"The files in git hold {total / MEGABYTE:.0f} MB, more than 60. The largest: "
+        + ", ".join(f"{name} ({sizes[name] / MEGABYTE:.1f} MB)" for name in largest)
+    )
+
+
+# A path that exists on one person's machine only; /usr/bin/env and the like are fine.
+ABSOLUTE = re.compile(
+    r"(?<![\w.~})-])/(?:home|root|Users|work|tmp|mnt|media|opt|srv|content|kaggle|private)/"
+    r"|\b[A-Za-z]:[\\/]{1,2}(?:Users|Windows|Program|Temp)\b"
+)
+
+
+def source_lines(name):
+    if name.endswith(".ipynb"):
+        cells = nbformat.read(ROOT / name, as_version=4).cells
+        return [line for cell in cells for line in cell.source.splitlines()]
+    return text(name).splitlines()
+
+
+def test_no_absolute_paths(tracked):
+    code = [name for name in tracked if name.endswith((".py", ".ipynb")) or name == ".ci/run"]
+    found = [
+        f"{name}: {line.strip()[:100]}"
+        for name in code
+        for line in source_lines(name)
+        if ABSOLUTE.search(line)
+    ]
+    assert not found, "Build paths from Path(__file__), not from one machine:\n" + "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "line, is_absolute",
+    [
+        ("cd " + "/".join(["", "home", "ada"]), True),
+        ("open('" + "/".join(["", "tmp", "emoji.npz"]) + "')", True),
+        ("\\\\".join(["C:", "Users", "ada"]), True),
+        ("\\".join(["C:", "Users", "ada"]), True),
+        ('ROOT / "work/data"', False),
+        ("https://example.com/home/page", False),
+        ('print(f"{name}:\\n")', False),
+        ("loss = up / down", False),
+    ],
+)
+def test_absolute_paths_are_recognised(line, is_absolute):
+    assert bool(ABSOLUTE.search(line)) == is_absolute
+
+
+# ---- lessons ------------------------------------------------------------------------------------
+
+
+def test_there_are_lessons_numbered_without_gaps():
+    assert NOTEBOOKS, "notebooks/ holds no lesson: the first is 01_forward_noising.ipynb."
+    for path in NOTEBOOKS:
+        assert re.fullmatch(r"\d\d_[a-z0-9_]+\.ipynb", path.name), (
+            f"{path.name}: name a lesson with its number and lower-case words, like 02_unet_anatomy"
+        )
+    numbers = [int(path.name[:2]) for path in NOTEBOOKS]
+    assert numbers == list(range(1, len(numbers) + 1)), (
+        f"The lessons are numbered {numbers}: give each its own number, from 01 without a gap."
+    )
+
+
+def read_notebook(raw):
+    return nbformat.reads(raw, as_version=nbformat.NO_CONVERT)
+
+
+def leftovers(notebook):
+    """Where a run has left its traces, a few words each."""
+    found = ["widget state"] if "widgets" in notebook.metadata else []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        if cell.outputs:
+            found.append(f"an output in cell {number}")
+        if cell.execution_count is not None:
+            found.append(f"an execution count in cell {number}")
+        if "execution" in cell.metadata:
+            found.append(f"run times in cell {number}")
+    return found
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_lesson_is_stripped(path):
+    found = leftovers(read_notebook(path.read_text(encoding="utf-8")))
+    if not found:
+        return
+    advice = (
+        f"{path.name} holds {', '.join(found[:5])}: before you commit it, run "
+        f"`nbstripout --keep-id notebooks/{path.name}`."
+    )
+    committed = git("show", f":notebooks/{path.name}")
+    if committed is not None and not leftovers(read_notebook(committed.decode())):
+        warnings.warn(advice, stacklevel=1)  # someone is at work in a clean checkout
+    else:
+        pytest.fail(advice, pytrace=False)
+
+
+def test_leftovers_are_recognised():
+    v4 = nbformat.v4
+    output = v4.new_output("stream", text="51 %")
+    notebook = v4.new_notebook(
+        metadata={"widgets": {}},
+        cells=[
+            v4.new_markdown_cell("Predict."),
+            v4.new_code_cell("1", outputs=[output]),
+            v4.new_code_cell("2", execution_count=7),
+            v4.new_code_cell("3", metadata={"execution": {}}),
+            v4.new_code_cell("4"),
+        ],
+    )
+    assert leftovers(notebook) == [
+        "widget state",
+        "an output in cell 1",
+        "an execution count in cell 2",
+        "run times in cell 3",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_lesson_is_well_formed(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))  # nbformat.read would repair it
+    version = (notebook["nbformat"], notebook["nbformat_minor"])
+    assert version >= (4, 5), f"{path.name}: save it as notebook format 4.5 or newer (cell ids)."
+    ids = [cell.get("id") for cell in notebook["cells"]]
+    assert None not in ids and len(set(ids)) == len(ids), (
+        f"{path.name}: every cell needs an id of its own."
+    )
+    nbformat.validate(nbformat.from_dict(notebook))
+    kernel = notebook["metadata"].get("kernelspec", {}).get("name")
+    assert kernel == "python3", f"{path.name}: its kernel is {kernel!r}, choose `python3`."
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_lesson_says_how_to_install_the_package(path):
+    notebook = read_notebook(path.read_text(encoding="utf-8"))
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert code, f"{path.name} has no code cell."
+    assert "pip install" in code[0], (
+        f"{path.name}: its first code cell must say in one line what to `pip install` where the "
+        "package is missing."
+    )
+
+
+# ---- style --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["lint", "format"])
+def test_ruff_is_content(command):
+    ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "."]
+    result = subprocess.run(ruff, cwd=ROOT, capture_output=True, text=True)
+    if result.returncode != 0:
+        pytest.fail(
+            "Run `ruff check --fix .` and `ruff format .`, then read what is left:\n"
+            f"{result.stdout}{result.stderr}",
+            pytrace=False,
+        )
+
+
+# ---- the wheel ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, "."]
+    result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    if result.returncode != 0:
+        pytest.fail(f"The wheel cannot be built:\n{result.stdout}{result.stderr}", pytrace=False)
+    (path,) = folder.glob("sculptor_of_chaos-*.whl")
+    return path
+
+
+def test_the_wheel_carries_the_package_and_its_data(wheel, tracked):
+    with zipfile.ZipFile(wheel) as archive:
+        inside = set(archive.namelist())
+    modules = {name for name in tracked if name.startswith("diffusion_helpers/")}
+    data = {
+        f"diffusion_helpers/{name}"
+        for name in tracked
+        if name.startswith("data/")
+        and not name.startswith("data/readme/")
+        and not name.endswith(".py")
+    }
+    missing = sorted((modules | data) - inside)
+    assert not missing, f"The wheel lacks these files; see [tool.hatch] in pyproject: {missing}"
+    for kind in (".webp", ".safetensors"):
+        assert any(name.endswith(kind) for name in inside), f"The wheel carries no {kind} file."
+
+    own = {name for name in inside if name.startswith("diffusion_helpers/")}
+    strange = {name for name in inside - own if ".dist-info/" not in name}
+    strange |= {name for name in own if name.endswith(".py") and "/data/" in name}
+    assert not strange, f"The wheel carries what it should not: {sorted(strange)}"
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in inside), (
+        "The wheel lacks the licence."
+    )
+
+
+DRAW_ONE = """
+import diffusion_helpers
+from diffusion_helpers import load_checkpoint, load_emoji, sample
+
+assert load_emoji().images.shape[1:] == (3, 32, 32)
+assert sample(load_checkpoint("apprentice"), steps=2).shape == (1, 3, 32, 32)
+print(diffusion_helpers.__file__)
+"""
+
+
+@pytest.mark.slow
+def test_the_wheel_draws_a_picture_in_an_empty_folder(wheel, tmp_path):
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*install, "--target", site, wheel], check=True)
+
+    # `site` comes before the environment's own packages, an editable install among them.
+    path = os.pathsep.join([str(site), os.environ["PYTHONPATH"]])
+    result = subprocess.run(
+        [sys.executable, "-c", DRAW_ONE],
+        cwd=empty,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode != 0:
+        pytest.fail(f"The installed wheel draws nothing:\n{result.stderr}", pytrace=False)
+    assert Path(result.stdout.strip()).is_relative_to(site), (
+        f"The picture came from {result.stdout.strip()}, not from the wheel."
+    )
