@@ -4,7 +4,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-OFFLINE = Path(__file__).parent / "offline"
+OFFLINE = Path(__file__).parent / "tests" / "offline"
 
 
 def pytest_configure():

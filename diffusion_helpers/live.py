@@ -1,0 +1,52 @@
+"""Watching a training live: progress, loss, and pictures that grow out of the same chaos."""
+
+import html
+
+from IPython.display import HTML, display
+
+from .figures import png_data_uri, to_uint8
+from .sampling import chaos, ddim
+
+
+class LiveReport:
+    """A `report` for `train` that redraws one place in the notebook.
+
+    n pictures from the same chaos at every report; `history` keeps (step, seconds, pictures), the
+    pictures (n, C, H, W), for a scrubber afterwards. Outside a notebook it prints.
+    """
+
+    def __init__(self, n=8, sampler=ddim, steps=20, seed=0, height=96):
+        self.n, self.sampler, self.steps, self.seed, self.height = n, sampler, steps, seed, height
+        self.history = []
+        self._place = None
+
+    def __call__(self, run, share, model):
+        device = next(model.parameters()).device
+        for step in self.sampler(model, chaos(self.n, model.image_shape, self.seed, device), self.steps):
+            pass
+        pictures = step.clean.clamp(-1, 1).cpu()
+        self.history.append((run.steps, run.seconds, pictures))
+        self._draw(self._page(run, share, pictures))
+
+    def _draw(self, page):
+        if self._place is None:
+            self._place = display(page, display_id=True)
+        else:
+            self._place.update(page)
+
+    def _page(self, run, share, pictures):
+        recent = run.losses[-50:]
+        left = run.seconds / share - run.seconds
+        words = (
+            f"{share:.0%}, step {run.steps}, {run.seconds:.0f} s, about {left:.0f} s to go, "
+            f"loss {sum(recent) / len(recent):.4f}"
+        )
+        images = "".join(
+            f'<img alt="Sample {i + 1} after {run.steps} steps" src="{png_data_uri(array)}" '
+            f'style="height:{self.height}px;image-rendering:pixelated;margin:0 6px 6px 0">'
+            for i, array in enumerate(to_uint8(pictures))
+        )
+        return HTML(
+            f'<progress max="1" value="{share:.3f}" aria-label="training" style="width:100%">'
+            f'</progress><p style="font-size:18px">{html.escape(words)}</p>{images}'
+        )
