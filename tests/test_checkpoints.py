@@ -1,0 +1,244 @@
+"""Weights on disk: what is saved comes back, and every broken file gets one sentence."""
+
+import json
+import pickle
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from diffusion_helpers import checkpoints
+from diffusion_helpers.checkpoints import (
+    load_checkpoint,
+    load_tensors,
+    save_checkpoint,
+    save_tensors,
+)
+from diffusion_helpers.unet import UNet
+
+CONFIGS = [
+    {"image_shape": (3, 8, 8), "widths": (16, 32), "blocks": 1},
+    {"image_shape": (1, 28, 28), "widths": (16, 32), "blocks": 1, "time": False},
+    {"image_shape": (3, 8, 8), "widths": (16, 32, 48), "blocks": 2, "predicts": "noise"},
+    {"image_shape": (3, 8, 8), "widths": (16,), "blocks": 1, "predicts": "clean"},
+]
+
+
+def network(**config):
+    """A network whose weights are all at work."""
+    torch.manual_seed(0)
+    net = UNet(**(config or CONFIGS[0]))
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    return net.eval()
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "net.safetensors"
+
+
+# ---- round trip ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_saved_network_comes_back(config, file):
+    net = network(**config)
+    save_checkpoint(net, file)
+    again = load_checkpoint(file, device="cpu")
+    assert again.config == net.config and not again.training
+    weights = again.state_dict()
+    assert weights.keys() == net.state_dict().keys()
+    for name, weight in net.state_dict().items():
+        assert weights[name].dtype == torch.float32
+        # half precision keeps 11 binary digits
+        torch.testing.assert_close(weights[name], weight, rtol=2**-11, atol=1e-7)
+
+
+def test_half_precision_on_disk_hardly_changes_the_answer(file):
+    net = network()
+    save_checkpoint(net, file)
+    x_t = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+    before, after = (n.double()(x_t, 500) for n in (net, load_checkpoint(file, device="cpu")))
+    error = (before - after).square().mean().sqrt() / before.square().mean().sqrt()
+    assert 0 < error < 2e-3
+
+
+def test_the_file_is_half_the_size_of_the_weights(file):
+    net = network()
+    save_checkpoint(net, file)
+    weights = sum(p.numel() for p in net.parameters())
+    assert 2 * weights <= file.stat().st_size < 2 * weights + 20_000
+
+
+def test_notes_are_kept(file):
+    notes = {"seed": 7, "steps": 2000, "what": "жёлтые лица", "loss": [0.5, 0.25]}
+    save_checkpoint(network(), file, **notes)
+    _, found = load_tensors(file)
+    assert {name: found[name] for name in notes} == notes
+
+
+def test_tensors_keep_their_kind_shape_and_values(file):
+    tensors = {
+        "half": torch.arange(4).half(),
+        "double": torch.rand(2, 3, dtype=torch.float64),
+        "whole": torch.tensor(5),
+        "transposed": torch.rand(3, 4).T,
+        "channels_last": torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last),
+    }
+    save_tensors(file, tensors, {})
+    found, notes = load_tensors(file)
+    assert notes == {} and found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype and torch.equal(found[name], tensor)
+
+
+def test_a_missing_folder_is_made(tmp_path):
+    file = tmp_path / "my_runs" / "today" / "net.safetensors"
+    save_checkpoint(network(), file)
+    assert file.is_file()
+
+
+def test_a_network_may_be_named_by_a_string(file):
+    save_checkpoint(network(), str(file))
+    assert load_checkpoint(str(file), device="cpu").config == network().config
+
+
+def test_the_file_is_plain_safetensors_without_pickle(file, monkeypatch):
+    def forbidden(*_, **__):
+        raise AssertionError("pickle can run a stranger's code")
+
+    for module, name in [
+        (pickle, "dump"),
+        (pickle, "dumps"),
+        (pickle, "load"),
+        (pickle, "loads"),
+        (torch, "save"),
+        (torch, "load"),
+    ]:
+        monkeypatch.setattr(module, name, forbidden)
+    save_checkpoint(network(), file)
+    load_checkpoint(file, device="cpu")
+    with safe_open(file, framework="pt") as opened:
+        assert json.loads(opened.metadata()["notes"])["config"] == network().config
+
+
+# NEEDS A FIX in checkpoints.py: the tensors stay windows into the file, which Windows then locks
+def test_what_was_read_does_not_hang_on_the_file(file):
+    weights = {"a": torch.arange(100_000, dtype=torch.float32)}
+    save_tensors(file, weights, {})
+    found, _ = load_tensors(file)
+    with file.open("r+b") as opened:  # as another program might
+        opened.write(bytes(file.stat().st_size))
+    assert torch.equal(found["a"], weights["a"])
+
+
+# ---- an interrupted write -----------------------------------------------------------------------
+
+
+def test_an_interrupted_write_leaves_the_older_file_whole(file, monkeypatch):
+    net = network()
+    save_checkpoint(net, file)
+    before = file.read_bytes()
+
+    def write_half(_, path, **__):
+        path.write_bytes(before[: len(before) // 2])
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save_file", write_half)
+        with pytest.raises(OSError, match="no space left"):
+            save_checkpoint(net, file)
+    assert file.read_bytes() == before
+    load_checkpoint(file, device="cpu")
+
+    save_checkpoint(net, file)  # what was half written harms nothing
+    assert sorted(p.name for p in file.parent.iterdir()) == [file.name]
+
+
+# ---- one clear sentence for each mistake --------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["aprentice", "net.pt", "", "demiurge.ckpt"])
+def test_an_unknown_name_lists_the_known_ones(name):
+    with pytest.raises(ValueError, match=f"no network is called {name!r}: choose .*safetensors"):
+        load_checkpoint(name)
+    for known in checkpoints.SHIPPED:
+        with pytest.raises(ValueError, match=known):
+            load_checkpoint(name)
+
+
+def test_a_missing_file_is_named(file):
+    with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*net\.safetensors"):
+        load_checkpoint(file)
+
+
+# NEEDS A FIX in checkpoints.py: "check the name" does not help where the name is right
+def test_a_missing_shipped_network_says_how_to_get_it_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoints, "DATA", tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"apprentice\.safetensors.*git checkout data"):
+        load_checkpoint("apprentice")
+
+
+def saved_bytes(folder):
+    save_checkpoint(network(), folder / "good.safetensors")
+    return (folder / "good.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda good: b"", id="empty"),
+        pytest.param(lambda good: good[:4], id="cut in its length"),
+        pytest.param(lambda good: good[:100], id="cut in its header"),
+        pytest.param(lambda good: good[: len(good) // 2], id="cut in its weights"),
+        pytest.param(lambda good: good[:-1], id="one byte short"),
+        pytest.param(lambda good: b"\xff" * 8 + good[8:], id="absurd length"),
+        pytest.param(lambda good: bytes(range(256)) * 40, id="garbage"),
+        pytest.param(lambda good: pickle.dumps({"weights": [1.0] * 100}), id="pickle"),
+        pytest.param(lambda good: b"version https://git-lfs.github.com/spec/v1\n", id="pointer"),
+        pytest.param(lambda good: b"<!DOCTYPE html><html>Not found</html>" * 9, id="web page"),
+    ],
+)
+def test_a_damaged_file_gets_one_sentence_that_names_it(damage, file):
+    file.write_bytes(damage(saved_bytes(file.parent)))
+    with pytest.raises(ValueError, match=r"net\.safetensors is damaged or is no checkpoint"):
+        load_checkpoint(file)
+
+
+def test_a_torch_file_with_a_new_ending_gets_one_sentence(file):
+    torch.save(network().state_dict(), file)
+    with pytest.raises(ValueError, match=r"net\.safetensors is damaged or is no checkpoint"):
+        load_checkpoint(file)
+
+
+def test_a_safetensors_file_of_others_gets_one_sentence(file):
+    from safetensors.torch import save_file
+
+    save_file({"a": torch.ones(3)}, file)
+    with pytest.raises(ValueError, match=r"net\.safetensors is damaged or is no checkpoint"):
+        load_checkpoint(file)
+
+
+GOOD = UNet(**CONFIGS[0]).config
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        pytest.param({}, id="no configuration"),
+        pytest.param({"config": None}, id="empty configuration"),
+        pytest.param({"config": {**GOOD, "magic": 3}}, id="unknown part"),
+        pytest.param({"config": {**GOOD, "widths": [16, 48]}}, id="another width"),
+        pytest.param({"config": {**GOOD, "time": False}}, id="another magic"),
+        # NEEDS A FIX in checkpoints.py: ValueError is not among the errors that are translated
+        pytest.param({"config": {**GOOD, "predicts": "score"}}, id="unknown aim"),
+        pytest.param({"config": {**GOOD, "widths": [16, 56]}}, id="impossible width"),
+    ],
+)
+def test_a_file_that_holds_another_network_gets_one_sentence(notes, file):
+    weights = {name: p.half() for name, p in network().state_dict().items()}
+    save_tensors(file, weights, notes)
+    with pytest.raises(ValueError, match=r"net\.safetensors does not hold a UNet of this version"):
+        load_checkpoint(file)

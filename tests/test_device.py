@@ -1,0 +1,86 @@
+"""Devices and number formats: the fastest one is picked, and precision is kept where asked."""
+
+import pytest
+import torch
+
+from diffusion_helpers import device
+from diffusion_helpers.device import bf16_helps, fast_math, pick_device
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [
+        (True, True, "cuda"),
+        (True, False, "cuda"),
+        (False, True, "mps"),
+        (False, False, "cpu"),
+    ],
+)
+def test_the_fastest_device_is_picked(monkeypatch, cuda, mps, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert pick_device() == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        (None, True),
+        ("ALL", True),
+        ("default", True),
+        ("AVX512_CORE_AMX", True),
+        ("AVX512_CORE_AMX_FP16", True),
+        ("AVX512_CORE_BF16", False),
+        ("AVX2", False),
+        ("avx2", False),
+    ],
+)
+def test_bf16_follows_the_instruction_limit_of_onednn(monkeypatch, limit, expected):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+    if limit is None:
+        monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    else:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert bf16_helps(CPU) is expected
+
+
+def test_bf16_does_not_help_a_cpu_without_tiles(monkeypatch):
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    assert bf16_helps(CPU) is False
+
+
+def test_bf16_does_not_help_where_torch_cannot_tell(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    assert bf16_helps(CPU) is False
+
+
+def test_bf16_does_not_help_an_apple_chip():
+    assert bf16_helps(torch.device("mps")) is False
+
+
+@pytest.mark.parametrize("emulated", [True, False])
+def test_a_card_that_only_emulates_bf16_does_not_count(monkeypatch, emulated):
+    def is_bf16_supported(including_emulation=True):
+        return including_emulation or not emulated
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
+    assert bf16_helps(torch.device("cuda")) is not emulated
+
+
+@pytest.mark.parametrize(
+    ("dtype", "helps", "expected"),
+    [
+        (torch.float32, True, torch.bfloat16),
+        (torch.float32, False, torch.float32),
+        (torch.float64, True, torch.float64),
+    ],
+)
+def test_fast_math_computes_in_bf16_only_for_float32(monkeypatch, dtype, helps, expected):
+    monkeypatch.setattr(device, "bf16_helps", lambda _: helps)
+    x = torch.ones(4, 4, dtype=dtype)
+    with fast_math(x):
+        assert (x @ x).dtype == expected
+    assert (x @ x).dtype == dtype

@@ -1,0 +1,320 @@
+"""The Creation: our samplers against diffusers' schedulers, and against data whose score is known."""
+
+import math
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, DDPMScheduler
+
+from diffusion_helpers.noising import cosine_schedule, linear_schedule
+from diffusion_helpers.sampling import chaos, ddim, ddpm, predict, sample, timesteps
+from diffusion_helpers.unet import UNet
+
+THEIR_NAMES = {"noise": "epsilon", "clean": "sample", "velocity": "v_prediction"}
+randn = torch.randn  # the real one, while a test replaces it
+SCHEDULES = {"cosine": cosine_schedule(), "linear": linear_schedule()}
+
+
+class Toy:
+    """A small fixed function of x and t that stands in for a network."""
+
+    def __init__(self, predicts):
+        self.predicts = predicts
+
+    def __call__(self, x, t):
+        share = t.to(x).reshape(-1, 1, 1, 1) / 1000
+        return 0.7 * torch.sin(x + 3 * share) + 0.2 * share
+
+
+class Gaussian:
+    """The best possible network for pixels that are independent normal numbers N(mean, std^2)."""
+
+    predicts = "velocity"
+
+    def __init__(self, mean, std, schedule):
+        self.mean, self.std, self.schedule = mean, std, schedule
+
+    def __call__(self, x, t):
+        alpha_bar = self.schedule.alpha_bar[t].to(x).reshape(-1, 1, 1, 1)
+        surprise = x - alpha_bar.sqrt() * self.mean
+        variance = alpha_bar * self.std**2 + 1 - alpha_bar  # of x_t
+        clean = self.mean + alpha_bar.sqrt() * self.std**2 / variance * surprise
+        noise = (1 - alpha_bar).sqrt() / variance * surprise
+        return alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * clean
+
+
+def fixed_dust():
+    """Stands in for torch.randn: the same random pictures for whoever asks, call by call."""
+    generator = torch.Generator().manual_seed(99)
+    return lambda *_, **__: randn(2, 3, 4, 4, generator=generator, dtype=torch.float64)
+
+
+def recorder(drawn):
+    """Stands in for torch.randn: writes down what it drew."""
+
+    def draw(*args, **kw):
+        drawn.append(randn(*args, **kw))
+        return drawn[-1]
+
+    return draw
+
+
+@pytest.fixture
+def x_T():
+    return chaos(2, (3, 4, 4), seed=5).double()
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    net = UNet((3, 8, 8), widths=(16, 32), blocks=1)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    return net.eval()
+
+
+# ---- against diffusers --------------------------------------------------------------------------
+
+
+def their_scheduler(kind, predicts, schedule, steps, **kw):
+    scheduler = kind(
+        timestep_spacing="trailing",
+        clip_sample=False,
+        prediction_type=THEIR_NAMES[predicts],
+        **kw,
+    )
+    scheduler.alphas_cumprod = schedule.alpha_bar  # theirs is rounded to float32
+    scheduler.set_timesteps(steps)
+    return scheduler
+
+
+def assert_same_walk(ours, scheduler, model, x):
+    """Every step of `ours` is the step of `scheduler`, which walks its own way from x on."""
+    ours = list(ours)
+    assert [step.t for step in ours] == scheduler.timesteps.tolist()
+    for step in ours:
+        torch.testing.assert_close(step.x_t, x, rtol=1e-6, atol=1e-6)
+        answer = model(x, torch.full((len(x),), step.t))
+        theirs = scheduler.step(answer, torch.tensor(step.t), x)
+        torch.testing.assert_close(step.clean, theirs.pred_original_sample, rtol=1e-6, atol=1e-6)
+        x = theirs.prev_sample
+    assert x.dtype == torch.float64
+    torch.testing.assert_close(ours[-1].clean, x, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [5, 10, 20, 50])
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("predicts", THEIR_NAMES)
+def test_ddim_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x_T):
+    model = Toy(predicts)
+    theirs = their_scheduler(DDIMScheduler, predicts, schedule, steps, set_alpha_to_one=True)
+    assert_same_walk(ddim(model, x_T, steps, schedule), theirs, model, x_T)
+
+
+@pytest.mark.parametrize("steps", [5, 10, 20, 30, 50])
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("predicts", THEIR_NAMES)
+def test_ddpm_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x_T, monkeypatch):
+    model = Toy(predicts)
+    theirs = their_scheduler(DDPMScheduler, predicts, schedule, steps)
+    monkeypatch.setattr(torch, "randn", fixed_dust())
+    ours = list(ddpm(model, x_T, steps, schedule))
+    monkeypatch.setattr(torch, "randn", fixed_dust())
+    assert_same_walk(ours, theirs, model, x_T)
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+def test_the_cosine_schedule_is_the_one_used_unless_another_is_given(sampler, x_T):
+    model = Toy("velocity")
+    *_, silent = sampler(model, x_T, 5)
+    *_, cosine = sampler(model, x_T, 5, SCHEDULES["cosine"])
+    *_, linear = sampler(model, x_T, 5, SCHEDULES["linear"])
+    assert torch.equal(silent.clean, cosine.clean)
+    assert not torch.allclose(silent.clean, linear.clean)
+
+
+# ---- timesteps ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 20, 30, 64, 81, 333, 999, 1000])
+def test_timesteps_start_from_chaos_and_end_one_stride_above_clean(steps):
+    ts = timesteps(steps)
+    stride = 1000 / steps
+    assert len(ts) == steps and ts[0] == 999
+    assert all(a > b for a, b in zip(ts, ts[1:], strict=False))
+    assert abs(ts[-1] - (stride - 1)) <= 0.5
+    assert all(abs((a - b) - stride) <= 1 for a, b in zip(ts, ts[1:], strict=False))
+
+
+@pytest.mark.parametrize("steps", [1, 5, 20, 30, 50, 64, 1000])
+def test_timesteps_are_the_trailing_ones_of_diffusers(steps):
+    scheduler = DDPMScheduler(timestep_spacing="trailing")
+    scheduler.set_timesteps(steps)
+    assert timesteps(steps) == scheduler.timesteps.tolist()
+
+
+# ---- data whose best network is known -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+@pytest.mark.parametrize(("mean", "std"), [(0.4, 0.3), (-0.2, 0.8)])
+def test_a_perfect_network_samples_the_gaussian_it_knows(sampler, mean, std):
+    schedule, pixels = SCHEDULES["cosine"], 16 * 3 * 32 * 32
+    x_T = chaos(16, seed=1).double()
+    *_, last = sampler(Gaussian(mean, std, schedule), x_T, 200, schedule)
+    got = last.clean
+    assert got.mean().item() == pytest.approx(mean, abs=4 * std / math.sqrt(pixels) + 1e-3)
+    # 4 standard errors of a variance, and 2 % because 200 steps are not infinitely many
+    assert got.var().item() == pytest.approx(std**2, rel=4 * math.sqrt(2 / pixels) + 0.02)
+
+
+def test_ddim_walks_a_gaussian_along_straight_quantiles():
+    """Without fresh dust the k-th darkest pixel of chaos becomes the k-th darkest of the picture."""
+    schedule = SCHEDULES["cosine"]
+    x_T = torch.linspace(-2, 2, 75, dtype=torch.float64).reshape(1, 3, 5, 5)
+    *_, last = ddim(Gaussian(0.1, 0.5, schedule), x_T, 200, schedule)
+    torch.testing.assert_close(last.clean, 0.1 + 0.5 * x_T, rtol=0, atol=0.02)
+
+
+# ---- one prediction in three coordinates --------------------------------------------------------
+
+
+@pytest.mark.parametrize("t", [0, 3, 500, 998, torch.tensor([1, 900])])
+@pytest.mark.parametrize("predicts", THEIR_NAMES)
+def test_the_three_coordinates_are_one_prediction(predicts, t, x_T):
+    schedule, model = SCHEDULES["cosine"], Toy(predicts)
+    got = predict(model, schedule, x_T, t)
+    a = schedule.alpha_bar[torch.as_tensor(t).reshape(-1)].reshape(-1, 1, 1, 1)
+    torch.testing.assert_close(a.sqrt() * got.clean + (1 - a).sqrt() * got.noise, x_T)
+    torch.testing.assert_close(
+        a.sqrt() * got.noise - (1 - a).sqrt() * got.clean, got.velocity, rtol=1e-7, atol=1e-7
+    )
+    answer = model(x_T, torch.as_tensor(t).expand(2))
+    assert torch.equal(getattr(got, predicts), answer)
+
+
+def test_an_unknown_coordinate_gets_one_sentence(x_T):
+    with pytest.raises(ValueError, match="velocity, noise or clean, got 'score'"):
+        predict(Toy("score"), SCHEDULES["cosine"], x_T, 5)
+
+
+def test_predict_hands_the_text_on(x_T):
+    heard = []
+
+    class Listener(Toy):
+        def __call__(self, x, t, text=None):
+            heard.append(text)
+            return super().__call__(x, t)
+
+    predict(Listener("noise"), SCHEDULES["cosine"], x_T, 5, "a red apple")
+    list(ddim(Listener("noise"), x_T, 1, text="a blue heart"))
+    list(ddpm(Listener("noise"), x_T, 1, text="a fish"))
+    assert heard == ["a red apple", "a blue heart", "a fish"]
+
+
+def test_predict_keeps_no_memory_for_gradients(network):
+    got = predict(network, SCHEDULES["cosine"], chaos(1, (3, 8, 8)), 5)
+    assert not got.clean.requires_grad
+
+
+# ---- chaos and fresh dust -----------------------------------------------------------------------
+
+
+def test_chaos_is_standard_normal_and_decided_by_its_seed():
+    x = chaos(16, seed=3)
+    assert x.shape == (16, 3, 32, 32) and x.dtype == torch.float32
+    assert abs(x.mean().item()) < 4 / math.sqrt(x.numel())
+    assert x.var().item() == pytest.approx(1, abs=4 * math.sqrt(2 / x.numel()))
+    assert torch.equal(x, chaos(16, seed=3)) and not torch.equal(x, chaos(16, seed=4))
+
+
+def test_more_chaos_begins_with_the_same_pictures():
+    assert torch.equal(chaos(5, seed=3)[:2], chaos(2, seed=3))
+
+
+def test_ddim_adds_no_dust_and_ddpm_adds_the_dust_of_its_seed(x_T):
+    model = Toy("velocity")
+
+    def last(sampler, **kw):
+        *_, step = sampler(model, x_T, 5, **kw)
+        return step.clean
+
+    assert torch.equal(last(ddim), last(ddim))
+    assert torch.equal(last(ddpm, seed=1), last(ddpm, seed=1))
+    assert not torch.allclose(last(ddpm, seed=1), last(ddpm, seed=2))
+
+
+# NEEDS A FIX in sampling.py: chaos(seed=3) and ddpm(seed=3) draw the same numbers
+def test_the_first_fresh_dust_is_not_the_chaos_it_falls_on(monkeypatch):
+    x_T = chaos(4, seed=3)
+    drawn = []
+    monkeypatch.setattr(torch, "randn", recorder(drawn))
+    list(ddpm(Toy("velocity"), x_T, 3, seed=3))
+    assert len(drawn) >= 2  # one between each step and the next
+    for fresh in drawn:
+        correlation = torch.corrcoef(torch.stack([fresh.flatten(), x_T.flatten()]))[0, 1]
+        assert abs(correlation.item()) < 0.1
+
+
+# ---- the one call -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+def test_the_same_seed_gives_the_same_picture_and_another_seed_another(network, sampler):
+    first = sample(network, steps=3, sampler=sampler, seed=1, n=2)
+    assert torch.equal(first, sample(network, steps=3, sampler=sampler, seed=1, n=2))
+    assert not torch.allclose(first, sample(network, steps=3, sampler=sampler, seed=2, n=2))
+    assert not torch.allclose(first[0], first[1])
+
+
+# NEEDS A FIX in sampling.py: sample() keeps its seed from ddpm, whose dust is then always the same
+def test_another_seed_also_means_other_fresh_dust(network, monkeypatch):
+    def dust_of(seed):
+        drawn = []
+        monkeypatch.setattr(torch, "randn", recorder(drawn))
+        sample(network, steps=3, sampler=ddpm, seed=seed)
+        return drawn[1:]  # the first is the chaos
+
+    for one, other in zip(dust_of(1), dust_of(2), strict=True):
+        assert not torch.equal(one, other)
+
+
+def test_samples_are_pictures_in_range():
+    net = UNet(widths=(16, 32), blocks=1)
+    with torch.no_grad():
+        net.leave.bias.fill_(3.0)  # a bad network, whose pictures would leave the range
+    got = sample(net, steps=2, n=3)
+    assert got.shape == (3, 3, 32, 32)
+    assert got.min() >= -1 and got.max() <= 1
+    assert not got.requires_grad
+
+
+def test_sample_is_the_clean_picture_of_the_last_step(network):
+    *_, last = ddim(network, chaos(2, (3, 8, 8), seed=4), 5)
+    assert torch.equal(sample(network, steps=5, seed=4, n=2), last.clean.clamp(-1, 1))
+
+
+@pytest.mark.parametrize("words", [{"prompt": "cat"}, {"style": "noto"}, {"negative": "dog"}])
+def test_a_network_that_cannot_listen_says_so(network, words):
+    with pytest.raises(ValueError, match="never learned to listen"):
+        sample(network, **words)
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+@pytest.mark.parametrize("steps", [0, -1, 1001, 2.5, "20"])
+def test_a_wrong_number_of_steps_gets_one_sentence(network, sampler, steps):
+    with pytest.raises(ValueError, match=f"steps is a whole number from 1 to 1000, got {steps!r}"):
+        sample(network, steps=steps, sampler=sampler)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5])
+def test_a_wrong_number_of_pictures_gets_one_sentence(network, n):
+    with pytest.raises(ValueError, match=f"n is a whole number from 1 up, got {n!r}"):
+        sample(network, n=n)
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+def test_chaos_of_a_wrong_shape_gets_one_sentence(network, sampler):
+    with pytest.raises(ValueError, match=r"shape \(B, C, H, W\), got torch.float32 \(8, 8\)"):
+        next(sampler(network, torch.zeros(8, 8)))

@@ -1,0 +1,245 @@
+"""The Sculptor of Chaos: its shapes, its magics, and one sentence for each wrong call."""
+
+import pytest
+import torch
+
+from diffusion_helpers import device
+from diffusion_helpers.unet import Block, TimeEmbedding, UNet
+
+
+def awake(net, seed=0):
+    """A fresh network answers zero everywhere; move its weights so that it says something."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=generator))
+    return net.eval()
+
+
+def tiny(**kw):
+    return UNet(**{"image_shape": (3, 8, 8), "widths": (16, 32), "blocks": 1, **kw})
+
+
+def pictures(n=2, shape=(3, 8, 8), dtype=torch.float32):
+    return torch.randn(n, *shape, generator=torch.Generator().manual_seed(7)).to(dtype)
+
+
+# ---- shapes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("time", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "widths", "blocks"),
+    [
+        ((3, 32, 32), (16, 32, 48), 1),
+        ((1, 28, 28), (16, 32, 48), 1),
+        ((3, 30, 34), (16, 32, 48), 1),
+        ((3, 17, 23), (16, 32, 32), 2),
+        ((3, 8, 8), (16,), 1),
+    ],
+)
+def test_the_answer_is_shaped_like_the_picture(shape, widths, blocks, time):
+    net = awake(UNet(shape, widths, blocks, time))
+    x_t = pictures(2, shape)
+    answer = net(x_t, torch.tensor([3, 900]))
+    assert answer.shape == x_t.shape and answer.dtype == x_t.dtype
+    assert torch.isfinite(answer).all() and answer.abs().max() > 0
+
+
+def test_a_network_works_on_other_heights_and_widths_than_it_was_made_for():
+    assert awake(tiny())(pictures(2, (3, 30, 34)), 5).shape == (2, 3, 30, 34)
+
+
+def test_a_fresh_network_answers_zero():
+    assert torch.equal(tiny()(pictures(), 5), torch.zeros(2, 3, 8, 8))
+
+
+def test_a_fresh_block_of_equal_widths_changes_nothing():
+    x = pictures(2, (16, 8, 8))
+    assert torch.equal(Block(16, 16)(x), x)
+
+
+def test_every_picture_is_judged_on_its_own():
+    net, x_t, t = awake(tiny()).double(), pictures(3, dtype=torch.float64), torch.tensor([1, 50, 9])
+    together = net(x_t, t)
+    for i in range(3):
+        torch.testing.assert_close(net(x_t[i : i + 1], t[i : i + 1]), together[i : i + 1])
+
+
+def test_the_memory_layout_of_the_picture_does_not_matter():
+    net, x_t = awake(tiny()).double(), pictures(dtype=torch.float64)
+    expected = net(x_t.contiguous(), 5)
+    torch.testing.assert_close(net(x_t.to(memory_format=torch.channels_last), 5), expected)
+
+
+# ---- Sense of Time ------------------------------------------------------------------------------
+
+
+def test_a_blind_network_does_not_hear_t():
+    net, x_t = awake(tiny(time=False)), pictures()
+    expected = net(x_t)
+    for t in (0, 999, torch.tensor([3, 700])):
+        assert torch.equal(net(x_t, t), expected)
+
+
+def test_a_blind_network_is_the_same_network_without_the_parts_that_hear():
+    seeing, blind = dict(tiny().named_parameters()), dict(tiny(time=False).named_parameters())
+    extra = seeing.keys() - blind.keys()
+    assert blind.keys() < seeing.keys()
+    assert all("time" in name for name in extra)
+    assert all(blind[name].shape == seeing[name].shape for name in blind)
+
+
+def test_a_network_with_sense_of_time_does_hear_t():
+    net, x_t = awake(tiny()), pictures()
+    assert (net(x_t, 10) - net(x_t, 900)).abs().max() > 1e-3
+
+
+def test_one_t_is_the_same_t_for_every_picture():
+    net, x_t = awake(tiny()), pictures()
+    expected = net(x_t, torch.tensor([7, 7]))
+    for t in (7, torch.tensor(7), torch.tensor([7]), [7, 7]):
+        assert torch.equal(net(x_t, t), expected)
+
+
+def test_each_picture_gets_its_own_t():
+    net, x_t = awake(tiny()).double(), pictures(dtype=torch.float64)
+    both = net(x_t, torch.tensor([7, 800]))
+    torch.testing.assert_close(both[0], net(x_t, 7)[0])
+    torch.testing.assert_close(both[1], net(x_t, 800)[1])
+
+
+def test_no_two_moments_look_alike_to_sense_of_time():
+    torch.manual_seed(0)
+    moments = TimeEmbedding(64).double()(torch.arange(1000).double())
+    distance = torch.cdist(moments, moments) + torch.eye(1000).double()
+    assert moments.shape == (1000, 64) and distance.min() > 1e-4
+
+
+def test_the_waves_are_those_of_the_paper():
+    """PE(pos, 2i) = sin(pos / 10000^(2i / d)), and the cosine beside it (arXiv 1706.03762)."""
+    embedding = TimeEmbedding(16, waves=8)
+    embedding.mlp = torch.nn.Identity()
+    t = 123.0
+    angles = torch.tensor([t / 10_000 ** (2 * i / 8) for i in range(4)])
+    expected = torch.cat([angles.sin(), angles.cos()])
+    torch.testing.assert_close(embedding(torch.tensor([t]))[0], expected, rtol=0, atol=1e-5)
+
+
+# ---- Magic Bridges ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_cutting_a_magic_bridge_changes_the_picture(level):
+    widths = (16, 32, 48)
+    net, x_t = awake(tiny(widths=widths)), pictures()
+    seen = {}
+
+    def remember(_, __, output):
+        seen["sent"] = output
+
+    def cut(_, inputs):
+        h, time = inputs
+        below, bridge = h.split([widths[level + 1], widths[level]], dim=1)
+        seen["arrived"] = bridge
+        return torch.cat([below, torch.zeros_like(bridge)], dim=1), time
+
+    whole = net(x_t, 5)
+    net.down[level][-1].register_forward_hook(remember)
+    net.up[len(widths) - 2 - level][0].register_forward_pre_hook(cut)
+    without = net(x_t, 5)
+    assert torch.equal(seen["arrived"], seen["sent"])
+    assert (whole - without).abs().max() > 1e-3
+
+
+def test_the_bottom_sees_the_whole_picture_at_low_resolution():
+    net, shapes = tiny(image_shape=(3, 32, 32), widths=(16, 32, 48)), []
+    net.bottom.register_forward_hook(lambda _, inputs, __: shapes.append(inputs[0].shape))
+    net(pictures(2, (3, 32, 32)), 5)
+    assert shapes == [(2, 48, 8, 8)]
+
+
+# ---- learning and precision ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("time", [True, False])
+def test_gradient_reaches_every_parameter(time):
+    net = awake(tiny(time=time, blocks=2)).double()
+    net(pictures(dtype=torch.float64), torch.tensor([5, 600])).square().mean().backward()
+    deaf = [n for n, p in net.named_parameters() if p.grad is None or p.grad.abs().max() == 0]
+    assert deaf == []
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_float64_runs_in_full_precision(monkeypatch, helps):
+    """The slope along a random direction, by autograd and by a small difference, to 7 digits."""
+    monkeypatch.setattr(device, "bf16_helps", lambda _: helps)
+    net, x_t = awake(tiny()).double(), pictures(dtype=torch.float64).requires_grad_()
+    loss = net(x_t, 5).square().sum()
+    loss.backward()
+    direction = torch.randn(x_t.shape, generator=torch.Generator().manual_seed(1)).double()
+    with torch.no_grad():
+        step = 1e-5
+        ahead, behind = (net(x_t + s * direction, 5).square().sum() for s in (step, -step))
+    slope = (x_t.grad * direction).sum()
+    assert loss.dtype == torch.float64
+    torch.testing.assert_close((ahead - behind) / (2 * step), slope, rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_float32_answers_in_float32_whatever_it_computes_in(monkeypatch, helps):
+    monkeypatch.setattr(device, "bf16_helps", lambda _: helps)
+    net, x_t = awake(tiny()), pictures()
+    answer = net(x_t, 5)
+    assert answer.dtype == torch.float32
+    exact = net.double()(x_t.double(), 5)
+    tolerance = 0.05 if helps else 1e-5
+    assert (answer - exact).abs().max() < tolerance * exact.abs().max()
+
+
+def test_the_configuration_builds_the_same_network_again():
+    net = tiny(time=False, predicts="noise")
+    again = UNet(**net.config)
+    assert again.config == net.config and again.predicts == "noise"
+    shapes = {name: p.shape for name, p in net.state_dict().items()}
+    assert {name: p.shape for name, p in again.state_dict().items()} == shapes
+
+
+# ---- one clear sentence for each mistake --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("x_t", "words"),
+    [
+        (pictures(2, (1, 8, 8)), r"3 colour channels, got a batch of shape \(2, 1, 8, 8\)"),
+        (torch.zeros(3, 8, 8), r"shape \(B, C, H, W\), got torch.float32 \(3, 8, 8\)"),
+        (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), "got torch.uint8"),
+        (None, "got NoneType"),
+        (torch.zeros(0, 3, 8, 8), "at least one picture, got an empty batch"),
+        (torch.full((2, 3, 8, 8), float("nan")), "NaN or infinite"),
+    ],
+)
+def test_wrong_pictures_get_one_sentence(x_t, words):
+    with pytest.raises(ValueError, match=words):
+        tiny()(x_t, 5)
+
+
+def test_a_missing_t_gets_one_sentence():
+    with pytest.raises(ValueError, match=r"has Sense of Time: call it as model\(x_t, t\)"):
+        tiny()(pictures())
+
+
+@pytest.mark.parametrize("t", [torch.tensor([1, 2, 3]), torch.ones(2, 1, dtype=torch.long)])
+def test_a_t_of_another_shape_gets_one_sentence(t):
+    with pytest.raises(ValueError, match="expected one t per picture, got .* for 2 pictures"):
+        tiny()(pictures(), t)
+
+
+def test_a_network_that_cannot_listen_says_so():
+    with pytest.raises(ValueError, match="never learned to listen"):
+        tiny()(pictures(), 5, text=torch.zeros(2, 4, 8))
+
+
+def test_an_unknown_aim_gets_one_sentence():
+    with pytest.raises(ValueError, match="one of noise, clean, velocity, got 'score'"):
+        tiny(predicts="score")
