@@ -35,7 +35,11 @@ STYLES = {  # our word for the style: the npm package that draws it
     "emojione": "emojione",
     "fxemoji": "fxemoji",
 }
-GROUPS_LEFT_OUT = {"component", "symbols", "flags"}  # letters, arrows, skin tones: nothing to sculpt
+GROUPS_LEFT_OUT = {
+    "component",
+    "symbols",
+    "flags",
+}  # letters, arrows, skin tones: nothing to sculpt
 MAN, WOMAN, PERSON = "1F468", "1F469", "1F9D1"
 FEMALE_SIGN, MALE_SIGN = "2640", "2642"
 
@@ -86,7 +90,7 @@ def read_concepts(emojibase):
 
 
 def find_icons(packages, concepts):
-    """{style: {hexcode: svg}}. Some packages list code points; the others only names, matched exactly."""
+    """{style: {hexcode: svg}}. Some packages list code points; others only names, matched exactly."""
     folders = {style: packages / "@iconify-json" / name for style, name in STYLES.items()}
     chars = {
         style: {key(k): v for k, v in json.loads((f / "chars.json").read_text()).items()}
@@ -104,7 +108,9 @@ def find_icons(packages, concepts):
                 name = chars[style].get(code)
             else:
                 candidates = [chars[s].get(code) for s in ("noto", "twemoji")]
-                name = next((c for c in candidates if c in names), by_slug.get(slug(concept["name"])))
+                name = next(
+                    (c for c in candidates if c in names), by_slug.get(slug(concept["name"]))
+                )
             if name:
                 found[style][concept["hexcode"]] = svg_of(icons, name)
     return found
@@ -166,7 +172,9 @@ def choose_held_out(order):
 def main(packages):
     concepts = read_concepts(packages / "emojibase-data")
     icons = find_icons(packages, concepts)
-    order = {style: [c["hexcode"] for c in concepts if c["hexcode"] in icons[style]] for style in STYLES}
+    order = {
+        style: [c["hexcode"] for c in concepts if c["hexcode"] in icons[style]] for style in STYLES
+    }
     OUT.mkdir(exist_ok=True)
     checksums = {}
     for style, hexcodes in order.items():

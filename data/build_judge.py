@@ -48,7 +48,10 @@ def main():
                     (head(features).argmax(1) == truth[test]).float().mean().item()
                     for head, truth in ((net.group, group), (net.style, style))
                 ]
-            print(f"step {step}: held-out pairs, group {scores[0]:.3f}, style {scores[1]:.3f}", flush=True)
+            print(
+                f"step {step}: held-out pairs, group {scores[0]:.3f}, style {scores[1]:.3f}",
+                flush=True,
+            )
         rows = train[torch.randint(len(train), (BATCH,))]
         images = augment(emoji.images[rows]).contiguous(memory_format=torch.channels_last)
         with fast_math(images):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from .data import DATA
 from .device import pick_device
@@ -20,7 +20,7 @@ def save_tensors(path, tensors, notes):
     path.parent.mkdir(parents=True, exist_ok=True)
     half_written = path.with_name(path.name + ".part")
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    save_file(tensors, half_written, metadata={"notes": json.dumps(notes)})
+    half_written.write_bytes(save(tensors, metadata={"notes": json.dumps(notes)}))
     os.replace(half_written, path)
 
 
@@ -31,11 +31,14 @@ def load_tensors(path):
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {str(path)!r}: check the name")
+        raise FileNotFoundError(
+            f"there is no checkpoint {str(path)!r}: check the name, "
+            "or restore the shipped one with `git checkout data`"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             notes = json.loads((file.metadata() or {})["notes"])
-            return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
+            return {name: file.get_tensor(name).clone() for name in file.keys()}, notes  # noqa: SIM118
     except (SafetensorError, KeyError, ValueError, OSError):
         raise ValueError(
             f"{path} is damaged or is no checkpoint of this course: delete it and train again, "
@@ -69,7 +72,11 @@ def load_checkpoint(name_or_path, device=None):
     tensors, notes = load_tensors(path)
     try:
         model = UNet(**notes["config"])
+        if "losses" in tensors:  # written by train: take the network, leave the optimiser
+            tensors = {
+                k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")
+            }
         model.load_state_dict({k: v.float() for k, v in tensors.items()})
-    except (KeyError, TypeError, RuntimeError):
+    except (KeyError, TypeError, ValueError, RuntimeError):
         raise ValueError(f"{path} does not hold a UNet of this version of the course") from None
     return model.eval().to(device or pick_device())

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from einops import rearrange
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
 _INSIDE_WHEEL = Path(__file__).parent / "data"
@@ -44,7 +44,10 @@ class Emoji(Dataset):
 
     def where(self, keep):
         """The emoji for which `keep`, a (N,) bool tensor, is true."""
-        rows = torch.as_tensor(keep).nonzero().flatten().tolist()
+        keep = torch.as_tensor(keep)
+        if keep.dtype != torch.bool or keep.shape != (len(self),):
+            raise ValueError(f"`keep` is one True or False for each of the {len(self)} emoji")
+        rows = keep.nonzero().flatten().tolist()
         columns = {
             name: value[rows] if torch.is_tensor(value) else [value[i] for i in rows]
             for name, value in vars(self).items()
@@ -62,15 +65,19 @@ def load_emoji(size=32):
     Raises ValueError for another size, FileNotFoundError or ValueError for a missing or damaged
     file. Where the pictures come from: data/README.md.
     """
-    if size not in (32, 64):
+    if size not in (32, 64) or not isinstance(size, int):
         raise ValueError(f"emoji come in size 32 or 64, got {size!r}")
-    index = json.loads(_read("emoji.json"))
-    concepts = {c["hexcode"]: c for c in index["concepts"]}
+    try:
+        index = json.loads(_read("emoji.json"))
+        concepts = {c["hexcode"]: c for c in index["concepts"]}
+        held_out = {tuple(pair) for pair in index["held_out"]}
+        order, sha256 = index["order"], index["sha256"]
+    except (ValueError, KeyError):
+        raise ValueError(_DAMAGED.format(DATA / "emoji" / "emoji.json")) from None
     sheets, columns = [], {name: [] for name in Emoji.__dataclass_fields__}
-    held_out = {tuple(pair) for pair in index["held_out"]}
-    for style, hexcodes in index["order"].items():
+    for style, hexcodes in order.items():
         file = f"{style}_{size}.webp"
-        sheets.append(_cut(_read(file, index["sha256"][file]), size)[: len(hexcodes)])
+        sheets.append(_cut(_read(file, sha256[file]), size)[: len(hexcodes)])
         for hexcode in hexcodes:
             concept = concepts[hexcode]
             columns["names"].append(concept["name"])
@@ -86,6 +93,9 @@ def load_emoji(size=32):
     return Emoji(**columns)
 
 
+_DAMAGED = "{} is damaged: restore it with `git checkout data`, or install the package again"
+
+
 def _read(name, sha256=None):
     path = DATA / "emoji" / name
     if not path.exists():
@@ -94,10 +104,7 @@ def _read(name, sha256=None):
         )
     content = path.read_bytes()
     if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(
-            f"{path} is damaged (its checksum is wrong): restore it with `git checkout data`, "
-            "or install the package again"
-        )
+        raise ValueError(_DAMAGED.format(path))
     return content
 
 
@@ -157,6 +164,9 @@ class Pictures(Dataset):
     def __getitem__(self, i):
         item = self.source[i]
         picture = _to_pil(item[0] if isinstance(item, (tuple, list)) else item)
+        picture = ImageOps.exif_transpose(picture)  # phones note how they were held
+        if picture.mode.startswith("I;16"):  # 16 bits a pixel: keep the upper eight
+            picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
@@ -171,7 +181,9 @@ class Pictures(Dataset):
 def _picture_files(folder):
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {str(folder)!r}: check the path")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS)
+    files = sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_file()
+    )
     if not files:
         endings = ", ".join(sorted(PICTURE_ENDINGS))
         raise ValueError(f"no pictures found in {str(folder)!r}: it looks for files in {endings}")
@@ -183,18 +195,22 @@ def _to_pil(item):
         return item
     if isinstance(item, Path):
         try:
-            return Image.open(item)
-        except UnidentifiedImageError:
+            picture = Image.open(item)
+            picture.load()  # now: Pillow would notice a file that is cut short only later
+            return picture
+        except (OSError, SyntaxError, Image.DecompressionBombError):
             raise ValueError(f"{item} is not a picture: remove it or save it again") from None
     if torch.is_tensor(item) and item.ndim == 3 and item.shape[0] in (1, 3):
         if item.is_floating_point():
-            if item.min() < 0 or item.max() > 1:
+            if not (item.min() >= 0 and item.max() <= 1):  # NaN is neither
                 raise ValueError(
-                    "float pictures given to Pictures must lie in [0, 1] as torchvision makes them; "
+                    "float pictures given to Pictures lie in [0, 1], as torchvision makes them; "
                     "pictures already in [-1, 1] need no Pictures around them"
                 )
             item = (item * 255).round().byte()
         array = rearrange(item, "c h w -> h w c").numpy()
         return Image.fromarray(array if array.shape[2] == 3 else array[..., 0])
     got = tuple(item.shape) if torch.is_tensor(item) else type(item).__name__
-    raise ValueError(f"expected a PIL picture or a tensor (C, H, W) with 1 or 3 channels, got {got}")
+    raise ValueError(
+        f"expected a PIL picture or a tensor (C, H, W) with 1 or 3 channels, got {got}"
+    )

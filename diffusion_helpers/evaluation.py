@@ -31,7 +31,9 @@ def _gradients(images):
     grey = F.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     dy = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
     dx = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
-    direction = torch.atan2(dy, dx) / torch.pi * 4  # (B, 1, H, W) in -4..4, eight bins round the clock
+    direction = (
+        torch.atan2(dy, dx) / torch.pi * 4
+    )  # (B, 1, H, W) in -4..4, eight bins round the clock
     strength = torch.hypot(dx, dy)
     distance = (direction - torch.arange(-4, 4).view(1, 8, 1, 1).to(images)).abs()
     share = (1 - torch.minimum(distance, 8 - distance)).clamp(min=0)  # split between two neighbours
@@ -52,9 +54,16 @@ def _features(images, centres=None):
     return torch.cat(normal, dim=1) / 3**0.5, centres
 
 
+def _check_emoji(images):
+    check_images(images, channels=3)
+    if images.shape[-2:] != (32, 32):
+        raise ValueError(f"the judge knows pictures (B, 3, 32, 32), got {tuple(images.shape)}")
+
+
 def similarity(images, gallery):
     """Cosine similarity, best of nine one-pixel shifts: (B, 3, 32, 32), (N, ...) -> (B, N)."""
-    check_images(images, channels=3)
+    _check_emoji(images)
+    _check_emoji(gallery)
     gallery_features, centres = _features(gallery)
     padded = F.pad(images.clamp(-1, 1), (1, 1, 1, 1), value=1.0)  # white
     shifted = [padded[..., y : y + 32, x : x + 32] for y in range(3) for x in range(3)]
@@ -76,8 +85,8 @@ def nearest(images, gallery):
     """Row of the gallery picture with the smallest squared error, and that error: (B,), (B,)."""
     check_images(images)
     a, b = (rearrange(x, "n c h w -> n (c h w)") for x in (images, gallery))
-    distance, row = torch.cdist(a, b).min(1)
-    return row, distance.square() / a.shape[1]
+    row = torch.cdist(a, b).argmin(1)
+    return row, (a - b[row]).square().mean(1)  # anew: cdist loses digits where two are equal
 
 
 # ---- do they look like the real crowd? ----------------------------------------------------------
@@ -93,7 +102,11 @@ class FeatureNet(nn.Module):
         super().__init__()
         layers, c_in = [], 3
         for c_out, stride in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (128, 2)):
-            layers += [nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 16, c_out), nn.SiLU()]
+            layers += [
+                nn.Conv2d(c_in, c_out, 3, stride, 1),
+                nn.GroupNorm(c_out // 16, c_out),
+                nn.SiLU(),
+            ]
             c_in = c_out
         self.convs = nn.Sequential(*layers)
         self.features = nn.Linear(2 * c_in, 64)
@@ -107,7 +120,7 @@ class FeatureNet(nn.Module):
 
 @functools.cache
 def judge():
-    """The shipped FeatureNet. Raises FileNotFoundError or ValueError for a missing or damaged file."""
+    """The shipped FeatureNet. Raises FileNotFoundError or ValueError for a missing or bad file."""
     net = FeatureNet()
     tensors, _ = load_tensors(DATA / "checkpoints" / "judge.safetensors")
     net.load_state_dict(tensors)
@@ -117,13 +130,13 @@ def judge():
 @torch.no_grad()
 def crowd_features(images, batch=250):
     """The judge's features in float64, (N, 3, 32, 32) -> (N, 64)."""
-    check_images(images, channels=3)
+    _check_emoji(images)
     net = judge()
     return torch.cat([net(b.clamp(-1, 1).float().cpu()) for b in images.split(batch)]).double()
 
 
 def frechet_distance(real, fake):
-    """Fréchet distance of two crowds of features (arXiv 1706.08500), each (N, D). 0 is the same crowd.
+    """Fréchet distance of two crowds of features, each (N, D) (arXiv 1706.08500); 0: the same crowd.
 
     It depends on N: compare only distances that were measured with the same N, beside the distance
     of real pictures to other real pictures.
@@ -140,10 +153,12 @@ def frechet_distance(real, fake):
 
 def precision_recall(real, fake, k=3):
     """Precision and recall of arXiv 1904.06991: the share of fakes that lie among the reals, and
-    of reals that lie among the fakes; "among" is within some picture's distance to its k-th neighbour.
+    of reals that lie among the fakes; "among" means nearer to some picture than its k-th neighbour.
     """
     if min(len(real), len(fake)) <= k:
-        raise ValueError(f"need more than {k} pictures on each side, got {len(real)} and {len(fake)}")
+        raise ValueError(
+            f"need more than {k} pictures on each side, got {len(real)} and {len(fake)}"
+        )
 
     def share_inside(points, crowd):
         radius = torch.cdist(crowd, crowd).kthvalue(k + 1, dim=1).values  # the first is itself

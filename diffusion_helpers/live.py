@@ -5,14 +5,14 @@ import html
 from IPython.display import HTML, display
 
 from .figures import png_data_uri, to_uint8
-from .sampling import chaos, ddim
+from .sampling import ddim, sample
 
 
 class LiveReport:
     """A `report` for `train` that redraws one place in the notebook.
 
     n pictures from the same chaos at every report; `history` keeps (step, seconds, pictures), the
-    pictures (n, C, H, W), for a scrubber afterwards. Outside a notebook it prints.
+    pictures (n, C, H, W), for a scrubber afterwards.
     """
 
     def __init__(self, n=8, sampler=ddim, steps=20, seed=0, height=96):
@@ -21,10 +21,9 @@ class LiveReport:
         self._place = None
 
     def __call__(self, run, share, model):
-        device = next(model.parameters()).device
-        for step in self.sampler(model, chaos(self.n, model.image_shape, self.seed, device), self.steps):
-            pass
-        pictures = step.clean.clamp(-1, 1).cpu()
+        pictures = sample(
+            model, steps=self.steps, sampler=self.sampler, seed=self.seed, n=self.n
+        ).cpu()
         self.history.append((run.steps, run.seconds, pictures))
         self._draw(self._page(run, share, pictures))
 

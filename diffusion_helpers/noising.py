@@ -44,11 +44,13 @@ class Schedule:
         """
         t = torch.as_tensor(t)
         if t.is_floating_point() or t.is_complex() or t.ndim > 1 or t.dtype == torch.bool:
-            raise ValueError(f"t is a whole number or a row of them, got {t.dtype} {tuple(t.shape)}")
-        if t.min() < -1 or t.max() >= len(self):
-            raise ValueError(f"t must lie in 0..{len(self) - 1}, got {t.min()}..{t.max()}")
+            raise ValueError(
+                f"t is a whole number or a row of them, got {t.dtype} {tuple(t.shape)}"
+            )
         if t.ndim == 1 and len(t) not in (1, len(like)):
             raise ValueError(f"got {len(t)} values of t for {len(like)} pictures")
+        if t.min() < -1 or t.max() >= len(self):
+            raise ValueError(f"t must lie in 0..{len(self) - 1}, got {t.min()}..{t.max()}")
         padded = torch.cat([self.alpha_bar, torch.ones(1, dtype=torch.float64)])  # index -1 is 1
         alpha_bar = rearrange(padded[t.cpu().reshape(-1)], "b -> b 1 1 1")
         return alpha_bar.sqrt().to(like), (1 - alpha_bar).sqrt().to(like)
@@ -77,7 +79,11 @@ def add_noise(x_0, t, eps, schedule):
     x_0 and eps are (B, C, H, W); t is an int or (B,) in 0..T-1. Raises ValueError otherwise.
     """
     check_images(x_0)
+    if torch.as_tensor(t).lt(0).any():
+        raise ValueError(f"t must lie in 0..{len(schedule) - 1}, got {t}")
     if eps.shape != x_0.shape:
-        raise ValueError(f"eps must have the shape of x_0, got {tuple(eps.shape)}, {tuple(x_0.shape)}")
+        raise ValueError(
+            f"eps must have the shape of x_0, got {tuple(eps.shape)}, {tuple(x_0.shape)}"
+        )
     signal, dust = schedule.signal_and_dust(t, like=x_0)
     return signal * x_0 + dust * eps

@@ -4,6 +4,9 @@ A sampler is a generator over a model. It yields one `Step` for every call of th
 finished picture is the `clean` of the last one.
 """
 
+import inspect
+import numbers
+from collections import deque
 from typing import NamedTuple
 
 import torch
@@ -17,7 +20,9 @@ class Prediction(NamedTuple):
 
     noise: torch.Tensor  # eps, the dust in x_t
     clean: torch.Tensor  # x_0, the picture under it
-    velocity: torch.Tensor  # sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (arXiv 2202.00512, app. D)
+    velocity: (
+        torch.Tensor
+    )  # sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (arXiv 2202.00512, app. D)
 
 
 class Step(NamedTuple):
@@ -55,7 +60,7 @@ def timesteps(steps, total=1000):
 
     The spacing that arXiv 2305.08891 (section 3.3) calls trailing: it does start from chaos.
     """
-    if not isinstance(steps, int) or not 1 <= steps <= total:
+    if not isinstance(steps, numbers.Integral) or not 1 <= steps <= total:
         raise ValueError(f"steps is a whole number from 1 to {total}, got {steps!r}")
     return [round(total - i * total / steps) - 1 for i in range(steps)]
 
@@ -77,14 +82,14 @@ def ddim(model, x_T, steps=20, schedule=None, text=None):
 
 
 def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
-    """Ancestral sampling (arXiv 2006.11239, eq. 6 and 7): removes dust, then adds a little fresh dust.
+    """Ancestral sampling (arXiv 2006.11239, eq. 6 and 7): removes dust, then adds a little again.
 
     x_T (B, C, H, W) is the chaos to start from, `seed` fixes the fresh dust; yields one `Step` per
     call of the network.
     """
     check_images(x_T)
     schedule = schedule or cosine_schedule()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed + 1_000_003)  # not the numbers of chaos(seed)
     ts = timesteps(steps, len(schedule))
     x = x_T
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
@@ -92,7 +97,9 @@ def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
         yield Step(t, x, guess.clean, guess.noise)
         signal, dust = schedule.signal_and_dust(t, like=x)
         signal_next, dust_next = schedule.signal_and_dust(t_next, like=x)
-        alpha = (signal / signal_next) ** 2  # what is left of the picture on the way from t_next to t
+        alpha = (
+            signal / signal_next
+        ) ** 2  # what is left of the picture on the way from t_next to t
         beta = 1 - alpha
         mean = (signal_next * beta * guess.clean + alpha.sqrt() * dust_next**2 * x) / dust**2
         fresh = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x)
@@ -107,8 +114,17 @@ def chaos(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
     return torch.randn(n, *image_shape, generator=generator).to(device)
 
 
-def sample(model, prompt=None, style=None, negative=None, steps=20, guidance_scale=3.0,
-           sampler=ddim, seed=0, n=1):  # fmt: skip
+def sample(
+    model,
+    prompt=None,
+    style=None,
+    negative=None,
+    steps=20,
+    guidance_scale=3.0,
+    sampler=ddim,
+    seed=0,
+    n=1,
+):
     """n pictures out of chaos, (n, C, H, W) in [-1, 1]; the same seed gives the same pictures.
 
     Raises ValueError when asked for a prompt or a style that this network never learned to hear.
@@ -117,6 +133,6 @@ def sample(model, prompt=None, style=None, negative=None, steps=20, guidance_sca
         raise ValueError("this network never learned to listen: it takes no prompt and no style")
     device = next(model.parameters()).device
     x_T = chaos(n, model.image_shape, seed, device)
-    for step in sampler(model, x_T, steps=steps):
-        pass
-    return step.clean.clamp(-1, 1)
+    fresh = {"seed": seed} if "seed" in inspect.signature(sampler).parameters else {}
+    last = deque(sampler(model, x_T, steps=steps, **fresh), maxlen=1)[0]
+    return last.clean.clamp(-1, 1)

@@ -44,7 +44,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalise(matrix, steps=5):
-    """Push all singular values of (rows, columns) towards 1 by a quintic Newton-Schulz iteration."""
+    """Push the singular values of a matrix towards 1, by a quintic Newton-Schulz iteration."""
     a, b, c = 3.4445, -4.7750, 2.0315  # Jordan's coefficients: steep at 0, so that few steps do
     x = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
@@ -74,7 +74,7 @@ def target(predicts, x_0, eps, t, schedule):
 
 @dataclass
 class Run:
-    """What happened in a training: one loss per step, the seconds spent, whether it came to its end."""
+    """What happened in a training: one loss per step, the seconds, whether it came to its end."""
 
     losses: list = field(default_factory=list)
     seconds: float = 0.0
@@ -114,7 +114,7 @@ def train(
     checkpoint  a .safetensors file, written at every report and when interrupted. If it is there
                 already, training goes on from it; with a budget in steps the result is the same
                 as without the interruption
-    report      called as report(run, share, model) `reports` times, the last time at the end
+    report      called as report(run, share, model), up to `reports` times, the last at the end
 
     Interrupting (the stop button, Ctrl-C) loses nothing: the step is finished, the network keeps
     what it learned, the checkpoint is written. Raises ValueError for a wrong budget, pictures or
@@ -123,22 +123,32 @@ def train(
     if (steps is None) == (seconds is None):
         raise ValueError("give train one budget: steps=2000, or seconds=60")
     if (steps or seconds or 0) <= 0:
-        raise ValueError(f"the budget must be positive, got {steps if seconds is None else seconds}")
+        raise ValueError(
+            f"the budget must be positive, got {steps if seconds is None else seconds}"
+        )
+    if len(pictures) == 0:
+        raise ValueError("the data set is empty: it needs at least one picture")
     schedule = schedule or cosine_schedule()
     optimisers = make_optimisers(model, learning_rate)
     run = Run()
     if checkpoint and Path(checkpoint).exists():
         run = _resume(checkpoint, model, optimisers, seed)
-    began, reported = time.monotonic() - run.seconds, run.steps
+        if run.finished:
+            print(f"{checkpoint} holds a finished training: delete it to start a new one")
+    began = time.monotonic() - run.seconds
     with _stop_between_steps() as stop:
-        while not (run.finished or stop.is_set()):
+        stopped = False
+        while not (run.finished or stopped):
             share = min(1.0, run.steps / steps if steps else run.seconds / seconds)
-            loss = _one_step(model, pictures, optimisers, schedule, seed, run.steps, share, batch, learning_rate)
+            loss = _one_step(
+                model, pictures, optimisers, schedule, seed, run.steps, share, batch, learning_rate
+            )
             run.losses.append(loss)
             run.seconds = time.monotonic() - began
             new_share = min(1.0, run.steps / steps if steps else run.seconds / seconds)
             run.finished = new_share == 1
-            if int(new_share * reports) > int(share * reports) or stop.is_set():
+            stopped = stop.is_set()  # looked at once, so that no interruption slips through
+            if int(new_share * reports) > int(share * reports) or stopped:
                 if checkpoint:
                     _save(checkpoint, model, optimisers, run, seed)
                 model.eval()
@@ -155,14 +165,14 @@ def _one_step(model, pictures, optimisers, schedule, seed, step, share, batch, l
     training which was interrupted goes on exactly as if nothing had happened.
     """
     model.train()
-    device = next(model.parameters()).device
+    like = next(model.parameters())
     generator = torch.Generator().manual_seed(seed + 1_000_003 * step)
     x_0 = fetch(pictures, torch.randint(len(pictures), (batch,), generator=generator), model)
     t = torch.randint(len(schedule), (batch,), generator=generator)
     eps = torch.randn(x_0.shape, generator=generator)
-    x_0, eps = x_0.to(device), eps.to(device)
+    x_0, eps = x_0.to(like), eps.to(like)
 
-    guess = model(add_noise(x_0, t, eps, schedule), t.to(device))
+    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device))
     loss = F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
     if not torch.isfinite(loss):
         raise FloatingPointError(
@@ -183,7 +193,9 @@ def fetch(pictures, rows, model):
     items = [pictures[i] for i in rows.tolist()]
     items = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
     if not all(torch.is_tensor(i) and i.shape == items[0].shape for i in items):
-        raise ValueError("pictures of different shapes or kinds: wrap the data set in Pictures(...)")
+        raise ValueError(
+            "pictures of different shapes or kinds: wrap the data set in Pictures(...)"
+        )
     x_0 = torch.stack(items)
     check_images(x_0, channels=model.image_shape[0])
     if x_0.abs().max() > 1.01:

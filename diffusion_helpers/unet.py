@@ -23,7 +23,7 @@ def group_norm(channels):
 
 
 class Block(nn.Module):
-    """Residual block: two 3x3 convolutions added to what came in. (B, c_in, H, W) -> (B, c_out, H, W).
+    """Residual block: two convolutions added to what came in. (B, c_in, H, W) -> (B, c_out, H, W).
 
     With Sense of Time (c_time given) every block also scales and shifts its middle by the step.
     """
@@ -49,13 +49,15 @@ class Block(nn.Module):
 
 
 class TimeEmbedding(nn.Module):
-    """Sense of Time: t in 0..T-1 becomes (B, width), by waves of many lengths (arXiv 1706.03762, 3.5)."""
+    """Sense of Time: t (B,) becomes (B, width), by waves of many lengths (arXiv 1706.03762, 3.5)."""
 
     def __init__(self, width, waves=64):
         super().__init__()
         frequencies = torch.exp(-math.log(10_000) * torch.arange(waves // 2) / (waves // 2))
         self.register_buffer("frequencies", frequencies, persistent=False)
-        self.mlp = nn.Sequential(nn.Linear(waves, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.mlp = nn.Sequential(
+            nn.Linear(waves, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
+        )
 
     def forward(self, t):
         angles = rearrange(t, "b -> b 1") * self.frequencies  # (B, waves / 2)
@@ -102,12 +104,16 @@ class UNet(nn.Module):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         c = widths[0]
         for width in widths:
-            self.down.append(nn.ModuleList(Block(c if i == 0 else width, width, c_time) for i in range(blocks)))
+            self.down.append(
+                nn.ModuleList(Block(c if i == 0 else width, width, c_time) for i in range(blocks))
+            )
             c = width
         self.bottom = Block(c, c, c_time)
         for width in reversed(widths[:-1]):  # each level takes the level below and its bridge
             self.up.append(
-                nn.ModuleList(Block(c + width if i == 0 else width, width, c_time) for i in range(blocks))
+                nn.ModuleList(
+                    Block(c + width if i == 0 else width, width, c_time) for i in range(blocks)
+                )
             )
             c = width
         self.leave_norm = group_norm(c)
@@ -146,5 +152,7 @@ class UNet(nn.Module):
             raise ValueError("this network has Sense of Time: call it as model(x_t, t)")
         t = torch.as_tensor(t, device=x_t.device)
         if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(x_t))):
-            raise ValueError(f"expected one t per picture, got {tuple(t.shape)} for {len(x_t)} pictures")
+            raise ValueError(
+                f"expected one t per picture, got {tuple(t.shape)} for {len(x_t)} pictures"
+            )
         return t.to(x_t.dtype).expand(len(x_t))

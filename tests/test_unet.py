@@ -231,7 +231,7 @@ def test_a_missing_t_gets_one_sentence():
 
 @pytest.mark.parametrize("t", [torch.tensor([1, 2, 3]), torch.ones(2, 1, dtype=torch.long)])
 def test_a_t_of_another_shape_gets_one_sentence(t):
-    with pytest.raises(ValueError, match="expected one t per picture, got .* for 2 pictures"):
+    with pytest.raises(ValueError, match=r"expected one t per picture, got .* for 2 pictures"):
         tiny()(pictures(), t)
 
 

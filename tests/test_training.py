@@ -1,0 +1,588 @@
+"""The Instruction: it learns, it survives every interruption, and it explains wrong calls."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from torch.utils.data import Dataset
+from torchvision.datasets import FakeData
+
+import diffusion_helpers
+from diffusion_helpers import training
+from diffusion_helpers.checkpoints import load_tensors
+from diffusion_helpers.data import Pictures, load_emoji
+from diffusion_helpers.noising import cosine_schedule
+from diffusion_helpers.training import Muon, orthogonalise, target, train
+from diffusion_helpers.unet import UNet
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small are faster on one core, and the sums then have one order everywhere."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def tiny(seed=0, **kw):
+    torch.manual_seed(seed)
+    return UNet(**{"image_shape": (3, 8, 8), "widths": (16, 32), "blocks": 1, **kw})
+
+
+def pictures(n=4, shape=(3, 8, 8)):
+    generator = torch.Generator().manual_seed(11)
+    return list(torch.rand(n, *shape, generator=generator) * 2 - 1)
+
+
+def silent(*_):
+    """A report that says nothing."""
+
+
+def learn(net, source=None, **kw):
+    """train, small and without a word."""
+    kw = {"batch": 4, "report": silent, **kw}
+    return train(net, pictures() if source is None else source, **kw)
+
+
+def weights(net):
+    return torch.cat([p.detach().flatten() for p in net.parameters()])
+
+
+def ctrl_c(*_):
+    signal.raise_signal(signal.SIGINT)
+
+
+class Calls:
+    """A report, or the start of a picture, that does something at its n-th call."""
+
+    def __init__(self, n, action):
+        self.left, self.action = n, action
+
+    def __call__(self, *_):
+        self.left -= 1
+        if self.left == 0:
+            self.action()
+
+
+class Watched(Dataset):
+    """Pictures that call `watch` whenever one of them is asked for."""
+
+    def __init__(self, watch):
+        self.pictures, self.watch = pictures(), watch
+
+    def __len__(self):
+        return len(self.pictures)
+
+    def __getitem__(self, i):
+        self.watch()
+        return self.pictures[i]
+
+
+# ---- it learns ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("predicts", ["velocity", "noise", "clean"])
+def test_four_pictures_are_soon_known_by_heart(predicts):
+    run = learn(tiny(predicts=predicts), steps=200, batch=16)
+    first, last = sum(run.losses[:10]) / 10, sum(run.losses[-10:]) / 10
+    assert last < 0.6 * first
+
+
+def test_the_loss_begins_where_a_network_that_answers_zero_stands():
+    """Velocity of pictures x under dust: alpha_bar + (1 - alpha_bar) mean(x^2), averaged over t."""
+    run = learn(tiny(), steps=1, batch=256)
+    alpha_bar = cosine_schedule().alpha_bar.mean().item()
+    energy = torch.stack(pictures()).square().mean().item()
+    assert run.losses[0] == pytest.approx(alpha_bar + (1 - alpha_bar) * energy, rel=0.1)
+
+
+def test_the_same_seed_gives_the_same_network_and_another_seed_another():
+    nets = [tiny() for _ in range(3)]
+    for net, seed in zip(nets, (0, 0, 1)):
+        learn(net, steps=4, seed=seed)
+    assert torch.equal(weights(nets[0]), weights(nets[1]))
+    assert not torch.allclose(weights(nets[0]), weights(nets[2]))
+
+
+def test_training_neither_reads_nor_moves_the_random_numbers_of_others():
+    net, other = tiny(), tiny()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    learn(net, steps=2)
+    assert torch.equal(torch.rand(3), expected)
+    learn(other, steps=2)
+    assert torch.equal(weights(net), weights(other))
+
+
+def test_the_rate_warms_up_and_falls_to_zero(monkeypatch):
+    rates, make_optimisers = [], training.make_optimisers
+
+    def spy(*args):
+        optimisers = make_optimisers(*args)
+        for optimiser in optimisers:
+            optimiser.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+        return optimisers
+
+    monkeypatch.setattr(training, "make_optimisers", spy)
+    learn(tiny(), steps=200, batch=1, learning_rate=1.0)
+    muon, adam = rates[::2], rates[1::2]
+    assert muon == adam and len(muon) == 200
+    assert muon[0] == pytest.approx(1 / 50)
+    assert max(muon) == pytest.approx(1 - 50 / 200, abs=0.01)
+    assert muon[-1] == pytest.approx(1 / 200)
+
+
+def test_every_parameter_has_exactly_one_optimiser():
+    net = tiny()
+    found = [p for o in training.make_optimisers(net) for g in o.param_groups for p in g["params"]]
+    assert len(found) == len(set(found)) and set(found) == set(net.parameters())
+
+
+@pytest.mark.parametrize("t", [0, 400, 999])
+def test_the_target_is_the_velocity_of_diffusers(t):
+    x_0, eps = torch.stack(pictures()), torch.randn(4, 3, 8, 8)
+    theirs = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
+    ours = target("velocity", x_0, eps, t, cosine_schedule())
+    expected = theirs.get_velocity(x_0, eps, torch.full((4,), t))
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-4)
+    assert target("noise", x_0, eps, t, cosine_schedule()) is eps
+    assert target("clean", x_0, eps, t, cosine_schedule()) is x_0
+
+
+# ---- Muon ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(8, 24), (24, 8), (16, 16), (1, 5)])
+def test_orthogonalise_keeps_directions_and_brings_singular_values_near_one(shape):
+    generator = torch.Generator().manual_seed(3)
+    u, _, vh = torch.linalg.svd(torch.randn(shape, generator=generator), full_matrices=False)
+    singular_values = torch.logspace(0, -1.5, min(shape))
+    got = u.T @ orthogonalise(u * singular_values @ vh) @ vh.T
+    assert got.diagonal().min() > 0.6 and got.diagonal().max() < 1.3
+    torch.testing.assert_close(got, got.diagonal().diag(), rtol=0, atol=1e-4)
+
+
+def test_orthogonalise_does_not_care_about_the_size_of_the_gradient():
+    matrix = torch.randn(6, 9, generator=torch.Generator().manual_seed(3))
+    expected = orthogonalise(matrix)
+    torch.testing.assert_close(orthogonalise(1e-3 * matrix), expected, rtol=0, atol=1e-3)
+    torch.testing.assert_close(orthogonalise(1e6 * matrix), expected, rtol=0, atol=1e-3)
+    assert torch.equal(orthogonalise(torch.zeros(6, 9)), torch.zeros(6, 9))
+
+
+@pytest.mark.parametrize("shape", [(16, 8, 3, 3), (64, 4, 1, 1), (64, 4, 3, 3), (10, 30)])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_muon_moves_weights_along_the_orthogonal_part_of_the_gradient(shape, layout):
+    generator = torch.Generator().manual_seed(4)
+    before, gradient = (torch.randn(shape, generator=generator) for _ in range(2))
+    if len(shape) == 4:
+        before = before.to(memory_format=layout)
+    weight = torch.nn.Parameter(before.clone())
+    weight.grad = gradient.clone()
+    Muon([weight], lr=0.1).step()
+    moved = ((before - weight.detach()) / 0.1).flatten(1)
+
+    u, _, vh = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
+    rows, columns = moved.shape
+    expected = u @ vh * max(1, rows / columns) ** 0.5
+    cosine = (moved * expected).sum() / (moved.norm() * expected.norm())
+    assert cosine > 0.95 and 0.6 < (moved.norm() / expected.norm()).item() < 1.3
+
+
+def test_muon_remembers_where_it_was_going():
+    weight = torch.nn.Parameter(torch.zeros(4, 4))
+    muon = Muon([weight], lr=1.0, momentum=0.9)
+    for _ in range(20):
+        weight.grad = torch.eye(4)
+        muon.step()
+    before = weight.detach().clone()
+    weight.grad = -0.1 * torch.eye(4)  # one small doubt does not turn it round
+    muon.step()
+    assert ((weight.detach() - before).diagonal() < -0.5).all()
+
+
+def test_muon_leaves_a_weight_without_gradient_alone():
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    Muon([weight], lr=1.0).step()
+    assert torch.equal(weight.detach(), torch.ones(2, 2))
+
+
+# ---- budgets and reports ------------------------------------------------------------------------
+
+
+def test_a_budget_in_steps_is_met_and_reported_evenly():
+    shares = []
+    run = learn(tiny(), steps=20, reports=5, report=lambda run, share, net: shares.append(share))
+    assert run.finished and run.steps == len(run.losses) == 20
+    assert shares == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_a_short_training_reports_at_its_end():
+    seen = []
+    learn(
+        tiny(), steps=3, reports=10, report=lambda run, share, net: seen.append((share, run.steps))
+    )
+    assert seen[-1] == (1.0, 3)
+
+
+def test_a_report_meets_the_network_in_evaluation_mode_and_training_goes_on():
+    modes = []
+    net = tiny()
+    net.register_forward_pre_hook(lambda module, _: modes.append(module.training))
+    learn(net, steps=4, reports=4, report=lambda run, share, net: modes.append(net.training))
+    assert modes == [True, False] * 4 and not net.training
+
+
+def test_a_budget_in_seconds_is_met():
+    run = learn(tiny(), seconds=1.0)
+    longest = 1.0 / run.steps * 20  # of one step, generously
+    assert run.finished and 1.0 <= run.seconds < 1.0 + max(1.0, longest)
+
+
+def test_the_printed_report_says_how_far_and_how_well(capsys):
+    learn(tiny(), steps=2, reports=2, report=training.print_progress)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and "50%" in lines[0] and "100%" in lines[1]
+    assert "step 2" in lines[1] and "loss" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({}, "give train one budget: steps=2000, or seconds=60"),
+        ({"steps": 5, "seconds": 5}, "give train one budget"),
+        ({"steps": 0}, "the budget must be positive, got 0"),
+        ({"steps": -3}, "the budget must be positive, got -3"),
+        ({"seconds": 0}, "the budget must be positive, got 0"),
+        ({"seconds": -2.5}, "the budget must be positive, got -2.5"),
+    ],
+)
+def test_a_wrong_budget_gets_one_sentence(budget, words):
+    with pytest.raises(ValueError, match=words):
+        learn(tiny(), **budget)
+
+
+# ---- interruptions ------------------------------------------------------------------------------
+
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    """The weights and losses of a training that nobody interrupted."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    net = tiny()
+    run = learn(net, steps=STEPS)
+    torch.set_num_threads(threads)
+    return weights(net), run.losses
+
+
+def assert_goes_on_to_the_same_end(file, undisturbed):
+    net = tiny(seed=123)  # its own weights do not matter: the file decides
+    run = learn(net, steps=STEPS, checkpoint=file)
+    assert run.finished and run.steps == STEPS
+    torch.testing.assert_close(weights(net), undisturbed[0], rtol=1e-6, atol=1e-6)
+    assert run.losses == pytest.approx(undisturbed[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("call", [1, 7, 18, 29, 4 * STEPS - 4])
+def test_ctrl_c_while_a_picture_is_read_changes_nothing(tmp_path, undisturbed, call, capsys):
+    file, net = tmp_path / "run.safetensors", tiny()
+    run = learn(net, Watched(Calls(call, ctrl_c)), steps=STEPS, checkpoint=file)
+    assert not run.finished and run.steps == math.ceil(call / 4)  # the step was finished
+    assert f"stopped at step {run.steps}" in capsys.readouterr().out
+    assert_goes_on_to_the_same_end(file, undisturbed)
+
+
+@pytest.mark.parametrize("call", [1, 4])
+def test_ctrl_c_during_a_report_changes_nothing(tmp_path, undisturbed, call):
+    file = tmp_path / "run.safetensors"
+    run = learn(tiny(), steps=STEPS, checkpoint=file, reports=6, report=Calls(call, ctrl_c))
+    assert not run.finished and run.steps in (2 * call, 2 * call + 1)
+    assert_goes_on_to_the_same_end(file, undisturbed)
+
+
+def test_many_interruptions_change_nothing(tmp_path, undisturbed):
+    file = tmp_path / "run.safetensors"
+    for _ in range(3):
+        run = learn(tiny(), Watched(Calls(9, ctrl_c)), steps=STEPS, checkpoint=file)
+        assert not run.finished
+    assert run.steps == 9
+    assert_goes_on_to_the_same_end(file, undisturbed)
+
+
+def train_with_ctrl_c_at_line(n, file):
+    """Interrupt at the n-th line that `train` runs while it listens; None when there are fewer."""
+    outside, listening = signal.getsignal(signal.SIGINT), 0
+
+    def at_line(frame, event, _):
+        nonlocal listening
+        if event == "line" and signal.getsignal(signal.SIGINT) is not outside:
+            listening += 1
+            if listening == n:
+                ctrl_c()
+        return at_line
+
+    net, before = tiny(), sys.gettrace()
+    sys.settrace(lambda frame, *_: at_line if frame.f_code is train.__code__ else None)
+    try:
+        run = learn(net, steps=3, reports=1, batch=1, checkpoint=file)
+    finally:
+        sys.settrace(before)
+    return (net, run) if listening >= n else None
+
+
+# an interruption is not written down
+def test_ctrl_c_at_any_line_of_the_loop_is_written_down(tmp_path):
+    lost, n = [], 1
+    while outcome := train_with_ctrl_c_at_line(n, tmp_path / f"{n}.safetensors"):
+        net, run = outcome
+        saved = {}
+        if (tmp_path / f"{n}.safetensors").exists():
+            saved, _ = load_tensors(tmp_path / f"{n}.safetensors")
+        names = [f"model.{name}" for name, _ in net.named_parameters()]
+        kept = all(name in saved for name in names) and torch.equal(
+            torch.cat([saved[name].flatten() for name in names]), weights(net)
+        )
+        if run.steps and not kept:
+            lost.append((n, run.steps))
+        n += 1
+    assert n > 20 and lost == []
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
+    def twice():
+        ctrl_c()
+        ctrl_c()
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        learn(tiny(), Watched(Calls(5, twice)), steps=STEPS)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("trouble", [None, ctrl_c, lambda: 1 / 0])
+def test_the_previous_answer_to_ctrl_c_comes_back(trouble):
+    def mine(*_):
+        raise AssertionError("not while the course is training")
+
+    before = signal.signal(signal.SIGINT, mine)
+    try:
+        learn(tiny(), Watched(Calls(5, trouble or silent)), steps=3)
+    except ZeroDivisionError:
+        pass
+    finally:
+        after = signal.signal(signal.SIGINT, before)
+    assert after is mine
+
+
+def test_training_works_beside_the_main_thread():
+    net, errors = tiny(), []
+
+    def work():
+        try:
+            learn(net, steps=2)
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert errors == [] and not torch.equal(weights(net), weights(tiny()))
+
+
+KILLED = """
+import os, sys
+sys.path.insert(0, {tests!r})
+import torch
+from test_training import Calls, learn, tiny
+torch.set_num_threads(1)
+learn(tiny(), steps={steps}, reports=6, checkpoint={file!r}, report=Calls(4, lambda: os._exit(9)))
+"""
+
+
+def test_a_process_that_was_killed_goes_on_from_its_last_checkpoint(tmp_path, undisturbed):
+    file = tmp_path / "run.safetensors"
+    root = Path(diffusion_helpers.__file__).parent.parent
+    code = KILLED.format(tests=str(Path(__file__).parent), steps=STEPS, file=str(file))
+    path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
+    child = subprocess.run(
+        [sys.executable, "-B", "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert child.returncode == 9, child.stderr
+    tensors, notes = load_tensors(file)
+    assert len(tensors["losses"]) == 8 and not notes["finished"]
+    assert_goes_on_to_the_same_end(file, undisturbed)
+
+
+# ---- checkpoints --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def half_done(tmp_path):
+    """The checkpoint of a training that was stopped after a few steps."""
+    file = tmp_path / "run.safetensors"
+    learn(tiny(), Watched(Calls(10, ctrl_c)), steps=STEPS, checkpoint=file)
+    return file
+
+
+def test_a_finished_training_is_not_done_again(tmp_path, undisturbed):
+    file = tmp_path / "run.safetensors"
+    learn(tiny(), steps=STEPS, checkpoint=file)
+    before = file.read_bytes()
+    assert_goes_on_to_the_same_end(file, undisturbed)
+    assert file.read_bytes() == before
+
+
+def test_a_time_budget_goes_on_with_the_seconds_that_are_left(tmp_path):
+    file = tmp_path / "run.safetensors"
+    first = learn(tiny(), Watched(Calls(10, ctrl_c)), seconds=2.0, checkpoint=file)
+    again = learn(tiny(), seconds=2.0, checkpoint=file)
+    assert not first.finished and first.seconds < 2.0
+    assert again.finished and again.losses[: first.steps] == first.losses
+
+
+def test_a_half_written_file_beside_it_harms_nothing(half_done, undisturbed):
+    part = half_done.with_name(half_done.name + ".part")
+    part.write_bytes(half_done.read_bytes()[:100])
+    assert_goes_on_to_the_same_end(half_done, undisturbed)
+
+
+def test_a_half_written_file_alone_is_a_fresh_start(tmp_path, undisturbed):
+    (tmp_path / "run.safetensors.part").write_bytes(b"half a file")
+    net = tiny()
+    learn(net, steps=STEPS, checkpoint=tmp_path / "run.safetensors")
+    torch.testing.assert_close(weights(net), undisturbed[0], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("net", "seed"),
+    [
+        ({"widths": (16, 48)}, 0),
+        ({"blocks": 2}, 0),
+        ({"time": False}, 0),
+        ({"predicts": "noise"}, 0),
+        ({}, 1),
+    ],
+)
+def test_a_checkpoint_of_another_network_or_seed_is_refused(half_done, net, seed):
+    before = half_done.read_bytes()
+    with pytest.raises(ValueError, match=r"run\.safetensors belongs to another network or another"):
+        learn(tiny(**net), steps=STEPS, seed=seed, checkpoint=half_done)
+    assert half_done.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="cut short"),
+        pytest.param(lambda whole: b"", id="empty"),
+        pytest.param(lambda whole: b"garbage" * 99, id="garbage"),
+    ],
+)
+def test_a_damaged_checkpoint_is_named(half_done, damage):
+    half_done.write_bytes(damage(half_done.read_bytes()))
+    with pytest.raises(ValueError, match=r"run\.safetensors is damaged or is no checkpoint"):
+        learn(tiny(), steps=STEPS, checkpoint=half_done)
+
+
+def test_asking_for_more_than_was_finished_is_not_answered_with_silence(tmp_path, capsys):
+    file = tmp_path / "run.safetensors"
+    learn(tiny(), steps=4, checkpoint=file)
+    run = learn(tiny(), steps=8, checkpoint=file)
+    assert run.steps == 8 or "run.safetensors" in capsys.readouterr().out
+
+
+# ---- pictures -----------------------------------------------------------------------------------
+
+
+def test_the_emoji_of_the_course_train():
+    net = UNet(widths=(16, 32), blocks=1)
+    assert learn(net, load_emoji().training(), steps=2).finished
+
+
+def test_a_folder_of_ones_own_pictures_trains(tmp_path):
+    from PIL import Image
+
+    for i, colour in enumerate(("red", "green", "blue", "white")):
+        Image.new("RGB", (20 + i, 20), colour).save(tmp_path / f"{colour}.png")
+    assert learn(tiny(), Pictures(tmp_path, size=8), steps=2).finished
+
+
+def test_a_torchvision_data_set_trains():
+    source = Pictures(FakeData(size=8, image_size=(3, 40, 40), num_classes=2), size=8)
+    assert learn(tiny(), source, steps=2).finished
+
+
+def test_grey_pictures_of_another_size_train():
+    source = Pictures(FakeData(size=8, image_size=(3, 28, 28)), size=28, channels=1)
+    net = tiny(image_shape=(1, 28, 28))
+    assert learn(net, source, steps=2).finished
+
+
+def test_pictures_with_labels_train_like_pictures():
+    plain, labelled = tiny(), tiny()
+    learn(plain, steps=2)
+    learn(labelled, [(picture, "a label") for picture in pictures()], steps=2)
+    assert torch.equal(weights(plain), weights(labelled))
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ([torch.full((3, 8, 8), 255.0)], r"must lie in \[-1, 1\].*Pictures"),
+        ([torch.full((3, 8, 8), -1.5)], r"must lie in \[-1, 1\].*Pictures"),
+        ([torch.zeros(3, 8, 8), torch.zeros(3, 9, 9)], "different shapes or kinds.*Pictures"),
+        (FakeData(size=8, image_size=(3, 8, 8)), "different shapes or kinds.*Pictures"),
+        ([torch.zeros(1, 8, 8)], "3 colour channels, got a batch of shape"),
+        ([torch.zeros(8, 8)], r"shape \(B, C, H, W\), got torch.float32"),
+        ([torch.zeros(3, 8, 8, dtype=torch.uint8)], "got torch.uint8"),
+        ([torch.full((3, 8, 8), float("nan"))], "NaN or infinite"),
+        ([], "empty"),
+    ],
+)
+def test_pictures_that_do_not_fit_get_one_sentence(source, words):
+    with pytest.raises(ValueError, match=words):
+        learn(tiny(), source, steps=1, batch=16)
+
+
+def test_pictures_in_double_precision_train():
+    assert learn(tiny(), [picture.double() for picture in pictures()], steps=1).finished
+
+
+# ---- when the loss stops being a number ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_stops_the_training_with_advice(poison):
+    net = tiny()
+    with torch.no_grad():
+        net.leave.bias.fill_(poison)
+    with pytest.raises(FloatingPointError, match="no longer a number at step 0: try a smaller"):
+        learn(net, steps=3)
+
+
+def test_a_loss_that_is_no_number_is_never_written_down(tmp_path):
+    file = tmp_path / "run.safetensors"
+
+    def spoil(run, share, net):
+        with torch.no_grad():
+            net.leave.bias.fill_(float("nan"))
+
+    with pytest.raises(FloatingPointError, match="at step 1"):
+        learn(tiny(), steps=4, reports=4, checkpoint=file, report=spoil)
+    tensors, _ = load_tensors(file)
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
