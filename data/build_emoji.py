@@ -90,7 +90,7 @@ def read_concepts(emojibase):
 
 
 def find_icons(packages, concepts):
-    """{style: {hexcode: svg}}. Some packages list code points; others only names, matched exactly."""
+    """{style: {hexcode: svg}}, by code point or, where a package has none, by exact name."""
     folders = {style: packages / "@iconify-json" / name for style, name in STYLES.items()}
     chars = {
         style: {key(k): v for k, v in json.loads((f / "chars.json").read_text()).items()}

@@ -204,7 +204,7 @@ def _to_pil(item):
         if item.is_floating_point():
             if not (item.min() >= 0 and item.max() <= 1):  # NaN is neither
                 raise ValueError(
-                    "float pictures given to Pictures lie in [0, 1], as torchvision makes them; "
+                    "float pictures given to Pictures must lie in [0, 1], like torchvision's; "
                     "pictures already in [-1, 1] need no Pictures around them"
                 )
             item = (item * 255).round().byte()

@@ -136,7 +136,7 @@ def crowd_features(images, batch=250):
 
 
 def frechet_distance(real, fake):
-    """Fréchet distance of two crowds of features, each (N, D) (arXiv 1706.08500); 0: the same crowd.
+    """Fréchet distance of two crowds of features, each (N, D) (arXiv 1706.08500); 0 if equal.
 
     It depends on N: compare only distances that were measured with the same N, beside the distance
     of real pictures to other real pictures.

@@ -49,7 +49,7 @@ class Block(nn.Module):
 
 
 class TimeEmbedding(nn.Module):
-    """Sense of Time: t (B,) becomes (B, width), by waves of many lengths (arXiv 1706.03762, 3.5)."""
+    """Sense of Time: t (B,) becomes (B, width) by waves of many lengths (arXiv 1706.03762, 3.5)."""
 
     def __init__(self, width, waves=64):
         super().__init__()
