@@ -12,6 +12,8 @@ def pytest_configure():
     if str(OFFLINE) not in paths:
         os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *filter(None, paths)])
     os.environ["HF_HUB_OFFLINE"] = "1"
+    # Test machines are shared: threads that wait should sleep, not spin (read when torch loads).
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
     spec = importlib.util.spec_from_file_location("offline_guard", OFFLINE / "sitecustomize.py")
     spec.loader.exec_module(importlib.util.module_from_spec(spec))  # guards this process

@@ -1,8 +1,10 @@
 """One place that knows about devices and number formats, so that no lesson has to."""
 
 import os
+import time
 
 import torch
+import torch.nn.functional as F
 
 
 def pick_device():
@@ -11,7 +13,31 @@ def pick_device():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
+    settle_threads()
     return torch.device("cpu")
+
+
+def settle_threads():
+    """Use all cores, or only one when the others are busy with something else.
+
+    Threads wait for one another after every layer, so that a single busy core stalls them all:
+    measured on two cores beside another program, one thread trains three times faster than two.
+    So both are timed here for a moment, and the faster one stays.
+    """
+    x, weight = torch.randn(16, 32, 32, 32), torch.randn(32, 32, 3, 3)
+    several = torch.get_num_threads()
+
+    def seconds(threads):
+        torch.set_num_threads(threads)
+        began = time.perf_counter()
+        for _ in range(12):
+            F.silu(F.conv2d(x, weight, padding=1))
+        return time.perf_counter() - began
+
+    if several > 1:
+        rounds = [(seconds(several), seconds(1)) for _ in range(5)]  # in turn; the first warms up
+        all_cores, one_core = map(sum, zip(*rounds[1:], strict=True))
+        torch.set_num_threads(several if all_cores < one_core else 1)
 
 
 def bf16_helps(device):

@@ -1,0 +1,88 @@
+"""How good is the apprentice? Fréchet distance, precision and recall, beside real against real.
+
+    python benchmarks/apprentice.py            (about ten minutes on two cores)
+
+N = 2,000 samples for each sampler, drawn once from the seeds 0 to 9, against 2,000 real emoji; the
+floor is the same measurement between those and 2,000 other real ones. The interval says how far
+the number moves when the samples are drawn again with replacement (bootstrap, 95 %). The result
+stands in benchmarks/apprentice.txt. `python benchmarks/apprentice.py SHEET.png` also saves 100
+samples.
+"""
+
+import sys
+
+import numpy as np
+import torch
+from einops import rearrange
+from PIL import Image
+
+from diffusion_helpers import (
+    crowd_features,
+    ddim,
+    ddpm,
+    frechet_distance,
+    load_checkpoint,
+    load_emoji,
+    nearest,
+    precision_recall,
+    sample,
+)
+from diffusion_helpers.figures import to_uint8
+
+N, SEED = 2000, 0
+BATCH = 200
+
+
+def interval(real, fake, draws=40):
+    generator = torch.Generator().manual_seed(SEED)
+    again = [fake[torch.randint(N, (N,), generator=generator)] for _ in range(draws)]
+    return np.percentile([frechet_distance(real, f) for f in again], [2.5, 97.5])
+
+
+def line(name, real, fake):
+    low, high = interval(real, fake)
+    precision, recall = precision_recall(real, fake)
+    distance = frechet_distance(real, fake)
+    return (
+        f"{name:18} distance {distance:5.2f} (bootstrap {low:.2f} to {high:.2f})"
+        f"  precision {precision:.3f}  recall {recall:.3f}"
+    )
+
+
+def save_sheet(pictures, path):
+    sheet = rearrange(to_uint8(pictures), "(row col) h w c -> (row h) (col w) c", col=20)
+    Image.fromarray(sheet).resize((sheet.shape[1] * 2, sheet.shape[0] * 2), 0).save(path)
+
+
+def main():
+    emoji = load_emoji()
+    pictures = emoji.training().images
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(SEED))
+    real, other = (crowd_features(pictures[order[i : i + N]]) for i in (0, N))
+    lines = [line("real against real", real, other)]
+    model = load_checkpoint("apprentice")
+    for sampler, steps in ((ddpm, 50), (ddpm, 20), (ddim, 50), (ddim, 20)):
+        batches = [
+            sample(model, steps=steps, sampler=sampler, seed=SEED + i, n=BATCH).cpu()
+            for i in range(N // BATCH)
+        ]
+        fakes = torch.cat(batches)
+        lines.append(line(f"{sampler.__name__}, {steps} steps", real, crowd_features(fakes)))
+        print(lines[-1], flush=True)
+        if len(lines) == 2:
+            if len(sys.argv) > 1:
+                save_sheet(fakes[:100], sys.argv[1])
+            copies = nearest(fakes, pictures)[1]
+            unseen = nearest(emoji.images[emoji.held_out], pictures)[1]
+            lines.append(
+                f"squared distance to the nearest training picture, median: samples "
+                f"{copies.median():.3f}, real unseen emoji {unseen.median():.3f}"
+            )
+    text = "\n".join([f"N = {N}, seed {SEED}", *lines])
+    print(text)
+    with open("benchmarks/apprentice.txt", "w") as file:
+        file.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
