@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffusion_helpers import device
-from diffusion_helpers.device import bf16_helps, fast_math, pick_device
+from diffusion_helpers.device import bf16_helps, fast_math, pick_device, settle_threads
 
 CPU = torch.device("cpu")
 
@@ -84,3 +84,16 @@ def test_fast_math_computes_in_bf16_only_for_float32(monkeypatch, dtype, helps, 
     with fast_math(x):
         assert (x @ x).dtype == expected
     assert (x @ x).dtype == dtype
+
+
+def test_settle_threads_takes_all_cores_or_one_and_never_anything_else():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        settle_threads()
+        assert torch.get_num_threads() in (1, 2)
+        torch.set_num_threads(1)
+        settle_threads()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
