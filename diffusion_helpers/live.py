@@ -47,5 +47,6 @@ class LiveReport:
         )
         return HTML(
             f'<progress max="1" value="{share:.3f}" aria-label="training" style="width:100%">'
-            f'</progress><p style="font-size:18px">{html.escape(words)}</p>{images}'
+            f'</progress><p style="font-size:18px">{html.escape(words)}</p>'
+            f'<div style="display:flex;flex-wrap:wrap">{images}</div>'
         )

@@ -271,6 +271,16 @@ def test_lesson_is_well_formed(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_formulas_have_single_backslashes(path):
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        doubled = re.search(r"\\\\[a-zA-Z,;]", "".join(cell["source"]))
+        assert cell["cell_type"] != "markdown" or not doubled, (
+            f"cell {cell['id']} of {path.name} shows {doubled[0]} instead of a formula: "
+            "write one backslash"
+        )
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_lesson_says_how_to_install_the_package(path):
     notebook = read_notebook(path.read_text(encoding="utf-8"))
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
