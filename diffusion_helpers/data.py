@@ -1,6 +1,7 @@
 """Pictures to learn from: the emoji that come with the course, or your own."""
 
 import hashlib
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,9 +110,7 @@ def _read(name, sha256=None):
 
 
 def _cut(sheet_file, size):
-    from io import BytesIO
-
-    sheet = np.asarray(Image.open(BytesIO(sheet_file)).convert("RGB"))
+    sheet = np.asarray(Image.open(io.BytesIO(sheet_file)).convert("RGB"))
     return rearrange(sheet, "(row h) (col w) c -> (row col) h w c", h=size, w=size)
 
 

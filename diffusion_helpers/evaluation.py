@@ -17,6 +17,7 @@ from torch import nn
 from .checkpoints import load_tensors
 from .data import DATA, check_images
 from .noising import add_noise
+from .sampling import predict
 
 # ---- which emoji is it? -------------------------------------------------------------------------
 
@@ -183,8 +184,6 @@ def loss_by_level(model, images, schedule, levels=12, seed=0):
 
     images (N, C, H, W) in [-1, 1], the same for every level; each gets its own dust.
     """
-    from .sampling import predict
-
     check_images(images)
     device = next(model.parameters()).device
     ts = torch.linspace(0, len(schedule) - 1, levels + 2).round().long()[1:-1]
