@@ -6,6 +6,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+ALL_THREADS = torch.get_num_threads()  # as PyTorch or OMP_NUM_THREADS chose when we were imported
+
 
 def pick_device():
     """The fastest device of this machine: an NVIDIA or AMD card, an Apple chip, or the CPU."""
@@ -24,20 +26,19 @@ def settle_threads():
     measured on two cores beside another program, one thread trains three times faster than two.
     So both are timed here for a moment, and the faster one stays.
     """
-    x, weight = torch.randn(16, 32, 32, 32), torch.randn(32, 32, 3, 3)
-    several = torch.get_num_threads()
+    x, weight = torch.ones(16, 32, 32, 32), torch.ones(32, 32, 3, 3)
 
     def seconds(threads):
         torch.set_num_threads(threads)
         began = time.perf_counter()
-        for _ in range(12):
+        for _ in range(6):
             F.silu(F.conv2d(x, weight, padding=1))
         return time.perf_counter() - began
 
-    if several > 1:
-        rounds = [(seconds(several), seconds(1)) for _ in range(5)]  # in turn; the first warms up
+    if ALL_THREADS > 1:
+        rounds = [(seconds(ALL_THREADS), seconds(1)) for _ in range(4)]  # in turn; first: warm-up
         all_cores, one_core = map(sum, zip(*rounds[1:], strict=True))
-        torch.set_num_threads(several if all_cores < one_core else 1)
+        torch.set_num_threads(ALL_THREADS if all_cores < one_core else 1)
 
 
 def bf16_helps(device):

@@ -13,6 +13,7 @@ from einops import rearrange
 
 from .checkpoints import load_tensors, save_tensors
 from .data import check_images
+from .device import settle_threads
 from .noising import add_noise, cosine_schedule
 
 BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
@@ -136,6 +137,9 @@ def train(
         if run.finished:
             print(f"{checkpoint} holds a finished training: delete it to start a new one")
     began = time.monotonic() - run.seconds
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    if seconds and on_cpu:
+        settle_threads()
     with _stop_between_steps() as stop:
         stopped = False
         while not (run.finished or stopped):
@@ -153,6 +157,8 @@ def train(
                     _save(checkpoint, model, optimisers, run, seed)
                 model.eval()
                 report(run, new_share, model)
+                if seconds and on_cpu:  # (a budget in steps must stay reproducible)
+                    settle_threads()
     model.eval()
     if not run.finished:
         where = f", and in {checkpoint}: call train again to go on" if checkpoint else ""

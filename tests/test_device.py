@@ -86,14 +86,30 @@ def test_fast_math_computes_in_bf16_only_for_float32(monkeypatch, dtype, helps, 
     assert (x @ x).dtype == dtype
 
 
-def test_settle_threads_takes_all_cores_or_one_and_never_anything_else():
+@pytest.mark.parametrize("start", [1, device.ALL_THREADS])
+def test_settle_threads_takes_all_cores_or_one_wherever_it_starts(start):
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(2)
+        torch.set_num_threads(start)
         settle_threads()
-        assert torch.get_num_threads() in (1, 2)
-        torch.set_num_threads(1)
-        settle_threads()
-        assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() in (1, device.ALL_THREADS)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("all_cores", "one_core", "chosen"), [(0.1, 0.2, "all"), (0.3, 0.2, "one")]
+)
+def test_settle_threads_keeps_the_faster_of_the_two(monkeypatch, all_cores, one_core, chosen):
+    clock, threads = [0.0], [device.ALL_THREADS]
+
+    def convolve(x, weight, padding):
+        clock[0] += all_cores if threads[0] > 1 else one_core
+        return x[:1, :1, :1, :1]
+
+    monkeypatch.setattr(device, "ALL_THREADS", 2)
+    monkeypatch.setattr(device.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(device.F, "conv2d", convolve)
+    monkeypatch.setattr(device.torch, "set_num_threads", lambda n: threads.__setitem__(0, n))
+    settle_threads()
+    assert threads[0] == {"all": 2, "one": 1}[chosen]
