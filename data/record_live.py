@@ -4,14 +4,14 @@ python data/record_live.py "2 cores, AMX"        (85 seconds; the words say whic
 """
 
 import sys
-import types
 
 import torch
 
-from diffusion_helpers import UNet, ddpm, load_emoji, sample, train
+from diffusion_helpers import UNet, ddpm, load_emoji, train
 from diffusion_helpers.checkpoints import save_tensors
 from diffusion_helpers.data import DATA
 from diffusion_helpers.figures import to_uint8
+from diffusion_helpers.live import LiveReport
 
 SECONDS, REPORTS, PICTURES = 85, 12, 8  # as in the lesson
 
@@ -27,19 +27,13 @@ def main(machine):
     )
     torch.manual_seed(0)
     model = UNet(widths=(32, 64, 96), blocks=1, time=False)
-    record = types.SimpleNamespace(steps=[], seconds=[], pictures=[])
-
-    def report(run, share, model):
-        pictures = sample(model, steps=30, sampler=ddpm, n=PICTURES)
-        record.steps.append(run.steps)
-        record.seconds.append(round(run.seconds))
-        record.pictures.append(torch.from_numpy(to_uint8(pictures)))
-        print(f"{share:.0%}, step {run.steps}, loss {sum(run.losses[-50:]) / 50:.4f}", flush=True)
-
-    train(model, faces.images, seconds=SECONDS, report=report, reports=REPORTS)
-    notes = {"machine": machine, "steps": record.steps, "seconds": record.seconds}
+    watch = LiveReport(n=PICTURES, sampler=ddpm, steps=30)
+    train(model, faces.images, seconds=SECONDS, report=watch, reports=REPORTS)
+    steps, seconds, pictures = zip(*watch.history, strict=True)
+    pictures = torch.stack([torch.from_numpy(to_uint8(p)) for p in pictures])  # (F, N, H, W, C)
+    notes = {"machine": machine, "steps": steps, "seconds": [round(s) for s in seconds]}
     path = DATA / "recorded" / "lesson_03_live.safetensors"
-    save_tensors(path, {"pictures": torch.stack(record.pictures)}, notes)  # (F, N, H, W, C) uint8
+    save_tensors(path, {"pictures": pictures}, notes)
 
 
 if __name__ == "__main__":

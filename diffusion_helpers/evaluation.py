@@ -32,9 +32,8 @@ def _gradients(images):
     grey = F.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     dy = grey[..., 2:, 1:-1] - grey[..., :-2, 1:-1]
     dx = grey[..., 1:-1, 2:] - grey[..., 1:-1, :-2]
-    direction = (
-        torch.atan2(dy, dx) / torch.pi * 4
-    )  # (B, 1, H, W) in -4..4, eight bins round the clock
+    # (B, 1, H, W) in -4..4, eight bins round the clock
+    direction = torch.atan2(dy, dx) / torch.pi * 4
     strength = torch.hypot(dx, dy)
     distance = (direction - torch.arange(-4, 4).view(1, 8, 1, 1).to(images)).abs()
     share = (1 - torch.minimum(distance, 8 - distance)).clamp(min=0)  # split between two neighbours

@@ -20,9 +20,8 @@ class Prediction(NamedTuple):
 
     noise: torch.Tensor  # eps, the dust in x_t
     clean: torch.Tensor  # x_0, the picture under it
-    velocity: (
-        torch.Tensor
-    )  # sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (arXiv 2202.00512, app. D)
+    # sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x_0 (arXiv 2202.00512, app. D)
+    velocity: torch.Tensor
 
 
 class Step(NamedTuple):
@@ -97,9 +96,8 @@ def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
         yield Step(t, x, guess.clean, guess.noise)
         signal, dust = schedule.signal_and_dust(t, like=x)
         signal_next, dust_next = schedule.signal_and_dust(t_next, like=x)
-        alpha = (
-            signal / signal_next
-        ) ** 2  # what is left of the picture on the way from t_next to t
+        # what is left of the picture on the way from t_next to t
+        alpha = (signal / signal_next) ** 2
         beta = 1 - alpha
         mean = (signal_next * beta * guess.clean + alpha.sqrt() * dust_next**2 * x) / dust**2
         fresh = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x)

@@ -137,27 +137,32 @@ def train(
         if run.finished:
             print(f"{checkpoint} holds a finished training: delete it to start a new one")
     began = time.monotonic() - run.seconds
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    if seconds and on_cpu:
+    # a budget in steps must stay reproducible, so it keeps its number of threads
+    may_change_threads = seconds and next(model.parameters()).device.type == "cpu"
+    if may_change_threads:
         settle_threads()
+
+    def spent():
+        return min(1.0, run.steps / steps if steps else run.seconds / seconds)
+
+    share = spent()
     with _stop_between_steps() as stop:
         stopped = False
         while not (run.finished or stopped):
-            share = min(1.0, run.steps / steps if steps else run.seconds / seconds)
             loss = _one_step(
                 model, pictures, optimisers, schedule, seed, run.steps, share, batch, learning_rate
             )
             run.losses.append(loss)
             run.seconds = time.monotonic() - began
-            new_share = min(1.0, run.steps / steps if steps else run.seconds / seconds)
-            run.finished = new_share == 1
+            before, share = share, spent()
+            run.finished = share == 1
             stopped = stop.is_set()  # looked at once, so that no interruption slips through
-            if int(new_share * reports) > int(share * reports) or stopped:
+            if int(share * reports) > int(before * reports) or stopped:
                 if checkpoint:
                     _save(checkpoint, model, optimisers, run, seed)
                 model.eval()
-                report(run, new_share, model)
-                if seconds and on_cpu:  # (a budget in steps must stay reproducible)
+                report(run, share, model)
+                if may_change_threads:
                     settle_threads()
     model.eval()
     if not run.finished:
