@@ -46,7 +46,7 @@ def show(fig, alt):
 
     Raises ValueError when `alt` is empty.
     """
-    _check_alt(alt)
+    check_alt(alt)
     png = io.BytesIO()
     fig.savefig(png, format="png", dpi=192, bbox_inches="tight")  # 2 dots for each CSS pixel
     plt.close(fig)
@@ -62,7 +62,7 @@ def show_pictures(images, alt, captions=None, columns=8, height=96):
     `captions`, if given, are N strings, one under each picture. Raises ValueError on an empty
     `alt`, a wrong shape, NaN, or captions that do not match.
     """
-    _check_alt(alt)
+    check_alt(alt)
     arrays = to_uint8(images)
     if captions is not None and len(captions) != len(arrays):
         raise ValueError(f"expected {len(arrays)} captions, one a picture, got {len(captions)}")
@@ -115,6 +115,6 @@ def _data_uri(png):
     return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
 
 
-def _check_alt(alt):
+def check_alt(alt):
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError("expected alt, one sentence saying what the picture shows, got nothing")

@@ -1,26 +1,18 @@
-"""The lessons in a browser, with mouse and keyboard, as a student meets them."""
+"""Scrubbers and live controls in a browser: alive, busy, reopened, exported, not trusted."""
 
-import os
 import shutil
 import subprocess
 import sys
 
 import nbformat
 import pytest
-from browser import (
-    REPO,
-    chromium,
-    jupyter_environment,
-    jupyter_lab,
-    open_and_run_all,
-    open_notebook,
-    why_not,
-)
+from axe_playwright_python.sync_playwright import Axe
+from browser import jupyter_environment, jupyter_lab, open_and_run_all, open_notebook
+from hands import Hand, LiveHand, check_live, check_play, check_scrubber, drag
 
-LESSON = "04_reverse_sampling.ipynb"
 FRAMES = 12
 
-TINY = [
+SCRUBBERS = [
     """\
 import torch
 from diffusion_helpers.scrubber import scrubber
@@ -38,176 +30,295 @@ both = {"cosine": {"x_t": grid}, "linear": {"x_t": -grid}}
 lines = {name: [f"{name}, {words}" for words in captions] for name in both}
 scrubber(both, lines, label="t", choice_label="schedule", start=3)""",
 ]
+LIVE = [
+    """\
+import time
+import torch
+from diffusion_helpers.controls import Choice, Drawing, Seed, Slider, Switches, live
+
+def mix(statue, t, side, marks, seed):
+    dust = torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(seed))
+    x_t = (1 - t / 99) * statue + t / 99 * dust
+    x_t[0 if "red" in marks else 1] *= -1 if "blue" in marks else 1
+    x_t = x_t.flip(2) if side == "left" else x_t
+    return {"statue": statue, "x_t": x_t}, f"t = {t}, {side}, {marks}, seed {seed}"
+
+live(
+    mix,
+    statue=Drawing(torch.linspace(-1, 1, 32).expand(3, 32, 32).clone()),
+    t=Slider(0, 99, start=20),
+    side=Choice(["right", "left"]),
+    marks=Switches(("red", "blue"), start=("red",)),
+    seed=Seed(1),
+    alt="A statue under dust",
+)""",
+    """\
+computed = []
+
+def slow(level):
+    time.sleep(2.5 if level == 77 else 0.04)
+    computed.append(level)
+    if level == 13:
+        raise ValueError("<img src=x onerror=alert(1)> thirteen is\\nbad luck")
+    return {"grey": torch.full((3, 8, 8), level / 100)}, f"level {level}, {len(computed)} computed"
+
+live(slow, level=Slider(0, 100, start=50), alt="A grey square")""",
+    """\
+def steps(count):
+    for i in range(1, count + 1):
+        time.sleep(0.05)
+        yield {"grey": torch.full((3, 8, 8), i / count)}, f"step {i} of {count}", i / count
+
+live(steps, count=Slider(1, 90, start=2), alt="A square that turns white step by step")""",
+]
 
 
-# Scope "module": Playwright's event loop is gone before other files run theirs.
-@pytest.fixture(scope="module")
-def visit():
-    """A function that opens a tab of a real browser."""
-    reason = why_not()
-    if reason:
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with chromium() as visit:
-        yield visit
+def notebook(cells):
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+    made.metadata.kernelspec = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    return made
 
 
 @pytest.fixture(scope="module")
 def lab(visit, tmp_path_factory):
-    """JupyterLab over a copy of the notebooks: what a test runs never reaches the repository."""
+    """JupyterLab over two small notebooks."""
     root = tmp_path_factory.mktemp("notebooks")
-    if (REPO / "notebooks").exists():
-        shutil.copytree(REPO / "notebooks", root, dirs_exist_ok=True)
-    nbformat.write(tiny(), root / "tiny.ipynb")
+    nbformat.write(notebook(SCRUBBERS), root / "scrubbers.ipynb")
+    nbformat.write(notebook(LIVE), root / "live.ipynb")
     with jupyter_lab(root, tmp_path_factory.mktemp("jupyter")) as lab:
         yield lab
 
 
-def tiny():
-    """A notebook of two scrubbers."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in TINY])
-    python = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata.kernelspec = python
-    return notebook
-
-
-class Hand:
-    """The hand on one scrubber: moves it, and reads what the eye and the ear get."""
-
-    def __init__(self, page, nth=0):
-        self.page, self.root = page, page.locator(".scrubber").nth(nth)
-        self.root.locator("canvas").first.wait_for()  # awake
-        self.slider = self.root.get_by_role("slider")
-        self.slider.scroll_into_view_if_needed()
-        self.last = int(self.slider.get_attribute("max"))
-
-    @property
-    def frame(self):
-        return int(self.slider.input_value())
-
-    @property
-    def words(self):
-        """The caption, after checking that the ear gets the same words as the eye."""
-        words = self.root.locator(".caption").inner_text()
-        assert self.slider.get_attribute("aria-valuetext") == words
-        for picture in self.root.get_by_role("img").all():
-            assert picture.get_attribute("aria-label").endswith(f": {words}")
-        return words
-
-    def pixels(self, column=0):
-        """The picture of one column as a data URI."""
-        canvas = self.root.locator("canvas").nth(column)
-        return canvas.evaluate("(canvas) => canvas.toDataURL()")
-
-    def drag(self, start, end):
-        """Press at one end (0 left, 1 right), move in small steps, release at the other."""
-        box = self.slider.bounding_box()
-        places = [box["x"] + 10 + (box["width"] - 20) * place for place in (start, end)]
-        y = box["y"] + box["height"] / 2
-        self.page.mouse.move(places[0], y)
-        self.page.mouse.down()
-        self.page.mouse.move(places[1], y, steps=20)
-        self.page.mouse.up()
-
-    def photo(self, path):
-        """A screenshot of the scrubber; pytest prints the path when the test fails."""
-        print(f"screenshot: {path}")
-        return self.root.screenshot(path=path)
-
-
-def check_hand(hand, folder):
-    """Drag from chaos to picture, walk with the keys: picture and words must follow."""
-    hand.drag(1, 0)
-    assert hand.frame == 0
-    chaos = hand.pixels(), hand.words, hand.photo(folder / "chaos.png")
-    hand.drag(0, 1)
-    assert hand.frame == hand.last
-    picture = hand.pixels(), hand.words, hand.photo(folder / "picture.png")
-    assert all(a != b for a, b in zip(chaos, picture, strict=True))
-
-    for key, frame in [
-        ("ArrowLeft", hand.last - 1),
-        ("ArrowDown", hand.last - 2),
-        ("ArrowRight", hand.last - 1),
-        ("ArrowUp", hand.last),
-        ("Home", 0),
-        ("End", hand.last),
-    ]:
-        hand.slider.press(key)
-        assert hand.frame == frame, f"{key} led to frame {hand.frame}, not {frame}"
-        if frame in (0, hand.last):
-            assert (hand.pixels(), hand.words) == (chaos, picture)[frame > 0][:2]
-    hand.slider.press("PageDown")
-    assert hand.frame < hand.last
-
-
-def check_play(hand):
-    """Play from the start to the end with the keyboard, pause on the way."""
-    hand.slider.press("End")
-    hand.page.keyboard.press("Shift+Tab")  # the button stands before the slider
-    hand.page.keyboard.press("Space")
-    pause = hand.root.get_by_role("button", name="Pause")
-    pause.wait_for()
-    assert hand.frame < hand.last  # it began again
-    pause.click()
-    frame = hand.frame
-    hand.page.wait_for_timeout(900)
-    assert hand.frame == frame < hand.last
-    hand.root.get_by_role("button", name="Play").press("Enter")
-    hand.root.get_by_role("button", name="Play").wait_for()  # it stops by itself
-    assert hand.frame == hand.last and hand.words
-
-
-def test_scrubber_in_jupyterlab(visit, lab, tmp_path):
+@pytest.fixture
+def scrubbers(visit, lab):
+    """A tab with the scrubbers, run."""
     with visit() as tab:
-        open_and_run_all(tab.page, lab, "tiny.ipynb", timeout=120)
-        hand = Hand(tab.page)
-        assert hand.frame == hand.last == FRAMES - 1  # what came out is shown first
-        check_hand(hand, tmp_path)
-        check_play(hand)
+        open_and_run_all(tab.page, lab, "scrubbers.ipynb", timeout=120)
+        yield tab
         tab.check_quiet()
 
 
-def test_choices_keep_the_frame(visit, lab, tmp_path):
+@pytest.fixture(scope="module")
+def live_tab(visit, lab):
+    """A tab with the live controls, run once for all the tests that share it."""
     with visit() as tab:
-        open_and_run_all(tab.page, lab, "tiny.ipynb", timeout=120)
-        first, hand = Hand(tab.page), Hand(tab.page, nth=1)
-        before = first.pixels()
-        assert hand.frame == 3
-        cosine = hand.pixels()
-        assert hand.words.startswith("cosine, step 4")
-        hand.root.get_by_role("radio", name="linear").check()
-        assert hand.frame == 3 and hand.pixels() != cosine
-        assert hand.words.startswith("linear, step 4")
-        hand.root.get_by_role("radio", name="linear").press("ArrowUp")
-        assert hand.pixels() == cosine
-        hand.photo(tmp_path / "choices.png")
-        hand.slider.press("End")
-        assert first.frame == FRAMES - 1 and first.pixels() == before  # the neighbour stayed still
+        open_and_run_all(tab.page, lab, "live.ipynb", timeout=120)
+        yield tab
+
+
+@pytest.fixture
+def live(live_tab):
+    """The tab with the live controls; the console must stay clean."""
+    yield live_tab.page
+    live_tab.check_quiet()
+
+
+def check_accessible(page, selector):
+    """No violation of the rules that axe-core knows (names, roles, contrast, alt text)."""
+    found = Axe().run(page, context=selector, options={"resultTypes": ["violations"]})
+    assert not found.response["violations"], found.generate_report()
+
+
+def test_scrubber_in_jupyterlab(scrubbers, tmp_path):
+    hand = Hand(scrubbers.page)
+    assert hand.frame == hand.last == FRAMES - 1  # what came out is shown first
+    check_scrubber(hand, tmp_path)
+    check_play(hand)
+    check_accessible(scrubbers.page, ".sculptor")
+
+
+def test_choices_keep_the_frame(scrubbers, tmp_path):
+    first, hand = Hand(scrubbers.page), Hand(scrubbers.page, nth=1)
+    before = first.pixels()
+    assert hand.frame == 3
+    cosine = hand.pixels()
+    assert hand.words.startswith("cosine, step 4")
+    hand.root.get_by_role("radio", name="linear").check()
+    assert hand.frame == 3 and hand.pixels() != cosine
+    assert hand.words.startswith("linear, step 4")
+    hand.root.get_by_role("radio", name="linear").press("ArrowUp")
+    assert hand.pixels() == cosine
+    hand.photo(tmp_path / "choices.png")
+    hand.slider.press("End")
+    assert first.frame == FRAMES - 1 and first.pixels() == before  # the neighbour stayed still
+
+
+def test_start_over_with_shift_resets_every_control_of_the_page(scrubbers):
+    first, hand = Hand(scrubbers.page), Hand(scrubbers.page, nth=1)
+    first.slider.press("Home")
+    hand.root.get_by_role("radio", name="linear").check()
+    hand.slider.press("End")
+    again = hand.root.get_by_role("button", name="Start over")
+    again.click()
+    assert (first.frame, hand.frame) == (0, 3)
+    assert hand.words.startswith("cosine, step 4")
+    again.click(modifiers=["Shift"])
+    assert (first.frame, hand.frame) == (FRAMES - 1, 3)
+
+
+def test_reduced_motion_slows_play_down(scrubbers):
+    """Frames that change once a second do not flicker."""
+    scrubbers.page.emulate_media(reduced_motion="reduce")
+    scrubbers.page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+    scrubbers.page.wait_for_timeout(1500)
+    hand = Hand(scrubbers.page)
+    hand.root.get_by_role("button", name="Play").click()
+    scrubbers.page.wait_for_timeout(1300)
+    assert hand.frame == 1
+    hand.root.get_by_role("button", name="Pause").click()
+
+
+def test_every_part_of_a_live_control_answers_mouse_and_keyboard(live, tmp_path):
+    hand = LiveHand(live)
+    check_live(hand)
+    hand.root.screenshot(path=tmp_path / "live.png")
+    check_accessible(live, ".sculptor.live")
+
+
+def test_tab_reaches_every_part_and_shows_where_it_is(live):
+    hand = LiveHand(live)
+    hand.root.get_by_role("application").focus()
+    names = []
+    for _ in range(11):
+        name, outline = live.evaluate(
+            """() => {
+              const e = document.activeElement, label = e.labels?.[0];
+              const style = getComputedStyle(e.type === "file" ? label : e);
+              return [e.ariaLabel || label?.textContent || e.textContent, style.outlineStyle];
+            }"""
+        )
+        assert outline == "solid", f"no visible focus on {name!r}"
+        names.append(name.strip())
+        live.keyboard.press("Tab")
+    assert names[0].startswith("statue. Arrow keys")
+    assert names[2:5] == ["Upload a picture", "Clear the board", "t"]
+    assert names[6:] == ["red", "blue", "seed", "Roll the dice for seed", "Start over"]
+
+
+def test_thirty_fast_moves_never_queue_and_end_on_the_last_value(live):
+    hand = LiveHand(live, nth=1)
+    before = computed(hand)
+    drag(live, hand.root.get_by_role("slider"), 0, 1, steps=30)
+    live.wait_for_timeout(300)  # time for three pictures, not for thirty
+    assert hand.words.startswith("level 100,")
+    assert computed(hand) - before < 30
+    assert hand.settle()[1] == hand.words
+
+
+def computed(hand):
+    return int(hand.words.split(", ")[1].split()[0])
+
+
+def test_an_error_in_a_callback_is_one_sentence_and_the_last_picture_stays(live):
+    hand = LiveHand(live, nth=1)
+    slider = hand.root.get_by_role("slider")
+    slider.press("End")
+    before = hand.settle()
+    slider.evaluate("(s) => { s.value = 13; s.dispatchEvent(new Event('input')); }")
+    assert hand.settle() == before
+    assert hand.trouble == "<img src=x onerror=alert(1)> thirteen is bad luck"
+    assert hand.root.get_by_role("alert").is_visible()
+    slider.press("ArrowRight")
+    hand.settle()
+    assert hand.words.startswith("level 14,") and not hand.trouble
+
+
+def test_slow_computing_shows_progress_and_drops_what_is_out_of_date(live, tmp_path):
+    hand = LiveHand(live, nth=2)
+    slider = hand.root.get_by_role("slider")
+    slider.press("End")  # 90 steps of 50 ms
+    progress = hand.root.get_by_role("progressbar", name="computing")
+    progress.wait_for()
+    live.wait_for_timeout(600)
+    assert 0 < float(progress.get_attribute("value")) < 1
+    hand.root.screenshot(path=tmp_path / "progress.png")
+    slider.press("Home")  # out of date: one step is wanted now
+    hand.settle(timeout=2)
+    assert hand.words == "step 1 of 1"
+
+
+def test_a_long_silence_is_explained_and_the_picture_follows(live):
+    hand = LiveHand(live, nth=1)
+    slider = hand.root.get_by_role("slider")
+    slider.evaluate("(s) => { s.value = 77; s.dispatchEvent(new Event('input')); }")
+    hand.root.get_by_text("Waiting for Python").wait_for()
+    hand.root.get_by_text("level 77,").wait_for()
+    assert not hand.trouble
+
+
+@pytest.fixture(scope="module")
+def saved(visit, lab):
+    """The live notebook, run, saved and left; its kernel is gone. The tab that was left is last."""
+    with visit() as tab:
+        open_and_run_all(tab.page, lab, "live.ipynb", timeout=120)
+        shutil.copy(lab.root / "live.ipynb", lab.root / "clean.ipynb")
+        tab.page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+        tab.page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+        tab.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        hand = LiveHand(tab.page)
+        hand.root.get_by_role("slider").press("End")
+        hand.root.get_by_text("The kernel that drew this is gone: run this cell again").wait_for()
+    yield "live.ipynb"
+    shutil.copy(lab.root / "clean.ipynb", lab.root / "live.ipynb")
+
+
+def test_a_reopened_notebook_shows_stills_and_comes_alive_when_run(visit, lab, saved, tmp_path):
+    with visit() as tab:
+        open_notebook(tab.page, lab, saved)
+        stills = tab.page.locator(".sculptor.still")
+        stills.first.get_by_text("t = 20, right").wait_for()
+        assert stills.count() == len(LIVE)
+        tab.page.wait_for_timeout(1500)
+        tab.page.screenshot(path=tmp_path / "reopened.png")
+        assert all(still.is_visible() for still in stills.all())
+        assert not tab.page.get_by_text("Error displaying widget").first.is_visible()
+        check_accessible(tab.page, ".sculptor.still")
+        tab.page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        tab.page.locator(".sculptor.live").nth(2).wait_for()
+        assert not any(still.is_visible() for still in stills.all())
+        tab.errors = [e for e in tab.errors if "widget model not found" not in e]  # ipywidgets' own
         tab.check_quiet()
 
 
 @pytest.fixture(scope="module")
 def executed(lab, tmp_path_factory):
-    """The tiny notebook, run without a browser: its outputs and its export as one page."""
+    """The notebooks, run without a browser: their outputs, and the export as one page."""
     folder = tmp_path_factory.mktemp("export")
     convert = [sys.executable, "-m", "nbconvert", "--execute", "--output-dir", folder]
-    for kind in ("html", "notebook"):
-        command = [*convert, "--to", kind, lab.root / "tiny.ipynb"]
+    for kind, name in (("html", "scrubbers"), ("notebook", "scrubbers"), ("html", "live")):
+        command = [*convert, "--to", kind, lab.root / f"{name}.ipynb"]
         subprocess.run(command, check=True, env=jupyter_environment(folder))
     return folder
 
 
 def test_scrubber_lives_on_in_an_exported_page(visit, executed, tmp_path):
     with visit() as tab:
-        tab.page.goto((executed / "tiny.html").as_uri())
+        tab.page.goto((executed / "scrubbers.html").as_uri())
         hand = Hand(tab.page)
-        check_hand(hand, tmp_path)
+        check_scrubber(hand, tmp_path)
         check_play(hand)
+        check_accessible(tab.page, "main")
+        tab.check_quiet()
+
+
+def test_live_controls_are_stills_in_an_exported_page(visit, executed, tmp_path):
+    with visit() as tab:
+        tab.page.goto((executed / "live.html").as_uri())
+        stills = tab.page.locator(".sculptor.still")
+        assert stills.count() == len(LIVE) and all(still.is_visible() for still in stills.all())
+        assert stills.first.locator("img").count() == 2
+        stills.first.get_by_text("Run this cell in JupyterLab").wait_for()
+        tab.page.screenshot(path=tmp_path / "page.png")
+        tab.check_quiet()
 
 
 def test_a_notebook_not_trusted_shows_the_still_picture(visit, lab, executed, tmp_path):
     """JupyterLab runs no script of a notebook that came from elsewhere."""
-    shutil.copy(executed / "tiny.ipynb", lab.root / "foreign.ipynb")
+    shutil.copy(executed / "scrubbers.ipynb", lab.root / "foreign.ipynb")
     with visit() as tab:
         open_notebook(tab.page, lab, "foreign.ipynb")
         output = tab.page.locator(".jp-OutputArea-output").nth(0)
@@ -219,15 +330,4 @@ def test_a_notebook_not_trusted_shows_the_still_picture(visit, lab, executed, tm
         assert pictures.count() == 3
         assert pictures.nth(0).get_attribute("alt") == "x_t: step 12 of 12, dust 0 %"
         assert pictures.nth(0).bounding_box()["height"] > 100
-        tab.check_quiet()
-
-
-def test_lesson_04_from_chaos_to_picture(visit, lab, tmp_path):
-    with visit() as tab:
-        open_and_run_all(tab.page, lab, LESSON, timeout=240)
-        check_hand(Hand(tab.page), tmp_path)
-        pictures = tab.page.locator(".jp-OutputArea-output img").all()
-        nameless = [p for p in pictures if not (p.get_attribute("alt") or "").strip()]
-        assert pictures and not nameless, f"{len(nameless)} pictures without alt"
-        tab.page.screenshot(path=tmp_path / "lesson.png")
         tab.check_quiet()

@@ -1,0 +1,288 @@
+"""Live controls: move a slider, and Python computes the new picture while you watch.
+
+For what can be computed beforehand there is the scrubber. What depends on your hand (a drawing, a
+seed, a number of steps) is computed here, by a function that a lesson defines. However fast the
+hand moves, one request is computed and one waits; all others are dropped but the newest.
+"""
+
+import asyncio
+import html
+import inspect
+import math
+from dataclasses import dataclass
+
+import anywidget
+import numpy as np
+import torch
+from einops import rearrange
+from IPython.display import HTML, display
+from torch.nn.functional import pad
+from traitlets import Dict
+
+from .data import check_images
+from .figures import check_alt, to_uint8
+from .look import AGAIN, CSS, STATIC, as_frames, still
+
+ASLEEP = "A still picture. Run this cell in JupyterLab to bring its controls to life."
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number from `first` to `last` in steps of `step`; whole numbers stay whole."""
+
+    first: float
+    last: float
+    start: float
+    step: float = 1
+
+    def __post_init__(self):
+        if not self.first <= self.start <= self.last or self.step <= 0:
+            raise ValueError(
+                f"expected first <= start <= last and a step above 0, got {self.first}, "
+                f"{self.start}, {self.last} and step {self.step}"
+            )
+
+    def spec(self):
+        return vars(self) | {"kind": "slider"}
+
+    def read(self, value, _):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or math.isnan(value):
+            raise ValueError(f"expected a number from {self.first} to {self.last}, got {value!r}")
+        value = min(max(value, self.first), self.last)
+        whole = all(float(part).is_integer() for part in (self.first, self.step))
+        return round(value) if whole else float(value)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `options`, words or a dict from a word to the value that it stands for."""
+
+    options: list | dict
+    start: str | None = None  # the first one when left out
+
+    def __post_init__(self):
+        if not self.options or self.start not in (None, *self.options):
+            raise ValueError(f"expected start among {list(self.options)}, got {self.start!r}")
+
+    def spec(self):
+        words = list(self.options)
+        start = 0 if self.start is None else words.index(self.start)
+        return {"kind": "choice", "options": [str(word) for word in words], "start": start}
+
+    def read(self, value, _):
+        words = list(self.options)
+        if not isinstance(value, int) or not 0 <= value < len(words):
+            raise ValueError(f"expected one of {words}, got {value!r}")
+        return self.options[words[value]] if isinstance(self.options, dict) else words[value]
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Any of `options`, each on or off; the function gets the words that are on, as a tuple."""
+
+    options: tuple
+    start: tuple = ()
+
+    def __post_init__(self):
+        if not self.options or not set(self.start) <= set(self.options):
+            raise ValueError(f"expected start among {list(self.options)}, got {self.start!r}")
+
+    def spec(self):
+        start = [word in self.start for word in self.options]
+        return {"kind": "switches", "options": [str(w) for w in self.options], "start": start}
+
+    def read(self, value, _):
+        if not isinstance(value, list) or len(value) != len(self.options):
+            raise ValueError(f"expected {len(self.options)} switches, got {value!r}")
+        return tuple(word for word, on in zip(self.options, value) if on)
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A whole number from 0 up that decides all dice, and a button that rolls a new one."""
+
+    start: int = 0
+    last: int = 2**31 - 1
+
+    def spec(self):
+        return vars(self) | {"kind": "seed"}
+
+    def read(self, value, _):
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= self.last:
+            raise ValueError(f"expected a whole number from 0 to {self.last}, got {value!r}")
+        return value
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A board to draw on, with room for an uploaded picture.
+
+    `start` is the first picture, (3, S, S) in [-1, 1]; the function gets a tensor like it.
+    """
+
+    start: torch.Tensor
+
+    def __post_init__(self):
+        check_images(self.start[None])
+        if self.start.shape[0] != 3 or self.start.shape[1] != self.start.shape[2]:
+            raise ValueError(f"expected a square picture (3, S, S), got {tuple(self.start.shape)}")
+
+    def spec(self):
+        size = self.start.shape[1]
+        return {"kind": "drawing", "size": size, "start": _rgba(to_uint8(self.start[None])[0])}
+
+    def read(self, _, pixels):
+        size = self.start.shape[1]
+        if pixels is None or len(pixels) != 4 * size * size:
+            raise ValueError(f"expected a drawing of {size} x {size} pixels")
+        rgba = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(size, size, 4)
+        return rearrange(rgba[..., :3].float() / 127.5 - 1, "h w c -> c h w")  # (3, S, S)
+
+
+class Live(anywidget.AnyWidget):
+    """What `live` returns. Shown in JupyterLab it is alive; saved or exported, a still picture."""
+
+    _esm = STATIC / "live.js"
+    _css = STATIC / "control.css"
+    spec = Dict().tag(sync=True)  # what the page needs once
+    frame = Dict().tag(sync=True)  # what it shows now
+
+    def __init__(self, draw, parts, alt, height):
+        self._draw, self._parts = draw, parts
+        self._wanted = self._worker = None
+        specs = {name: part.spec() for name, part in parts.items()}
+        starts = {name: parts[name].read(s["start"], s["start"]) for name, s in specs.items()}
+        *_, first = self._frames(starts)
+        labels = [{"label": name.replace("_", " ")} | spec for name, spec in specs.items()]
+        super().__init__(
+            spec={"alt": alt, "again": AGAIN, "height": height, "parts": labels},
+            frame=first | {"view": "", "id": 0, "done": True},
+        )
+        self.on_msg(self._hear)
+
+    def _ipython_display_(self):
+        # Two outputs: the widget for the living, the still for a saved notebook and for a page.
+        # The empty HTML stands for the widget where it cannot live.
+        view = {"model_id": self.model_id, "version_major": 2, "version_minor": 0}
+        widget = {"application/vnd.jupyter.widget-view+json": view, "text/html": ""}
+        display(widget | {"text/plain": f"Live control: {self.spec['alt']}"}, raw=True)
+        display(HTML(self.still()))
+
+    def still(self):
+        """The picture shown now as a fragment of HTML, with its words and how to wake it."""
+        alt, caption = html.escape(self.spec["alt"]), self.frame["caption"]
+        pictures = "".join(
+            still(column["name"], _array(column, pixels), caption, self.spec["height"])
+            for column, pixels in zip(self.frame["columns"], self.frame["pixels"])
+        )
+        return (
+            f'<div class="sculptor still" role="group" aria-label="{alt}">'
+            f"<style>{CSS}{ALIVE_OR_STILL}</style>"
+            f'<div class="columns">{pictures}</div>'
+            f'<p class="caption">{html.escape(caption)}</p><p class="asleep">{ASLEEP}</p></div>'
+        )
+
+    def _hear(self, _, request, buffers):
+        """Take a request from the page; what was asked before and has not begun is forgotten."""
+        self._wanted = request, buffers
+        if self._worker is not None and not self._worker.done():
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no kernel around us: a plain script
+            asyncio.run(self._work())
+        else:
+            self._worker = loop.create_task(self._work())
+
+    async def _work(self):
+        """Compute the newest request until none is left; at each picture, let newer ones in."""
+        while self._wanted is not None:
+            (request, buffers), self._wanted = self._wanted, None
+            answer = {"view": request.get("view"), "id": request.get("id"), "trouble": ""}
+            try:
+                for frame in self._frames(self._read(request.get("values"), buffers)):
+                    self.frame = frame | answer | {"done": frame["share"] == 1}
+                    await asyncio.sleep(0.001)  # the kernel reads what has arrived
+                    if self._wanted is not None:
+                        break
+            except Exception as error:  # whatever a callback raises, the page says it
+                answer["trouble"] = _sentence(error)
+            if answer["trouble"] or not self.frame["done"]:
+                self.frame = self.frame | answer | {"share": 1, "done": True}
+                await asyncio.sleep(0.001)
+
+    def _read(self, values, buffers):
+        """Turn what the page sent into arguments of the drawing function."""
+        if not isinstance(values, list) or len(values) != len(self._parts):
+            raise ValueError(f"expected {len(self._parts)} values, got {values!r}")
+        pixels = iter(buffers or [])
+        return {
+            name: part.read(value, next(pixels, None) if isinstance(part, Drawing) else None)
+            for (name, part), value in zip(self._parts.items(), values)
+        }
+
+    def _frames(self, values):
+        """Call the drawing function; yield a frame for the page for each picture that it gives."""
+        drawn = self._draw(**values)
+        for pictures, caption, *share in drawn if inspect.isgenerator(drawn) else [drawn]:
+            arrays = {name: as_frames(p[None], name)[0] for name, p in pictures.items()}
+            yield {
+                "columns": [
+                    {"name": name, "size": [array.shape[1], array.shape[0]]}
+                    for name, array in arrays.items()
+                ],
+                "pixels": [_rgba(array) for array in arrays.values()],
+                "caption": str(caption),
+                "share": float(share[0]) if share else 1,
+                "trouble": "",
+            }
+
+
+def live(draw, *, alt, height=256, **parts):
+    """Show controls above the pictures that `draw` makes of their values.
+
+    `parts` maps each parameter of `draw` to a Slider, Choice, Switches, Seed or Drawing; the
+    parameter's name, with spaces for underscores, is the control's label. `draw` returns
+    `(pictures, caption)`: a dict from a column's name to (C, H, W) or (N, C, H, W) in [-1, 1],
+    and a line of words. A slow one yields `(pictures, caption, share)` after each step, share
+    rising to 1, and is left when a newer request arrives. `alt` says in one sentence what the
+    whole shows; `height` is that of a column in CSS pixels. Raises ValueError when alt is empty
+    or the controls do not fit `draw`; what `draw` raises at the start values is raised here,
+    what it raises later is shown as one sentence in the control.
+    """
+    check_alt(alt)
+    try:
+        inspect.signature(draw).bind(**parts)
+    except TypeError as problem:
+        raise ValueError(
+            f"expected one control for each parameter of {draw.__name__}"
+            f"{inspect.signature(draw)}, got {list(parts)}: {problem}"
+        ) from None
+    return Live(draw, parts, alt, height)
+
+
+def _sentence(error):
+    """One line for the page: our own errors are sentences already, others get their kind."""
+    words = " ".join(str(error).split()) or "no reason given"
+    return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
+
+
+def _rgba(array):
+    """(H, W, 3) uint8 -> bytes of (H, W, 4), as a browser's canvas wants them."""
+    return pad(torch.from_numpy(array), (0, 1), value=255).numpy().tobytes()
+
+
+def _array(column, pixels):
+    """The inverse of `_rgba`: bytes -> (H, W, 3) uint8."""
+    width, height = column["size"]
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 4)[..., :3]
+
+
+# In JupyterLab the living control hides the still below it; and where the kernel that made the
+# widget is gone, the still stands alone, without the widget's complaint.
+ALIVE_OR_STILL = """
+.jp-OutputArea-child:has(.sculptor.live) + .jp-OutputArea-child:has(.sculptor.still),
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .sculptor.still):not(:has(.sculptor)) {
+  display: none; }
+"""

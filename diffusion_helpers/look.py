@@ -1,0 +1,48 @@
+"""What the scrubber and the live controls share: their style, and how pictures stand in them."""
+
+import html
+import math
+from pathlib import Path
+
+from einops import rearrange, repeat
+from torch.nn.functional import pad
+
+from .figures import png_data_uri, to_uint8
+
+STATIC = Path(__file__).with_name("static")
+CSS = (STATIC / "control.css").read_text("utf-8")
+AGAIN = "With Shift: every control on this page starts over"  # the tip on "Start over"
+
+
+def as_frames(track, name):
+    """(F, C, H, W) or (F, N, C, H, W) -> (F, H, W, 3) uint8, N pictures laid out as one."""
+    shape = tuple(getattr(track, "shape", ()))
+    if len(shape) not in (4, 5) or 0 in shape:
+        raise ValueError(
+            f'expected track "{name}" of shape (F, C, H, W) or (F, N, C, H, W), got {shape}'
+        )
+    if len(shape) == 4:
+        return to_uint8(track)
+    n = shape[1]
+    if n == 1:
+        return to_uint8(track[:, 0])
+    rows = math.isqrt(n)
+    columns = math.ceil(n / rows)
+    track = pad(track, (0, 1, 0, 1), value=1.0)  # one white pixel between neighbours
+    track = pad(track, (0, 0, 0, 0, 0, 0, 0, rows * columns - n), value=1.0)  # fill the last row
+    track = rearrange(track, "f (r n) c h w -> f c (r h) (n w)", r=rows)  # (F, C, rows H, cols W)
+    return to_uint8(track[..., :-1, :-1])  # no gap after the last
+
+
+def still(name, picture, caption, height):
+    """The start frame as a plain <img>, which the script replaces with a canvas."""
+    h, w, _ = picture.shape
+    scale = max(1, round(height / h))  # whole multiples keep every pixel the same square
+    picture = repeat(picture, "h w c -> (h tall) (w wide) c", tall=scale, wide=scale)
+    name, caption = html.escape(name), html.escape(caption)
+    # The style is for JupyterLab without trust, which drops our <style> but keeps this.
+    return f"""<figure style="display:inline-block;margin:0 16px 0 0">
+<figcaption>{name}</figcaption>
+<img class="picture" alt="{name}: {caption}" width="{w * scale}" height="{h * scale}"
+ src="{png_data_uri(picture)}">
+</figure>"""

@@ -1,0 +1,303 @@
+// A live control: the hand moves here, Python computes there. One request is computed, one waits,
+// and only the newest of all others is kept, so the picture always ends on the last value.
+
+const PATIENCE = 1500; // ms without an answer, then a sentence says why
+const WAITING = "Waiting for Python: it is still computing, another cell is running, or the " +
+  "kernel was restarted (then run this cell again).";
+const GONE = "The kernel that drew this is gone: run this cell again.";
+const INKS = {
+  black: "#000000", white: "#ffffff", blue: "#0072b2", sky: "#56b4e9", green: "#009e73",
+  yellow: "#f0e442", orange: "#e69f00", red: "#d0342c", pink: "#cc79a7", brown: "#8b5a2b",
+};
+const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+let names = 0; // makes ids that no other control on the page has
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children);
+  return element;
+}
+
+// JupyterLab takes the arrow keys unless a control says data-lm-suppress-shortcuts.
+const KEYS = { "data-lm-suppress-shortcuts": "", autocomplete: "off" };
+
+function button(text, onclick, attributes = {}) {
+  return make("button", { type: "button", class: "quiet", ...KEYS, ...attributes, onclick }, text);
+}
+
+// Each part has: element, value() -> { value, pixels }, startOver().
+
+function slider(spec, ask) {
+  const id = `sculptor-${++names}`;
+  const { first: min, last: max, step, start, label } = spec;
+  const output = make("output", { for: id });
+  const input = make("input", { type: "range", id, min, max, step, value: start, ...KEYS });
+  const say = () => {
+    output.textContent = input.value;
+    input.setAttribute("aria-valuetext", input.value);
+  };
+  input.addEventListener("input", () => { say(); ask(); });
+  say();
+  return {
+    element: make("div", { class: "row" },
+      make("label", { for: id, class: "name" }, label), input, output),
+    value: () => ({ value: input.valueAsNumber }),
+    startOver: () => { input.value = start; say(); },
+  };
+}
+
+function choice(spec, ask) {
+  const group = `sculptor-${++names}`;
+  const radios = spec.options.map((_, i) =>
+    make("input", { type: "radio", name: group, checked: i === spec.start, ...KEYS, onchange: ask }));
+  return {
+    element: make("div", { class: "row choices", role: "radiogroup", "aria-label": spec.label },
+      make("span", { class: "name" }, spec.label),
+      ...radios.map((radio, i) => make("label", {}, radio, spec.options[i]))),
+    value: () => ({ value: radios.findIndex((radio) => radio.checked) }),
+    startOver: () => { radios[spec.start].checked = true; },
+  };
+}
+
+function switches(spec, ask) {
+  const boxes = spec.options.map((_, i) =>
+    make("input", { type: "checkbox", checked: spec.start[i], ...KEYS, onchange: ask }));
+  return {
+    element: make("div", { class: "row choices", role: "group", "aria-label": spec.label },
+      make("span", { class: "name" }, spec.label),
+      ...boxes.map((box, i) => make("label", {}, box, spec.options[i]))),
+    value: () => ({ value: boxes.map((box) => box.checked) }),
+    startOver: () => boxes.forEach((box, i) => { box.checked = spec.start[i]; }),
+  };
+}
+
+function seed(spec, ask) {
+  const id = `sculptor-${++names}`;
+  let last = spec.start; // while the field is empty or wrong, the last good number counts
+  const input = make("input", {
+    type: "number", id, min: 0, max: spec.last, step: 1, value: spec.start, ...KEYS,
+    oninput: () => {
+      if (!input.validity.valid || input.value === "") return;
+      last = input.valueAsNumber;
+      ask();
+    },
+    onblur: () => { input.value = last; },
+  });
+  const roll = () => {
+    input.value = last = Math.floor(Math.random() * 10000);
+    ask();
+  };
+  return {
+    element: make("div", { class: "row" },
+      make("label", { for: id, class: "name" }, spec.label), input,
+      button("Roll the dice", roll, { "aria-label": `Roll the dice for ${spec.label}` })),
+    value: () => ({ value: last }),
+    startOver: () => { input.value = last = spec.start; },
+  };
+}
+
+function drawing(spec, ask, complain) {
+  const { size, start, label } = spec;
+  const scale = Math.max(1, Math.round(256 / size));
+  const board = make("canvas", {
+    class: "picture board", width: size, height: size, tabindex: 0, role: "application", ...KEYS,
+    "aria-roledescription": "drawing board", "aria-label":
+      `${label}. Arrow keys move the brush, space paints, shift with an arrow key draws a line.`,
+    style: `width:${size * scale}px;height:${size * scale}px`,
+  });
+  const pen = board.getContext("2d", { willReadFrequently: true });
+  const place = make("p", { class: "caption", "aria-live": "polite" });
+  const inks = Object.entries(INKS).map(([name, colour]) => make("input", {
+    type: "radio", name: `sculptor-${++names}`, value: colour, "aria-label": name, title: name,
+    style: `--ink:${colour}`, checked: name === "black", ...KEYS,
+  }));
+  inks.forEach((ink) => { ink.name = inks[0].name; });
+  const thick = Math.max(1, Math.round(size / 16)); // a finger's width on a small board
+  const shift = Math.floor((thick - 1) / 2);
+  let at = [size >> 1, size >> 1];
+
+  const startOver = () => {
+    const bytes = new Uint8ClampedArray(start.buffer, start.byteOffset, start.byteLength);
+    pen.putImageData(new ImageData(bytes.slice(), size, size), 0, 0);
+    place.textContent = "";
+  };
+  const paint = ([x, y]) => {
+    pen.fillStyle = inks.find((ink) => ink.checked).value;
+    pen.fillRect(x - shift, y - shift, thick, thick);
+  };
+  const line = (from, to) => {
+    const far = Math.max(1, ...from.map((v, i) => Math.abs(to[i] - v)));
+    for (let i = 0; i <= far; i++) {
+      paint(from.map((v, k) => Math.round(v + ((to[k] - v) * i) / far)));
+    }
+    ask();
+  };
+  const under = (event) => {
+    const box = board.getBoundingClientRect();
+    const share = [(event.clientX - box.x) / box.width, (event.clientY - box.y) / box.height];
+    return share.map((v) => Math.min(size - 1, Math.max(0, Math.floor(v * size))));
+  };
+  board.addEventListener("pointerdown", (event) => {
+    board.setPointerCapture(event.pointerId);
+    at = under(event);
+    line(at, at);
+  });
+  board.addEventListener("pointermove", (event) => {
+    if (!board.hasPointerCapture(event.pointerId)) return;
+    const to = under(event);
+    line(at, to);
+    at = to;
+  });
+  board.addEventListener("keydown", (event) => {
+    const nudge = NUDGES[event.key];
+    if (!nudge && event.key !== " ") return;
+    event.preventDefault();
+    const from = at;
+    if (nudge) at = at.map((v, i) => Math.min(size - 1, Math.max(0, v + nudge[i])));
+    if (!nudge || event.shiftKey) line(from, at);
+    const colour = inks.find((ink) => ink.checked).title;
+    place.textContent = `brush at column ${at[0] + 1}, row ${at[1] + 1}, ${colour}`;
+  });
+
+  const upload = make("input", { type: "file", accept: "image/*", ...KEYS, onchange: async () => {
+    const [file] = upload.files;
+    upload.value = ""; // the same file may be chosen again
+    if (!file) return;
+    let picture;
+    try {
+      picture = await createImageBitmap(file);
+    } catch {
+      complain(`"${file.name}" is not a picture that this browser can read: choose a PNG, JPEG, ` +
+        "GIF or WebP file.");
+      return;
+    }
+    const side = Math.min(picture.width, picture.height); // the square in the middle
+    const cut = [(picture.width - side) / 2, (picture.height - side) / 2, side, side];
+    pen.fillStyle = "#ffffff"; // behind see-through parts
+    pen.fillRect(0, 0, size, size);
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(picture, ...cut, 0, 0, size, size);
+    ask();
+  } });
+  const clear = () => {
+    pen.fillStyle = "#ffffff";
+    pen.fillRect(0, 0, size, size);
+    ask();
+  };
+  startOver();
+  return {
+    board: make("figure", {}, make("figcaption", {}, label), board,
+      make("div", { class: "palette", role: "radiogroup", "aria-label": "colour" }, ...inks)),
+    element: make("div", { class: "row" }, make("label", { class: "upload" }, "Upload a picture",
+      upload), button("Clear the board", clear), place),
+    value: () => ({ pixels: new Uint8Array(pen.getImageData(0, 0, size, size).data) }),
+    startOver,
+  };
+}
+
+const KINDS = { slider, choice, switches, seed, drawing };
+
+function render({ model, el }) {
+  const { alt, again, height, parts: specs } = model.get("spec");
+  const me = Math.random().toString(36).slice(2);
+  const open = []; // numbers of the requests that Python has not answered
+  let asked = 0, wanted = false, patience = null;
+
+  const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
+  const complain = (words) => {
+    trouble.textContent = words;
+    trouble.hidden = !words;
+  };
+  const columns = make("div", { class: "columns" });
+  const drawn = make("div", { class: "columns" });
+  const caption = make("p", { class: "caption", "aria-live": "polite" });
+  const progress = make("progress", { class: "rest", max: 1, "aria-label": "computing" });
+
+  const pump = () => {
+    if (!wanted || open.length > 1) return; // one is computed, one waits in the kernel
+    wanted = false;
+    const values = parts.map((part) => part.value());
+    open.push(++asked);
+    const buffers = values.map((v) => v.pixels).filter(Boolean).map((v) => v.buffer);
+    clearTimeout(patience);
+    try {
+      model.send({ view: me, id: asked, values: values.map((v) => v.value ?? null) }, undefined,
+        buffers);
+    } catch {
+      open.pop();
+      complain(GONE);
+      return;
+    }
+    patience = setTimeout(() => complain(WAITING), PATIENCE);
+    setTimeout(() => progress.classList.toggle("rest", !open.length), 150);
+  };
+  const ask = () => {
+    wanted = true;
+    pump();
+  };
+  const parts = specs.map((spec) => KINDS[spec.kind](spec, ask, complain));
+  const startOver = () => {
+    parts.forEach((part) => part.startOver());
+    ask();
+  };
+  const answer = () => {
+    const frame = model.get("frame");
+    clearTimeout(patience);
+    complain(frame.trouble);
+    if (!frame.trouble) paint(frame);
+    if (frame.view === me && frame.done) {
+      open.splice(0, open.findLastIndex((id) => id <= frame.id) + 1);
+    }
+    if (frame.share < 1) progress.value = frame.share;
+    else progress.removeAttribute("value");
+    progress.classList.toggle("rest", !open.length);
+    if (open.length) patience = setTimeout(() => complain(WAITING), PATIENCE);
+    pump();
+  };
+  const paint = (frame) => {
+    const same = frame.columns.length === drawn.children.length && frame.columns.every(
+      ({ name, size }, i) => {
+        const figure = drawn.children[i], canvas = figure.querySelector("canvas");
+        return figure.title === name && canvas.width === size[0] && canvas.height === size[1];
+      });
+    if (!same) drawn.replaceChildren(...frame.columns.map((column) => figure(column, height)));
+    frame.columns.forEach(({ name, size }, i) => {
+      const canvas = drawn.children[i].querySelector("canvas"), view = frame.pixels[i];
+      const bytes = new Uint8ClampedArray(view.buffer, view.byteOffset, view.byteLength);
+      canvas.getContext("2d").putImageData(new ImageData(bytes, ...size), 0, 0);
+      canvas.setAttribute("aria-label", `${name}: ${frame.caption}`);
+    });
+    caption.textContent = frame.caption;
+  };
+
+  columns.append(...parts.map((part) => part.board).filter(Boolean), drawn);
+  const reset = button("Start over", (event) => {
+    if (event.shiftKey) window.dispatchEvent(new Event("start-over"));
+    else startOver();
+  }, { title: again });
+  el.append(make("div", { class: "sculptor live", role: "group", "aria-label": alt }, columns,
+    make("div", { class: "controls" }, ...parts.map((part) => part.element)),
+    progress, make("div", { class: "last" }, caption, reset), trouble));
+  paint(model.get("frame"));
+  model.on("change:frame", answer);
+  window.addEventListener("start-over", startOver);
+  if (model.get("frame").view) ask(); // moved before, by an older view: begin at the start again
+  return () => {
+    clearTimeout(patience);
+    model.off("change:frame", answer);
+    window.removeEventListener("start-over", startOver);
+  };
+}
+
+function figure({ name, size: [width, height] }, tall) {
+  const scale = Math.max(1, Math.round(tall / height)); // whole multiples keep pixels square
+  const canvas = make("canvas", { class: "picture", width, height, role: "img",
+    style: `width:${width * scale}px` });
+  return make("figure", { title: name }, make("figcaption", {}, name), canvas);
+}
+
+export default { render };

@@ -1,0 +1,226 @@
+"""The hand, the eye and the ear of a student on the controls of a page."""
+
+import io
+
+from PIL import Image, ImageDraw
+
+
+class Hand:
+    """On one scrubber: moves it, and reads what the eye and the ear get."""
+
+    def __init__(self, page, nth=0):
+        self.page, self.root = page, page.locator(".scrubber").nth(nth)
+        self.root.locator("canvas").first.wait_for()  # awake
+        self.slider = self.root.get_by_role("slider")
+        self.slider.scroll_into_view_if_needed()
+        self.last = int(self.slider.get_attribute("max"))
+
+    @property
+    def frame(self):
+        return int(self.slider.input_value())
+
+    @property
+    def words(self):
+        """The caption, after checking that the ear gets the same words as the eye."""
+        words = self.root.locator(".caption").inner_text()
+        assert self.slider.get_attribute("aria-valuetext") == words
+        for picture in self.root.get_by_role("img").all():
+            assert picture.get_attribute("aria-label").endswith(f": {words}")
+        return words
+
+    def pixels(self, column=0):
+        """The picture of one column as a data URI."""
+        canvas = self.root.locator("canvas").nth(column)
+        return canvas.evaluate("(canvas) => canvas.toDataURL()")
+
+    def all_pixels(self):
+        return [self.pixels(i) for i in range(self.root.locator("canvas").count())]
+
+    def drag(self, start, end):
+        """Press at one end (0 left, 1 right), move in small steps, release at the other."""
+        drag(self.page, self.slider, start, end)
+
+    def photo(self, path):
+        """A screenshot of the scrubber; pytest prints the path when the test fails."""
+        print(f"screenshot: {path}")
+        return self.root.screenshot(path=path)
+
+
+class LiveHand:
+    """On one live control; `settle` waits until Python has answered the newest request."""
+
+    def __init__(self, page, nth=0):
+        self.page, self.root = page, page.locator(".sculptor.live").nth(nth)
+        self.root.scroll_into_view_if_needed()
+
+    @property
+    def words(self):
+        return self.root.locator(".last .caption").inner_text()
+
+    @property
+    def trouble(self):
+        return self.root.locator(".trouble").inner_text()
+
+    def seen(self):
+        """All that the eye can get: the pictures and the words below them."""
+        canvases = self.root.locator("canvas:not(.board)")
+        pictures = canvases.evaluate_all("(all) => all.map((canvas) => canvas.toDataURL())")
+        labels = canvases.evaluate_all("(all) => all.map((canvas) => canvas.ariaLabel)")
+        assert all(label.endswith(self.words) for label in labels), labels
+        return pictures, self.words
+
+    def settle(self, timeout=20):
+        """Wait until nothing is computed any more."""
+        self.page.wait_for_timeout(250)
+        busy = self.root.locator("progress:not(.rest)")
+        busy.first.wait_for(state="detached", timeout=timeout * 1000)
+        self.page.wait_for_timeout(50)
+        return self.seen()
+
+    def changes(self, act):
+        """Do something, and require that another picture or other words come of it."""
+        before = self.seen()
+        act()
+        after = self.settle()
+        assert after != before and not self.trouble
+        return after
+
+
+def drag(page, slider, start, end, steps=20):
+    """Drag a slider from one place to another (0 left, 1 right) with the mouse."""
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    places = [box["x"] + 10 + (box["width"] - 20) * place for place in (start, end)]
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(places[0], y)
+    page.mouse.down()
+    page.mouse.move(places[1], y, steps=steps)
+    page.mouse.up()
+
+
+def check_scrubber(hand, folder=None):
+    """Drag from one end to the other, then by keys: pictures and words must follow."""
+    hand.drag(1, 0)
+    assert hand.frame == 0
+    first = hand.all_pixels(), hand.words
+    if folder:
+        hand.photo(folder / "first.png")
+    hand.drag(0, 1)
+    assert hand.frame == hand.last
+    last = hand.all_pixels(), hand.words
+    if folder:
+        hand.photo(folder / "last.png")
+    assert first[0] != last[0] and first[1] != last[1]
+
+    for key, frame in [
+        ("ArrowLeft", hand.last - 1),
+        ("ArrowRight", hand.last),
+        ("ArrowDown", hand.last - 1),
+        ("ArrowUp", hand.last),
+        ("Home", 0),
+        ("End", hand.last),
+    ]:
+        hand.slider.press(key)
+        assert hand.frame == frame, f"{key} led to frame {hand.frame}, not {frame}"
+        if frame in (0, hand.last):
+            assert (hand.all_pixels(), hand.words) == (first, last)[frame > 0]
+    radios = hand.root.get_by_role("radio").all()
+    for radio in radios[1:]:
+        before = hand.all_pixels(), hand.words
+        radio.check()
+        assert (hand.all_pixels(), hand.words) != before
+    hand.root.get_by_role("button", name="Start over").press("Enter")
+    if radios:
+        assert radios[0].is_checked()
+
+
+def check_play(hand):
+    """Play from the start to the end with the keyboard, pause on the way."""
+    hand.slider.press("End")
+    hand.page.keyboard.press("Shift+Tab")  # the button stands before the slider
+    hand.page.keyboard.press("Space")
+    pause = hand.root.get_by_role("button", name="Pause")
+    pause.wait_for()
+    assert hand.frame < hand.last  # it began again
+    pause.click()
+    frame = hand.frame
+    hand.page.wait_for_timeout(900)
+    assert hand.frame == frame < hand.last
+    hand.root.get_by_role("button", name="Play").press("Enter")
+    hand.root.get_by_role("button", name="Play").wait_for()  # it stops by itself
+    assert hand.frame == hand.last and hand.words
+
+
+def check_live(hand):
+    """Move every part of a live control by mouse and by keyboard; the picture must follow."""
+    page, root = hand.page, hand.root
+    start = hand.settle()
+    for slider in root.get_by_role("slider").all():
+        _check_slider(hand, slider)
+    for group in root.locator(".choices[role=radiogroup]").all():
+        radios = group.get_by_role("radio")
+        hand.changes(radios.last.check)
+        hand.changes(lambda: page.keyboard.press("ArrowUp"))
+    for box in root.get_by_role("checkbox").all():
+        hand.changes(box.click)
+        hand.changes(lambda: page.keyboard.press("Space"))
+    for field in root.get_by_role("spinbutton").all():
+        field.scroll_into_view_if_needed()
+        hand.changes(lambda: field.fill("12345"))  # noqa: B023
+        hand.changes(lambda: field.press("ArrowUp"))  # noqa: B023
+        hand.changes(root.get_by_role("button", name="Roll the dice").click)
+    for board in root.get_by_role("application").all():
+        _check_board(hand, board)
+    root.get_by_role("button", name="Start over").click()
+    assert hand.settle() == start
+    return start
+
+
+def _check_slider(hand, slider):
+    ends = [slider.get_attribute(name) for name in ("min", "max")]
+    away = 0 if slider.input_value() != ends[0] else 1
+    hand.changes(lambda: drag(hand.page, slider, 1 - away, away))
+    assert slider.input_value() == ends[away]  # a slider may stay at its end
+    hand.changes(lambda: slider.press("Home" if away else "End"))
+    assert slider.input_value() == ends[1 - away]
+    hand.changes(lambda: slider.press("ArrowLeft" if away == 0 else "ArrowRight"))
+    assert slider.get_attribute("aria-valuetext") == slider.input_value()
+
+
+def _check_board(hand, board):
+    """Paint with the mouse, then with the keys alone; clear; upload."""
+    page, root = hand.page, hand.root
+    board.scroll_into_view_if_needed()
+    box = board.bounding_box()
+    root.get_by_role("radio", name="blue").check()
+
+    def paint():
+        page.mouse.move(box["x"] + 20, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.6, steps=12)
+        page.mouse.up()
+
+    hand.changes(paint)
+    root.get_by_role("radio", name="red").press("Space")
+
+    def keys():
+        board.press("Space")
+        for _ in range(9):
+            board.press("Shift+ArrowUp")
+
+    hand.changes(keys)
+    assert root.get_by_text("brush at column").is_visible()
+    hand.changes(root.get_by_role("button", name="Clear the board").click)
+    upload = root.get_by_label("Upload a picture")
+    hand.changes(lambda: upload.set_input_files([_photo()]))
+    upload.set_input_files([{"name": "notes.txt", "mimeType": "image/png", "buffer": b"no"}])
+    root.get_by_text('"notes.txt" is not a picture').wait_for()
+
+
+def _photo():
+    """A wide picture with something in its middle, as a file that a student may have."""
+    picture = Image.new("RGB", (300, 200), "lightblue")
+    ImageDraw.Draw(picture).ellipse((100, 50, 200, 150), fill="darkred")
+    file = io.BytesIO()
+    picture.save(file, format="PNG")
+    return {"name": "photo.png", "mimeType": "image/png", "buffer": file.getvalue()}

@@ -1,0 +1,246 @@
+"""Live controls: the right picture, the newest request only, one sentence for trouble."""
+
+import asyncio
+import html
+import re
+import time
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_figures import decode, sources
+
+from diffusion_helpers.controls import Choice, Drawing, Live, Seed, Slider, Switches, live
+from diffusion_helpers.figures import to_uint8
+
+PICTURE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def grey(level):
+    return {"grey": torch.full((3, 4, 6), level / 10)}, f"level {level}"
+
+
+def request(number, *values):
+    return {"view": "me", "id": number, "values": list(values)}
+
+
+def pixels(control, column=0):
+    """What the page would draw, (H, W, 3)."""
+    (width, height) = control.frame["columns"][column]["size"]
+    flat = torch.frombuffer(bytearray(control.frame["pixels"][column]), dtype=torch.uint8)
+    rgba = flat.reshape(height, width, 4)
+    assert (rgba[..., 3] == 255).all()
+    return rgba[..., :3].numpy()
+
+
+def expected(level):
+    return to_uint8(grey(level)[0]["grey"][None])[0]
+
+
+def test_it_starts_with_what_the_function_draws_at_the_start_values():
+    control = live(grey, level=Slider(-10, 10, start=3), alt="grey")
+    assert (pixels(control) == expected(3)).all()
+    assert control.frame["caption"] == "level 3" and not control.frame["trouble"]
+    assert control.spec["parts"][0]["label"] == "level"
+
+
+def test_a_request_is_answered_with_its_picture_and_its_number():
+    control = live(grey, level=Slider(-10, 10, start=3), alt="grey")
+    control._hear(control, request(7, -4), [])
+    assert (pixels(control) == expected(-4)).all()
+    assert (control.frame["view"], control.frame["id"], control.frame["done"]) == ("me", 7, True)
+
+
+def test_a_value_beyond_the_end_of_a_slider_is_its_end():
+    control = live(grey, level=Slider(-10, 10, start=3), alt="grey")
+    control._hear(control, request(1, 99), [])
+    assert control.frame["caption"] == "level 10"
+
+
+def test_only_the_newest_of_many_requests_is_computed():
+    seen = []
+
+    def draw(level):
+        seen.append(level)
+        time.sleep(0.02)
+        return grey(level)
+
+    control = live(draw, level=Slider(0, 30, start=0), alt="grey")
+
+    async def fast_hand():
+        for level in range(1, 31):  # thirty moves arrive while the first is being computed
+            control._hear(control, request(level, level), [])
+        await control._worker
+
+    asyncio.run(fast_hand())
+    assert seen == [0, 30]
+    assert control.frame["caption"] == "level 30" and control.frame["id"] == 30
+
+
+def test_a_slow_drawing_is_left_when_a_newer_request_arrives():
+    shares = []
+
+    def slowly(level):
+        for step in range(1, 11):
+            shares.append((level, step))
+            yield *grey(level), step / 10
+
+    control = live(slowly, level=Slider(0, 9, start=0), alt="grey")
+    assert len(shares) == 10  # the start picture is drawn to its end
+    shares.clear()
+
+    async def impatient():
+        control._hear(control, request(1, 1), [])
+        await asyncio.sleep(0.005)
+        control._hear(control, request(2, 2), [])
+        await control._worker
+
+    asyncio.run(impatient())
+    assert (2, 10) in shares and (1, 10) not in shares
+    assert control.frame["id"] == 2 and control.frame["done"] and control.frame["share"] == 1
+
+
+def test_a_drawing_that_never_says_it_is_complete_is_still_answered():
+    def half(level):
+        yield *grey(level), 0.5
+
+    control = live(half, level=Slider(0, 9, start=0), alt="grey")
+    control._hear(control, request(4, 1), [])
+    assert control.frame["done"] and control.frame["id"] == 4
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (ValueError("expected a\n picture"), "expected a picture"),
+        (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+        (AssertionError(), "AssertionError: no reason given"),
+    ],
+)
+def test_an_error_becomes_one_sentence_and_the_picture_stays(error, words):
+    def moody(level):
+        if level == 5:
+            raise error
+        return grey(level)
+
+    control = live(moody, level=Slider(0, 9, start=2), alt="grey")
+    control._hear(control, request(1, 5), [])
+    assert control.frame["trouble"] == words and control.frame["done"]
+    assert (pixels(control) == expected(2)).all()
+    control._hear(control, request(2, 6), [])
+    assert control.frame["trouble"] == "" and control.frame["caption"] == "level 6"
+
+
+def test_an_error_at_the_start_is_the_cells_own():
+    with pytest.raises(ZeroDivisionError):
+        live(lambda level: 1 / level, level=Slider(0, 9, start=0), alt="never drawn")
+
+
+def test_a_drawing_comes_back_as_it_was_put_on_the_board():
+    got = []
+
+    def keep(board):
+        got.append(board)
+        return {"board": board}, "as drawn"
+
+    control = live(keep, board=Drawing(PICTURE), alt="a board")
+    assert (pixels(control) == to_uint8(PICTURE[None])[0]).all()
+    control._hear(control, request(1, None), [memoryview(control.spec["parts"][0]["start"])])
+    torch.testing.assert_close(got[1], PICTURE, atol=1 / 127, rtol=0)
+    control._hear(control, request(2, None), [b"too short"])
+    assert control.frame["trouble"] == "expected a drawing of 8 x 8 pixels"
+
+
+def test_each_control_gives_the_function_the_value_that_it_stands_for():
+    got = []
+
+    def keep(**values):
+        got.append(values)
+        return grey(1)
+
+    def draw(steps, share, sampler, bridges, seed):
+        return keep(steps=steps, share=share, sampler=sampler, bridges=bridges, seed=seed)
+
+    control = live(
+        draw,
+        steps=Slider(1, 50, start=20),
+        share=Slider(0, 1, start=0.5, step=0.1),
+        sampler=Choice({"DDPM": len, "DDIM": max}, start="DDIM"),
+        bridges=Switches(("top", "middle"), start=("top",)),
+        seed=Seed(3),
+        alt="all of them",
+    )
+    start = {"steps": 20, "share": 0.5, "sampler": max, "bridges": ("top",), "seed": 3}
+    control._hear(control, request(1, 7, 0.3, 0, [False, True], 12), [])
+    moved = {"steps": 7, "share": 0.3, "sampler": len, "bridges": ("middle",), "seed": 12}
+    assert got == [start, moved]
+    assert [type(v) for v in got[1].values()][:2] == [int, float]
+
+
+VALUES = st.lists(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([True])),
+    max_size=6,
+)
+
+
+@given(VALUES, st.lists(st.binary(max_size=300), max_size=2))
+@settings(deadline=None, max_examples=60)
+def test_whatever_arrives_there_is_a_picture_or_one_sentence(values, buffers):
+    def draw(level, word, switches, seed, board):
+        return {"board": board}, f"{level} {word} {switches} {seed}"
+
+    control = live(
+        draw,
+        level=Slider(0, 9, start=1),
+        word=Choice(["a", "b"]),
+        switches=Switches(("x",)),
+        seed=Seed(),
+        board=Drawing(PICTURE),
+        alt="a board",
+    )
+    control._hear(control, {"view": "me", "id": 1, "values": values}, buffers)
+    assert control.frame["done"] and "\n" not in control.frame["trouble"]
+    assert control.frame["trouble"] or re.match(r"\d (a|b) \(", control.frame["caption"])
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda: Slider(0, 9, start=10), "expected first <= start <= last"),
+        (lambda: Slider(0, 9, start=1, step=0), "step above 0"),
+        (lambda: Choice([]), "expected start among"),
+        (lambda: Choice(["a"], start="b"), "expected start among"),
+        (lambda: Switches(("a",), start=("b",)), "expected start among"),
+        (lambda: Drawing(torch.zeros(3, 4, 5)), "expected a square picture"),
+        (lambda: Drawing(torch.zeros(1, 4, 4)), "expected a square picture"),
+        (lambda: Drawing(torch.full((3, 4, 4), float("nan"))), "NaN"),
+        (lambda: live(grey, alt=" ", level=Slider(0, 9, start=1)), "expected alt"),
+        (lambda: live(grey, alt="grey", seed=Seed()), "expected one control for each parameter"),
+        (lambda: live(grey, alt="grey"), "expected one control for each parameter"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+def test_the_still_shows_the_picture_with_its_words_and_says_how_to_wake_it():
+    control = live(lambda t: (grey(t)[0], "<b>t & co</b>"), t=Slider(0, 9, start=4), alt='a "grey"')
+    page = control.still()
+    assert (decode(sources(page)[0])[::64, ::64] == expected(4)).all()
+    assert html.escape("<b>t & co</b>") in page and "<b>" not in page
+    assert f'alt="grey: {html.escape("<b>t & co</b>")}"' in page
+    assert "Run this cell" in page
+
+
+def test_it_is_shown_alive_and_as_a_still(monkeypatch):
+    shown = []
+    keep = lambda data, **_: shown.append(data)  # noqa: E731
+    monkeypatch.setattr("diffusion_helpers.controls.display", keep)
+    control = live(grey, level=Slider(0, 9, start=1), alt="grey")
+    assert isinstance(control, Live)
+    control._ipython_display_()
+    widget, still = shown
+    assert widget["application/vnd.jupyter.widget-view+json"]["model_id"] == control.model_id
+    assert still.data == control.still()
