@@ -78,7 +78,9 @@ def show_pictures(images, alt, captions=None, columns=8, height=96):
             "</figure>"
         )
     grid = f"display:grid;grid-template-columns:repeat({columns},max-content);gap:8px"
-    display(HTML(f'<div style="{grid};overflow-x:auto">{"".join(cells)}</div>'))
+    # A grid wider than the page scrolls; tabindex lets the keys do it too.
+    group = f'tabindex="0" role="group" aria-label="{html.escape(alt)}"'
+    display(HTML(f'<div {group} style="{grid};overflow-x:auto">{"".join(cells)}</div>'))
 
 
 def to_uint8(images):

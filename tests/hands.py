@@ -2,6 +2,7 @@
 
 import io
 
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 
 
@@ -174,6 +175,12 @@ def check_live(hand):
     root.get_by_role("button", name="Start over").click()
     assert hand.settle() == start
     return start
+
+
+def check_accessible(page, selector):
+    """No violation of the rules that axe-core knows (names, roles, contrast, alt text)."""
+    found = Axe().run(page, context=selector, options={"resultTypes": ["violations"]})
+    assert not found.response["violations"], found.generate_report()
 
 
 def _check_slider(hand, slider):

@@ -6,9 +6,8 @@ import sys
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from browser import jupyter_environment, jupyter_lab, open_and_run_all, open_notebook
-from hands import Hand, LiveHand, check_live, check_play, check_scrubber, drag
+from hands import Hand, LiveHand, check_accessible, check_live, check_play, check_scrubber, drag
 
 FRAMES = 12
 
@@ -115,12 +114,6 @@ def live(live_tab):
     """The tab with the live controls; the console must stay clean."""
     yield live_tab.page
     live_tab.check_quiet()
-
-
-def check_accessible(page, selector):
-    """No violation of the rules that axe-core knows (names, roles, contrast, alt text)."""
-    found = Axe().run(page, context=selector, options={"resultTypes": ["violations"]})
-    assert not found.response["violations"], found.generate_report()
 
 
 def test_scrubber_in_jupyterlab(scrubbers, tmp_path):

@@ -1,0 +1,109 @@
+"""Every lesson in a browser, as a student meets it: run all, every control, reopened as a page.
+
+The trainings are shortened here; the notebooks' own tests run them whole.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from browser import REPO, jupyter_environment, jupyter_lab, open_and_run_all
+from hands import Hand, LiveHand, check_accessible, check_live, check_scrubber
+
+LESSONS = sorted(path.name for path in (REPO / "notebooks").glob("0*.ipynb"))
+SHORTER = {  # what makes a lesson long, and a value that is enough to move its controls
+    r"\bseconds=\d+": "seconds=2",
+    r"\bSTEPS = \d+": "STEPS = 6",
+    r"\bN = \d+": "N = 16",
+}
+LARGEST_PAGE = 5e6  # bytes
+
+
+@pytest.fixture(scope="module")
+def lab(visit, tmp_path_factory):
+    """JupyterLab over a copy of the lessons: what a test runs never reaches the repository."""
+    root = tmp_path_factory.mktemp("notebooks")
+    for name in LESSONS:
+        lesson = nbformat.read(REPO / "notebooks" / name, as_version=4)
+        for cell in lesson.cells:
+            for long, short in SHORTER.items():
+                cell.source = re.sub(long, short, cell.source)
+        nbformat.write(lesson, root / name)
+    with jupyter_lab(root, tmp_path_factory.mktemp("jupyter")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module", params=LESSONS)
+def lesson(request, visit, lab):
+    """A tab in which all the cells of a lesson have run. Its console must be clean at the end."""
+    with visit() as tab:
+        tab.name = request.param
+        open_and_run_all(tab.page, lab, tab.name)
+        yield tab
+        tab.check_quiet()
+
+
+def test_it_has_something_to_play_with(lesson):
+    assert lesson.page.locator(".sculptor.scrubber").count() > 0
+    assert lesson.page.locator(".sculptor.live").count() > 0
+
+
+def test_every_scrubber_answers_mouse_and_keyboard(lesson, tmp_path):
+    for i in range(lesson.page.locator(".sculptor.scrubber").count()):
+        hand = Hand(lesson.page, i)
+        check_scrubber(hand)
+        hand.photo(tmp_path / f"scrubber_{i}.png")
+
+
+def test_every_live_control_answers_mouse_and_keyboard(lesson, tmp_path):
+    for i in range(lesson.page.locator(".sculptor.live").count()):
+        hand = LiveHand(lesson.page, i)
+        check_live(hand)
+        hand.root.screenshot(path=tmp_path / f"live_{i}.png")
+
+
+def test_there_is_no_control_but_those(lesson):
+    """Whatever can be operated in an output is a scrubber or a live control, tested above."""
+    kinds = "input, button, select, textarea, [role=slider], [role=button], [role=textbox]"
+    others = lesson.page.locator(f".jp-OutputArea-output :is({kinds})").evaluate_all(
+        "(all) => all.filter((e) => !e.closest('.sculptor')).map((e) => e.outerHTML)"
+    )
+    assert not others
+
+
+def test_its_outputs_are_accessible(lesson):
+    """Names, roles and contrast by the rules of axe-core; words for every picture."""
+    check_accessible(lesson.page, ".jp-OutputArea-output")
+    pictures = lesson.page.locator(".jp-OutputArea-output img").all()
+    nameless = [p for p in pictures if not (p.get_attribute("alt") or "").strip()]
+    assert pictures and not nameless, f"{len(nameless)} pictures without alt"
+
+
+@pytest.fixture(scope="module")
+def exported(lesson, lab, tmp_path_factory):
+    """The lesson, saved from JupyterLab and exported as one page."""
+    folder = tmp_path_factory.mktemp("export")
+    page = lesson.page
+    page.evaluate("jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", folder]
+    # From a folder of its own: nothing but the one file may be needed.
+    subprocess.run([*command, lab.root / lesson.name], check=True, env=jupyter_environment(folder))
+    return shutil.move(folder / lesson.name.replace(".ipynb", ".html"), folder / "lesson.html")
+
+
+def test_its_page_lives_on_without_kernel_or_network(lesson, exported, visit, tmp_path):
+    assert exported.stat().st_size < LARGEST_PAGE
+    with visit() as tab:
+        tab.page.goto(exported.as_uri())
+        hand = Hand(tab.page)
+        check_scrubber(hand)
+        stills = tab.page.locator(".sculptor.still")
+        assert stills.count() == lesson.page.locator(".sculptor.live").count()
+        assert all(still.is_visible() for still in stills.all())
+        tab.page.screenshot(path=tmp_path / "page.png")
+        check_accessible(tab.page, "main")
+        tab.check_quiet()
