@@ -1,0 +1,37 @@
+"""The speaker's notes of a lesson on one page, to print or to keep on the other screen.
+
+python -m diffusion_helpers.notes notebooks/01_forward_noising.ipynb
+"""
+
+import json
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+NOTE = re.compile(
+    r"<details><summary>On stage, (\d+) minutes?: ([^<]+)</summary>\n\n(.+)\n\n</details>", re.S
+)
+
+
+def stage_notes(path):
+    """The notes in the notebook at `path`, in their order: (minutes, title, words) each."""
+    cells = json.loads(Path(path).read_text("utf-8"))["cells"]
+    found = (NOTE.fullmatch("".join(cell["source"])) for cell in cells)
+    return [(int(note[1]), note[2], note[3]) for note in found if note]
+
+
+def running_order(path):
+    """The notes as plain text, each with the minute at which it begins."""
+    lines, minute = [Path(path).stem], 0
+    for minutes, title, words in stage_notes(path):
+        lines += ["", f"{minute:2}  {title.upper()} ({minutes} min)"]
+        lines += [textwrap.fill(words, 76, initial_indent="    ", subsequent_indent="    ")]
+        minute += minutes
+    return "\n".join([*lines, "", f"{minute:2}  the end", ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(encoding="utf-8")  # redirected into a file on Windows, too
+    for path in sys.argv[1:]:
+        print(running_order(path))
