@@ -4,7 +4,9 @@ A sampler is a generator over a model. It yields one `Step` for every call of th
 finished picture is the `clean` of the last one.
 """
 
+import functools
 import inspect
+import math
 import numbers
 from collections import deque
 from typing import NamedTuple
@@ -13,6 +15,7 @@ import torch
 
 from .data import check_images
 from .noising import cosine_schedule
+from .text import Text, load_words, silence
 
 
 class Prediction(NamedTuple):
@@ -106,10 +109,43 @@ def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
 
 def chaos(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
     """x_T: n blocks of pure chaos, (n, C, H, W) standard normal, the same on every device."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(_whole(n), *image_shape, generator=generator).to(device)
+
+
+def _whole(n):
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"n is a whole number from 1 up, got {n!r}")
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(n, *image_shape, generator=generator).to(device)
+    return n
+
+
+def guided(model, text, negative=None, scale=3.0):
+    """Classifier-free guidance (arXiv 2207.12598): a network that follows `text` more closely.
+
+    text      a Text of length B, or 1 for all pictures
+    negative  a Text to move away from; None says nothing
+    scale     0 ignores the text, 1 follows it, more exaggerates it
+    Returns a network without text, model(x_t, t), for any sampler. The answer without the spell
+    plus `scale` times the difference that the spell makes, in whatever the network predicts: noise,
+    clean picture and velocity differ by x_t alone, so it is the same guidance in all three.
+    """
+    if not isinstance(scale, numbers.Real) or not math.isfinite(scale):
+        raise ValueError(f"guidance_scale is a number such as 3.0, got {scale!r}")
+    negative = silence(1) if negative is None else negative
+    if not isinstance(text, Text) or not isinstance(negative, Text):
+        raise ValueError("text and negative are made by load_words().encode([...])")
+
+    def guided_model(x_t, t):
+        if scale in (0, 1):
+            return model(x_t, t, text if scale == 1 else negative)
+        n = len(x_t)
+        both = Text.join([spell.repeat(n // len(spell)) for spell in (negative, text)])
+        t = torch.as_tensor(t).expand(n).repeat(2)
+        without, spoken = model(x_t.repeat(2, 1, 1, 1), t, both).chunk(2)
+        return without + scale * (spoken - without)
+
+    guided_model.predicts = model.predicts
+    return guided_model
 
 
 def sample(
@@ -123,14 +159,27 @@ def sample(
     seed=0,
     n=1,
 ):
-    """n pictures out of chaos, (n, C, H, W) in [-1, 1]; the same seed gives the same pictures.
+    """Pictures out of chaos, (B, C, H, W) in [-1, 1]; the same seed gives the same pictures.
+
+    prompt    what to draw, in English or Russian, or a list; "" and None say nothing
+    style     the hand that draws, one of text.STYLES, or a list as long as the prompts
+    negative  what not to draw
+    n         pictures for each prompt, side by side
 
     Raises ValueError when asked for a prompt or a style that this network never learned to hear.
     """
-    if prompt is not None or style is not None or negative is not None:
-        raise ValueError("this network never learned to listen: it takes no prompt and no style")
+    x_T_of = functools.partial(chaos, image_shape=model.image_shape, seed=seed)
     device = next(model.parameters()).device
-    x_T = chaos(n, model.image_shape, seed, device)
+    if prompt is None and style is None and negative is None:
+        x_T = x_T_of(n, device=device)
+    elif getattr(model, "text", None) is None:
+        raise ValueError("this network never learned to listen: it takes no prompt and no style")
+    else:
+        words = load_words()
+        text = words.encode(prompt, style)
+        x_T = x_T_of(len(text) * _whole(n), device=device)
+        unwanted = None if negative is None else words.encode(negative).to(device)
+        model = guided(model, text.repeat(n).to(device), unwanted, guidance_scale)
     fresh = {"seed": seed} if "seed" in inspect.signature(sampler).parameters else {}
     last = deque(sampler(model, x_T, steps=steps, **fresh), maxlen=1)[0]
     return last.clean.clamp(-1, 1)

@@ -4,22 +4,26 @@ import signal
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
+from torch import nn
 
 from .checkpoints import load_tensors, save_tensors
 from .data import check_images
-from .device import settle_threads
+from .device import fast_math, settle_threads
 from .noising import add_noise, cosine_schedule
 
 BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
 LEARNING_RATE = 3e-3  # measured: best for both halves of the optimiser, with the decay below
 WARM_UP = 50  # steps; Muon and AdamW start without any memory of the gradient
 CLIP = 1.0  # longest gradient allowed
+NO_SPELL = 0.1  # share of pictures shown without any text: guidance needs a network that knows both
+NO_STYLE = 0.15  # share of the others whose style is kept secret, so that a prompt works alone
+NO_PROMPT = 0.05  # and whose prompt is, so that a style works alone
 
 
 class Muon(torch.optim.Optimizer):
@@ -40,7 +44,9 @@ class Muon(torch.optim.Optimizer):
                 memory.lerp_(p.grad, 1 - group["momentum"])
                 look_ahead = p.grad.lerp(memory, group["momentum"])  # Nesterov
                 matrix = rearrange(look_ahead, "o ... -> o (...)")
-                update = orthogonalise(matrix) * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
+                with fast_math(matrix):  # Jordan's iteration is made to bear bf16
+                    update = orthogonalise(matrix)
+                update = update * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
                 p.add_(update.view_as(p), alpha=-group["lr"])
 
 
@@ -57,8 +63,11 @@ def orthogonalise(matrix, steps=5):
 
 
 def make_optimisers(model, learning_rate=LEARNING_RATE):
-    """Muon for the hidden weight matrices, AdamW for the first and last layer, norms and biases."""
+    """Muon for the hidden weight matrices, AdamW for the first and last layer, lists of vectors
+    (embeddings), norms and biases.
+    """
     outside = set(model.enter.parameters()) | set(model.leave.parameters())
+    outside |= {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
     hidden = [p for p in model.parameters() if p.ndim >= 2 and p not in outside]
     rest = [p for p in model.parameters() if p.ndim < 2 or p in outside]
     return [
@@ -98,6 +107,7 @@ def train(
     pictures,
     steps=None,
     seconds=None,
+    texts=None,
     schedule=None,
     seed=0,
     checkpoint=None,
@@ -112,6 +122,8 @@ def train(
     pictures    any Dataset whose items are float tensors (C, H, W) in [-1, 1], alone or first in a
                 tuple: load_emoji().training(), Pictures("my_photos"), Pictures(torchvision data)
     steps or seconds   the budget, exactly one of the two
+    texts       what the pictures show, for a model with text: load_words().encode([...]), one
+                prompt a picture, or Captions with several
     checkpoint  a .safetensors file, written at every report and when interrupted. If it is there
                 already, training goes on from it; with a budget in steps the result is the same
                 as without the interruption
@@ -129,6 +141,8 @@ def train(
         )
     if len(pictures) == 0:
         raise ValueError("the data set is empty: it needs at least one picture")
+    if texts is not None and len(texts) != len(pictures):
+        raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
     schedule = schedule or cosine_schedule()
     optimisers = make_optimisers(model, learning_rate)
     run = Run()
@@ -149,9 +163,8 @@ def train(
     with _stop_between_steps() as stop:
         stopped = False
         while not (run.finished or stopped):
-            loss = _one_step(
-                model, pictures, optimisers, schedule, seed, run.steps, share, batch, learning_rate
-            )
+            set_rate(optimisers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - share))
+            loss = _one_step(model, pictures, texts, optimisers, schedule, seed, run.steps, batch)
             run.losses.append(loss)
             run.seconds = time.monotonic() - began
             before, share = share, spent()
@@ -171,19 +184,27 @@ def train(
     return run
 
 
-def _one_step(model, pictures, optimisers, schedule, seed, step, share, batch, learning_rate):
+def set_rate(optimisers, rate):
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+
+
+def _one_step(model, pictures, texts, optimisers, schedule, seed, step, batch):
     """One lesson of the apprentice. Every random number follows from (seed, step), so that a
     training which was interrupted goes on exactly as if nothing had happened.
     """
     model.train()
     like = next(model.parameters())
     generator = torch.Generator().manual_seed(seed + 1_000_003 * step)
-    x_0 = fetch(pictures, torch.randint(len(pictures), (batch,), generator=generator), model)
+    rows = torch.randint(len(pictures), (batch,), generator=generator)
+    x_0 = fetch(pictures, rows, model)
     t = torch.randint(len(schedule), (batch,), generator=generator)
     eps = torch.randn(x_0.shape, generator=generator)
+    text = () if texts is None else (forget(texts.draw(rows, generator), generator).to(like),)
     x_0, eps = x_0.to(like), eps.to(like)
 
-    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device))
+    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text)
     loss = F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
     if not torch.isfinite(loss):
         raise FloatingPointError(
@@ -192,11 +213,21 @@ def _one_step(model, pictures, optimisers, schedule, seed, step, share, batch, l
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     for optimiser in optimisers:
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate * min(1, (step + 1) / WARM_UP) * (1 - share)
         optimiser.step()
         optimiser.zero_grad()
     return loss.item()
+
+
+def forget(text, generator):
+    """Condition dropout (arXiv 2207.12598): some pictures lose their prompt, their style or both.
+
+    So the same network learns to work with and without a spell, which guidance compares.
+    """
+    nothing, no_style, no_prompt = torch.rand(3, len(text), generator=generator)
+    hear_style = (nothing >= NO_SPELL) & (no_style >= NO_STYLE)
+    hear_prompt = (nothing >= NO_SPELL) & (no_prompt >= NO_PROMPT)
+    mask = text.mask & rearrange(hear_prompt, "b -> b 1")
+    return replace(text, mask=mask, styles=text.styles * hear_style)
 
 
 def fetch(pictures, rows, model):

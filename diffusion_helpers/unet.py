@@ -1,4 +1,4 @@
-"""Lesson 02: the Sculptor of Chaos. A UNet whose magics can each be left out.
+"""Lessons 02 to 07: the Sculptor of Chaos. A UNet whose three magics can each be left out.
 
 The hourglass of Ronneberger et al. 2015 (arXiv 1505.04597) with the residual blocks of DDPM
 (arXiv 2006.11239, appendix B), in full resolution but narrow, which suits a laptop best.
@@ -11,10 +11,14 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
+from .attention import PictureAttention
 from .data import check_images
 from .device import fast_math
+from .text import Text, TextEmbedding, silence
 
 PREDICTS = ("noise", "clean", "velocity")
+TEXT_WIDTH = 256  # numbers for each token of a spell, and for the whole of it
+HEAD = 32  # numbers that one head of attention compares
 
 
 def group_norm(channels):
@@ -26,9 +30,11 @@ class Block(nn.Module):
     """Residual block: two convolutions added to what came in. (B, c_in, H, W) -> (B, c_out, H, W).
 
     With Sense of Time (c_time given) every block also scales and shifts its middle by the step.
+    With Focus of Thought every place then looks at all other places; with Whisper of the Spell
+    (c_text given) at the words of the spell, tokens (B, M, c_text) and their mask (B, M).
     """
 
-    def __init__(self, c_in, c_out, c_time=None):
+    def __init__(self, c_in, c_out, c_time=None, focus=False, c_text=None):
         super().__init__()
         self.norm1 = group_norm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
@@ -38,14 +44,22 @@ class Block(nn.Module):
         nn.init.zeros_(self.conv2.bias)
         self.shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
         self.time = nn.Linear(c_time, 2 * c_out) if c_time else None
+        heads = max(1, c_out // HEAD)
+        self.focus = PictureAttention(group_norm(c_out), c_out, None, heads) if focus else None
+        self.listen = PictureAttention(group_norm(c_out), c_out, c_text, heads) if c_text else None
 
-    def forward(self, x, time=None):
+    def forward(self, x, time=None, tokens=None, mask=None):
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.norm2(h)
         if self.time is not None:
             scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
             h = h * (1 + scale) + shift
-        return self.shortcut(x) + self.conv2(F.silu(h))
+        h = self.shortcut(x) + self.conv2(F.silu(h))
+        if self.focus is not None:
+            h = self.focus(h)
+        if self.listen is not None:
+            h = self.listen(h, tokens, mask)
+        return h
 
 
 class TimeEmbedding(nn.Module):
@@ -72,9 +86,13 @@ class UNet(nn.Module):
     blocks       residual blocks per level and direction
     time         Sense of Time: tell every block the step t; False leaves the net blind
     predicts     what the output means: "velocity", "noise" or "clean" (see sampling.predict)
+    attention    Focus of Thought: every place of the deepest level looks at all others
+    text         Whisper of the Spell: every level below full resolution looks at the words, and
+                 every block hears the spell as a whole, beside the step
 
-    Call it as model(x_t, t): x_t (B, C, H, W), t (B,); returns a float tensor shaped like x_t.
-    Raises ValueError for a wrong shape.
+    Call it as model(x_t, t) or model(x_t, t, text): x_t (B, C, H, W), t (B,), a Text of length B
+    or 1, where None says nothing; returns a float tensor shaped like x_t. Raises ValueError for a
+    wrong shape.
     """
 
     def __init__(
@@ -84,6 +102,8 @@ class UNet(nn.Module):
         blocks=2,
         time=True,
         predicts="velocity",
+        attention=False,
+        text=False,
     ):
         super().__init__()
         if predicts not in PREDICTS:
@@ -94,58 +114,79 @@ class UNet(nn.Module):
             "blocks": blocks,
             "time": time,
             "predicts": predicts,
+            "attention": attention,
+            "text": text,
         }
         self.image_shape, self.predicts = tuple(image_shape), predicts
-        c_time = 4 * widths[0] if time else None
+        c_time = TEXT_WIDTH if text else 4 * widths[0] if time else None
         self.time = TimeEmbedding(c_time) if time else None
+        self.text = TextEmbedding(TEXT_WIDTH) if text else None
 
-        channels = image_shape[0]
+        def level(c_in, depth):
+            deepest = depth == len(widths) - 1
+            focus = attention and deepest
+            c_text = TEXT_WIDTH if text and (depth > 0 or deepest) else None
+            ins = [c_in] + [widths[depth]] * (blocks - 1)
+            return nn.ModuleList(Block(c, widths[depth], c_time, focus, c_text) for c in ins)
+
+        channels, deepest = image_shape[0], len(widths) - 1
         self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
-        self.down, self.up = nn.ModuleList(), nn.ModuleList()
-        c = widths[0]
-        for width in widths:
-            self.down.append(
-                nn.ModuleList(Block(c if i == 0 else width, width, c_time) for i in range(blocks))
-            )
-            c = width
-        self.bottom = Block(c, c, c_time)
-        for width in reversed(widths[:-1]):  # each level takes the level below and its bridge
-            self.up.append(
-                nn.ModuleList(
-                    Block(c + width if i == 0 else width, width, c_time) for i in range(blocks)
-                )
-            )
-            c = width
-        self.leave_norm = group_norm(c)
-        self.leave = nn.Conv2d(c, channels, 3, padding=1)
+        self.down = nn.ModuleList(
+            level(c, depth) for depth, c in enumerate((widths[0], *widths[:-1]))
+        )
+        self.bottom = level(widths[-1], deepest)[0]
+        self.up = nn.ModuleList(  # each level takes the level below and its bridge
+            level(widths[depth + 1] + widths[depth], depth) for depth in reversed(range(deepest))
+        )
+        self.leave_norm = group_norm(widths[0])
+        self.leave = nn.Conv2d(widths[0], channels, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x_t, t=None, text=None):
         check_images(x_t, channels=self.image_shape[0])
-        if text is not None:
-            raise ValueError("this network never learned to listen: call it as model(x_t, t)")
         with fast_math(x_t):
-            time = None if self.time is None else self.time(self._check_t(t, x_t))
+            condition = self._condition(x_t, t, text)
             h = self.enter(x_t.contiguous(memory_format=torch.channels_last))
             bridges = []
             for level in self.down:
                 if bridges:
                     h = F.avg_pool2d(h, 2, ceil_mode=True)  # (B, C, H, W) -> (B, C, H/2, W/2)
                 for block in level:
-                    h = block(h, time)
+                    h = block(h, *condition)
                 bridges.append(h)
-            h = self.bottom(h, time)
+            h = self.bottom(h, *condition)
             bridges.pop()  # the deepest level needs no bridge to itself
             for level in self.up:
                 bridge = bridges.pop()
                 h = F.interpolate(h, size=bridge.shape[-2:])  # back to the bridge's H and W
                 h = torch.cat([h, bridge], dim=1)  # (B, C_below + C_bridge, H, W)
                 for block in level:
-                    h = block(h, time)
+                    h = block(h, *condition)
             out = self.leave(F.silu(self.leave_norm(h)))
         return out.to(x_t.dtype)
+
+    def _condition(self, x_t, t, text):
+        """What every block is told: (time,), or (time and spell, tokens, mask) when it listens."""
+        if text is not None and self.text is None:
+            raise ValueError("this network never learned to listen: call it as model(x_t, t)")
+        time = None if self.time is None else self.time(self._check_t(t, x_t))
+        if self.text is None:
+            return (time,)
+        spell, tokens, mask = self.text(self._check_text(text, x_t))
+        return (spell if time is None else time + spell), tokens, mask
+
+    def _check_text(self, text, x_t):
+        text = silence(1) if text is None else text
+        if not isinstance(text, Text):
+            raise ValueError(
+                "expected text made by load_words().encode([...]), "
+                f"got {type(text).__name__}: call it as model(x_t, t, text)"
+            )
+        if len(text) not in (1, len(x_t)):
+            raise ValueError(f"expected one prompt per picture, got {len(text)} for {len(x_t)}")
+        return text.to(x_t).repeat(len(x_t) // len(text))
 
     def _check_t(self, t, x_t):
         if t is None:

@@ -1,0 +1,114 @@
+"""Lesson 06: Focus of Thought. Multi-head attention (Vaswani et al. 2017, arXiv 1706.03762, 3.2).
+
+Every place of a picture asks a question (query); every place it may look at offers a key and a
+value. The better a key answers the question, the more of its value is taken along. The softmax is
+written out: with the few tokens of small pictures, the fused kernel of PyTorch is slower to train.
+"""
+
+import math
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from einops import einsum, rearrange
+from torch import nn
+
+
+def attend(query, key, value, mask=None):
+    """What each query takes along, and how it shared out its attention.
+
+    query (B, heads, N, D), key and value (B, heads, M, D); mask (B, M) bool, False where nothing
+    may be looked at, with at least one True a row. Returns (B, heads, N, D) and the weights
+    (B, heads, N, M), which sum to 1 over M. Equals scaled_dot_product_attention.
+    """
+    scores = einsum(query, key, "b h n d, b h m d -> b h n m") / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~rearrange(mask, "b m -> b 1 1 m"), -torch.inf)
+    weights = scores.softmax(dim=-1)
+    return einsum(weights, value, "b h n m, b h m d -> b h n d"), weights
+
+
+class Attention(nn.Module):
+    """Tokens x (B, N, width) look at themselves, or at a context (B, M, context_width).
+
+    heads   how many questions each token asks at once; each head has width / heads numbers
+    Returns (B, N, width); zero in a fresh network, so that adding it changes nothing.
+    """
+
+    def __init__(self, width, context_width=None, heads=4):
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
+        self.heads = heads
+        self.query = nn.Linear(width, width, bias=False)
+        self.key = nn.Linear(context_width or width, width, bias=False)
+        self.value = nn.Linear(context_width or width, width, bias=False)
+        self.weights = nn.Identity()  # passes the weights through, for `watch` to see
+        self.out = nn.Linear(width, width)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x, context=None, mask=None):
+        context = x if context is None else context
+        projected = self.query(x), self.key(context), self.value(context)
+        q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in projected)
+        taken, weights = attend(q, k, v, mask)
+        self.weights(weights)
+        return self.out(rearrange(taken, "b h n d -> b n (h d)"))
+
+
+class TokenBlock(nn.Module):
+    """One transformer layer: every token looks at all others, then thinks alone. (B, N, width)."""
+
+    def __init__(self, width, heads=4):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.look = Attention(width, heads=heads)
+        self.think1 = nn.Linear(width, 2 * width)
+        self.think2 = nn.Linear(2 * width, width)
+        nn.init.zeros_(self.think2.weight)
+        nn.init.zeros_(self.think2.bias)
+
+    def forward(self, x, mask=None):
+        x = x + self.look(self.norm1(x), mask=mask)
+        return x + self.think2(F.silu(self.think1(self.norm2(x))))
+
+
+class PictureAttention(nn.Module):
+    """Attention added to a picture: h (B, C, H, W) -> (B, C, H, W), its H * W places as tokens.
+
+    With context_width the places look at a text's tokens (cross-attention), without at each other.
+    """
+
+    def __init__(self, norm, width, context_width=None, heads=4):
+        super().__init__()
+        self.norm = norm
+        self.attention = Attention(width, context_width, heads)
+
+    def forward(self, h, context=None, mask=None):
+        tokens = rearrange(self.norm(h), "b c y x -> b (y x) c")
+        change = self.attention(tokens, context, mask)
+        return h + rearrange(change, "b (y x) c -> b c y x", y=h.shape[2])
+
+
+@contextmanager
+def watch(model):
+    """See where a network looks: `with watch(model) as maps: model(x_t, t, text)`.
+
+    maps[name] is a list with one tensor (B, heads, N, M) for each call of the attention layer that
+    is called `name` in the network; N counts places row by row, M places or tokens of the text.
+    """
+    maps, hooks = {}, []
+    for name, module in model.named_modules():
+        if isinstance(module, Attention):
+            seen = maps.setdefault(name, [])
+
+            def remember(_, __, weights, seen=seen):
+                seen.append(weights.detach().float().cpu())
+
+            hooks.append(module.weights.register_forward_hook(remember))
+    try:
+        yield maps
+    finally:
+        for hook in hooks:
+            hook.remove()
