@@ -175,6 +175,24 @@ def endings(russian, bases):
     return list(patterns), inflected
 
 
+def likeliest(russian, bases):
+    """Forms of several words, where the likeliest is not the first: "большую" -> "большой".
+
+    A base form too, where it is more often a form of an adjective: "красная" -> "красный".
+    """
+    known, owner, same = set(bases), {base: base for base in bases}, {}
+    for base in bases:
+        for form in russian.forms(base):
+            if owner.setdefault(form, base) == base and form != base:
+                continue
+            parse = russian.morph.parse(form)[0]
+            best = parse.normal_form.replace("ё", "е")
+            an_adjective = parse.tag.POS == "ADJF"
+            if best in known and best != owner[form] and (an_adjective or form not in known):
+                same[form] = best
+    return same
+
+
 def meanings(words, frequencies, encoder):
     """One language: (N, 512), the mean of the language taken away, rare words longer."""
     vectors = encoder.encode(words)
@@ -211,6 +229,7 @@ def main():
         "plurals": plurals(english),
         "endings": patterns,
         "inflected": inflected,
+        "same": likeliest(russian, bases),
     }
     text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
     (folder / "words.json").write_text(text + "\n", encoding="utf-8")

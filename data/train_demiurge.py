@@ -19,13 +19,13 @@ from diffusion_helpers.text import Captions, load_words
 SEED = 0
 WIDTHS = (32, 64, 128, 256)  # narrow where pictures are large, wide where knowledge fits cheaply
 BLOCKS = 1  # a level and direction: half again as many pictures a second as two
-BATCH = 128  # one step of the optimiser costs as much as 20 pictures: share it
+BATCH = 96  # one step of the optimiser costs as much as 20 to 30 pictures: share it
 NAME = 0.5  # how often a picture is shown with its English name; the rest is shared equally by
 # its Russian name and by keywords of both languages
 
 
 def captions(emoji, words):
-    """For each picture its names, its keywords, and pairs of keyword and name."""
+    """For each picture its names and its keywords, in both languages, and how often each."""
     texts, shares = [], []
     for name, name_ru, keywords, keywords_ru in zip(
         emoji.names, emoji.names_ru, emoji.keywords, emoji.keywords_ru, strict=True
@@ -57,9 +57,9 @@ def main():
         seconds=wish.seconds,
         texts=captions(emoji, load_words()),
         seed=SEED,
+        batch=BATCH,
         checkpoint=wish.checkpoint,
         reports=max(10, round(wish.seconds / 300)),  # a checkpoint every five minutes
-        batch=BATCH,
     )
     if run.finished:
         save_checkpoint(model, wish.out, steps=run.steps, seconds=round(run.seconds), seed=SEED)

@@ -98,6 +98,8 @@ def watch(model):
     maps[name] is a list with one tensor (B, heads, N, M) for each call of the attention layer that
     is called `name` in the network; N counts places row by row, M places or tokens of the text.
     """
+    if not isinstance(model, nn.Module):
+        raise ValueError("watch the network itself, such as load_checkpoint(...), not a wrapper")
     maps, hooks = {}, []
     for name, module in model.named_modules():
         if isinstance(module, Attention):

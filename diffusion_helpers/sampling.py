@@ -138,9 +138,8 @@ def guided(model, text, negative=None, scale=3.0):
     def guided_model(x_t, t):
         if scale in (0, 1):
             return model(x_t, t, text if scale == 1 else negative)
-        n = len(x_t)
-        both = Text.join([spell.repeat(n // len(spell)) for spell in (negative, text)])
-        t = torch.as_tensor(t).expand(n).repeat(2)
+        both = Text.join([spell.beside(x_t) for spell in (negative, text)])
+        t = torch.as_tensor(t).expand(len(x_t)).repeat(2)
         without, spoken = model(x_t.repeat(2, 1, 1, 1), t, both).chunk(2)
         return without + scale * (spoken - without)
 
@@ -163,7 +162,7 @@ def sample(
 
     prompt    what to draw, in English or Russian, or a list; "" and None say nothing
     style     the hand that draws, one of text.STYLES, or a list as long as the prompts
-    negative  what not to draw
+    negative  what not to draw, one for all prompts or a list as long as the prompts
     n         pictures for each prompt, side by side
 
     Raises ValueError when asked for a prompt or a style that this network never learned to hear.
@@ -178,8 +177,11 @@ def sample(
         words = load_words()
         text = words.encode(prompt, style)
         x_T = x_T_of(len(text) * _whole(n), device=device)
-        unwanted = None if negative is None else words.encode(negative).to(device)
-        model = guided(model, text.repeat(n).to(device), unwanted, guidance_scale)
+        unwanted = words.encode(negative)
+        if len(unwanted) not in (1, len(text)):
+            raise ValueError(f"got {len(unwanted)} negative prompts for {len(text)} prompts")
+        unwanted = unwanted if len(unwanted) == 1 else unwanted.repeat(n)
+        model = guided(model, text.repeat(n).to(device), unwanted.to(device), guidance_scale)
     fresh = {"seed": seed} if "seed" in inspect.signature(sampler).parameters else {}
     last = deque(sampler(model, x_T, steps=steps, **fresh), maxlen=1)[0]
     return last.clean.clamp(-1, 1)

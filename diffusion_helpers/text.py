@@ -9,10 +9,13 @@ import difflib
 import functools
 import json
 import re
+import sys
 import unicodedata
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from einops import rearrange, repeat
 from safetensors import SafetensorError
@@ -24,12 +27,21 @@ from .data import DATA
 
 SIZE = 128  # numbers for each word
 MAX_WORDS = 16  # the longest emoji name has 8 words; later words of a prompt are not heard
+NAMED = 8  # unknown words that are compared with the known ones; the box must answer while you type
 STYLES = ("noto", "twemoji", "fluent", "noto-v1", "emojione", "fxemoji")
 
 
 def split_words(prompt):
-    """The words of a prompt: Unicode-normalised, lower case, ё as е, without 's. A list of str."""
+    """The words of a prompt: Unicode-normalised, lower case, ё as е, without 's. A list of str.
+
+    Stress marks ("щено́к") and invisible characters do not part a word.
+    """
+    if not isinstance(prompt, str):
+        raise ValueError(
+            f"a prompt is a piece of text, such as 'a red apple', got {type(prompt).__name__}"
+        )
     plain = unicodedata.normalize("NFKC", prompt).lower().replace("ё", "е")
+    plain = "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Cf"))
     plain = re.sub(r"['’]s\b", "", plain)
     return re.findall(r"[^\W_]+", re.sub(r"['’]", "", plain))
 
@@ -52,7 +64,7 @@ class Text:
 
     def __getitem__(self, rows):
         """Some of the prompts: an index, a slice or a tensor of rows; always a Text."""
-        rows = [rows] if isinstance(rows, int) else rows
+        rows = torch.arange(len(self), device=self.mask.device)[rows].reshape(-1)
         return Text(self.vectors[rows], self.mask[rows], self.styles[rows])
 
     def to(self, like):
@@ -62,8 +74,16 @@ class Text:
 
     def repeat(self, n):
         """Every prompt n times, side by side: a, b -> a, a, b, b for n = 2."""
-        rows = repeat(torch.arange(len(self)), "b -> (b n)", n=n)
-        return self[rows.to(self.mask.device)]
+        return self[repeat(torch.arange(len(self)), "b -> (b n)", n=n)]
+
+    def beside(self, x_t):
+        """One prompt for each of these pictures (B, C, H, W), on their device, in their format.
+
+        Raises ValueError unless there are B prompts, or one for all.
+        """
+        if len(self) not in (1, len(x_t)):
+            raise ValueError(f"expected one prompt per picture, got {len(self)} for {len(x_t)}")
+        return self.to(x_t).repeat(len(x_t) // len(self))
 
     def draw(self, rows, generator):
         """The texts of these pictures, for `train`; see Captions.draw."""
@@ -102,32 +122,59 @@ class Words:
         return word in self.rows
 
     def unknown(self, prompt, n=3):
-        """The words of a prompt that the table lacks, each with up to n known words like it."""
-        words = dict.fromkeys(w for w in split_words(prompt) if w not in self.rows)
-        return {word: self._like(word, n) for word in words}
+        """The words of a prompt that the table lacks, each with up to n known words like it.
 
-    def _like(self, word, n):
-        if len(word) > 30:  # longer than every known word
-            return []
-        near = [
-            w
-            for w in self.rows
-            if abs(len(w) - len(word)) < 3 and len(set(w) & set(word)) > len(set(word)) / 2
-        ]
-        return difflib.get_close_matches(word, near, n, cutoff=0.7)
+        Only the first NAMED of them are compared with the known words.
+        """
+        words = dict.fromkeys(w for w in split_words(prompt) if w not in self.rows)
+        return {word: self._like(word, n) if i < NAMED else [] for i, word in enumerate(words)}
+
+    @functools.cached_property
+    def _letters(self):
+        """The known words, their letters, and how often each word has each: (letters, words)."""
+        words = np.array(list(self.rows))
+        codes = words.view(np.uint32).reshape(len(words), -1)  # (words, longest word)
+        letters = np.unique(codes[codes > 0])
+        counts = np.stack([(codes == letter).sum(1, dtype=np.uint8) for letter in letters])
+        return words, {chr(letter): row for row, letter in enumerate(letters)}, counts
+
+    def _like(self, word, n, cutoff=0.7):
+        """Known words with a similar spelling (difflib's ratio), no two from the same row.
+
+        Letters in common, in any order, bound that ratio; they are counted for all words at once.
+        """
+        words, letters, counts = self._letters
+        common = sum(
+            np.minimum(counts[letters[c]], min(word.count(c), 255))
+            for c in set(word) & set(letters)
+        )
+        bound = 2 * common / (len(word) + np.char.str_len(words))
+        near = np.argsort(-bound, kind="stable")[:300]
+        matcher = difflib.SequenceMatcher(b=word, autojunk=False)
+        scored = []
+        for known in words[near[bound[near] >= cutoff]].tolist():
+            matcher.set_seq1(known)
+            scored.append((-matcher.ratio(), known[0] != word[0], self.rows[known], known))
+        found = {}
+        for ratio, _, row, known in sorted(scored):
+            if -ratio >= cutoff:
+                found.setdefault(row, known)
+        return list(found.values())[:n]
 
     def row_numbers(self, prompt):
         """A prompt as MAX_WORDS row numbers (a list of int); the last row where there is no word.
 
         Warns about unknown words, and about words after MAX_WORDS, which are not heard.
         """
-        words = split_words(prompt)
-        known = [self.rows[w] for w in words if w in self.rows]
-        for word, near in self.unknown(prompt[:1000]).items():
+        known = [self.rows[w] for w in split_words(prompt) if w in self.rows]
+        unknown = self.unknown(prompt)
+        for word, near in list(unknown.items())[:NAMED]:
             like = f"; similar words I know: {', '.join(near)}" if near else ""
-            warnings.warn(f"I do not know the word {word[:30]!r}{like}", stacklevel=4)
+            _warn(f"I do not know the word {word[:30]!r}{like}")
+        if len(unknown) > NAMED:
+            _warn(f"I do not know {len(unknown) - NAMED} more words of this prompt")
         if len(known) > MAX_WORDS:
-            warnings.warn(f"I hear the first {MAX_WORDS} words of a prompt", stacklevel=4)
+            _warn(f"I hear the first {MAX_WORDS} words of a prompt")
         none = len(self.vectors) - 1
         return (known + [none] * MAX_WORDS)[:MAX_WORDS]
 
@@ -142,16 +189,25 @@ class Words:
         styles    None, one of STYLES, or a list of these; a single prompt or style goes with all
         Raises ValueError for an unknown style or lists of different lengths.
         """
-        prompts = [prompts] if isinstance(prompts, str) or prompts is None else list(prompts)
-        styles = [styles] if isinstance(styles, str) or styles is None else list(styles)
+        prompts, styles = _as_list(prompts), _as_list(styles)
         n = max(len(prompts), len(styles))
         if {len(prompts), len(styles)} - {1, n} or n == 0:
             raise ValueError(f"got {len(prompts)} prompts for {len(styles)} styles")
-        if not all(p is None or isinstance(p, str) for p in prompts):
-            raise ValueError("a prompt is a piece of text, such as 'a red apple'")
-        rows = torch.tensor([self.row_numbers(p or "") for p in prompts])
+        rows = torch.tensor([self.row_numbers("" if p is None else p) for p in prompts])
         numbers = torch.tensor([style_number(s) for s in styles])
         return self.text(rows.expand(n, -1), numbers.expand(n))
+
+
+def _as_list(x):
+    return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes)) else [x]
+
+
+def _warn(sentence):
+    """Warn about the line outside this package that led here: Jupyter shows that one every time."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(sentence, stacklevel=level)
 
 
 def style_number(style):
@@ -177,10 +233,11 @@ def load_words():
     try:
         tensors = load_file(table)
         vectors = tensors["vectors"].float() * rearrange(tensors["scales"].float(), "n -> n 1")
-        rows = _all_forms(**json.loads(index.read_text(encoding="utf-8")))
-        if len(vectors) <= max(rows.values()):
+        forms = json.loads(index.read_text(encoding="utf-8"))
+        rows = _all_forms(**forms)
+        if vectors.shape != (len(forms["words"]), SIZE):
             raise ValueError
-    except (SafetensorError, KeyError, TypeError, ValueError, IndexError):
+    except (SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError):
         raise ValueError(
             f"{table.parent} is damaged: restore it with `git checkout data`, or install the "
             "package again"
@@ -188,15 +245,16 @@ def load_words():
     return Words(torch.cat([vectors, torch.zeros(1, SIZE)]), rows)
 
 
-def _all_forms(words, plurals, endings, inflected):
-    """word -> row. A form of two words belongs to the one that comes first in the table."""
+def _all_forms(words, plurals, endings, inflected, same):
+    """word -> row. A form of two words belongs to the one in `same`, or else to the first."""
     rows = {word: row for row, word in enumerate(words)}
+    rows |= {word: rows[base] for word, base in same.items()}
     for form, base in plurals.items():
         rows.setdefault(form, rows[base])
     first = len(words) - len(inflected)  # the Russian words are the last in the table
     for row, (stem, pattern) in enumerate(inflected, start=first):
         for ending in endings[pattern].split(" "):
-            rows.setdefault(words[row][:stem] + ending, row)
+            rows.setdefault(words[row][:stem] + ending, rows[words[row]])
     return rows
 
 
@@ -205,12 +263,17 @@ class Captions:
 
     captions  one list of str a picture; styles one of STYLES or None a picture; shares (optional)
               how often each caption is drawn, lists of the same lengths as in captions
+    Raises ValueError where these do not fit together.
     """
 
     def __init__(self, words, captions, styles, shares=None):
         if not len(captions) == len(styles):
             raise ValueError(f"got captions for {len(captions)} pictures and {len(styles)} styles")
+        if not all(c and isinstance(c, (list, tuple)) for c in captions):
+            raise ValueError('every picture needs a list of captions; [""] says nothing')
         shares = shares or [[1.0] * len(c) for c in captions]
+        if [len(s) for s in shares] != [len(c) for c in captions]:
+            raise ValueError("every caption needs its share: two lists of the same lengths")
         flat = [caption for several in captions for caption in several]
         distinct = {caption: i for i, caption in enumerate(dict.fromkeys(flat))}
         self.words = words

@@ -141,6 +141,8 @@ def train(
         )
     if len(pictures) == 0:
         raise ValueError("the data set is empty: it needs at least one picture")
+    if texts is not None and not hasattr(texts, "draw"):
+        raise ValueError("texts are made by load_words().encode([...]), or are Captions")
     if texts is not None and len(texts) != len(pictures):
         raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
     schedule = schedule or cosine_schedule()

@@ -19,6 +19,7 @@ from .text import Text, TextEmbedding, silence
 PREDICTS = ("noise", "clean", "velocity")
 TEXT_WIDTH = 256  # numbers for each token of a spell, and for the whole of it
 HEAD = 32  # numbers that one head of attention compares
+FOCUS_PLACES = 64  # 8 x 8: each place looks at each other, so twice the side costs 16 times as much
 
 
 def group_norm(channels):
@@ -86,9 +87,10 @@ class UNet(nn.Module):
     blocks       residual blocks per level and direction
     time         Sense of Time: tell every block the step t; False leaves the net blind
     predicts     what the output means: "velocity", "noise" or "clean" (see sampling.predict)
-    attention    Focus of Thought: every place of the deepest level looks at all others
-    text         Whisper of the Spell: every level below full resolution looks at the words, and
-                 every block hears the spell as a whole, beside the step
+    attention    Focus of Thought: in the levels of at most 8 x 8 places, and at the bottom, every
+                 place looks at all others
+    text         Whisper of the Spell: every level below the first looks at the words, and every
+                 block hears the spell as a whole, beside the step
 
     Call it as model(x_t, t) or model(x_t, t, text): x_t (B, C, H, W), t (B,), a Text of length B
     or 1, where None says nothing; returns a float tensor shaped like x_t. Raises ValueError for a
@@ -122,14 +124,15 @@ class UNet(nn.Module):
         self.time = TimeEmbedding(c_time) if time else None
         self.text = TextEmbedding(TEXT_WIDTH) if text else None
 
+        channels, deepest = image_shape[0], len(widths) - 1
+        places = image_shape[1] * image_shape[2]
+
         def level(c_in, depth):
-            deepest = depth == len(widths) - 1
-            focus = attention and deepest
-            c_text = TEXT_WIDTH if text and (depth > 0 or deepest) else None
+            focus = attention and (depth == deepest or places // 4**depth <= FOCUS_PLACES)
+            c_text = TEXT_WIDTH if text and (depth > 0 or depth == deepest) else None
             ins = [c_in] + [widths[depth]] * (blocks - 1)
             return nn.ModuleList(Block(c, widths[depth], c_time, focus, c_text) for c in ins)
 
-        channels, deepest = image_shape[0], len(widths) - 1
         self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.down = nn.ModuleList(
             level(c, depth) for depth, c in enumerate((widths[0], *widths[:-1]))
@@ -184,9 +187,7 @@ class UNet(nn.Module):
                 "expected text made by load_words().encode([...]), "
                 f"got {type(text).__name__}: call it as model(x_t, t, text)"
             )
-        if len(text) not in (1, len(x_t)):
-            raise ValueError(f"expected one prompt per picture, got {len(text)} for {len(x_t)}")
-        return text.to(x_t).repeat(len(x_t) // len(text))
+        return text.beside(x_t)
 
     def _check_t(self, t, x_t):
         if t is None:

@@ -1,14 +1,17 @@
 """The Creation: our samplers against diffusers' schedulers, and on data whose score is known."""
 
 import math
+import warnings
 from itertools import pairwise
 
 import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 
+from diffusion_helpers import sampling
 from diffusion_helpers.noising import cosine_schedule, linear_schedule
-from diffusion_helpers.sampling import chaos, ddim, ddpm, predict, sample, timesteps
+from diffusion_helpers.sampling import chaos, ddim, ddpm, guided, predict, sample, timesteps
+from diffusion_helpers.text import Text, load_words, silence
 from diffusion_helpers.unet import UNet
 
 THEIR_NAMES = {"noise": "epsilon", "clean": "sample", "velocity": "v_prediction"}
@@ -256,6 +259,118 @@ def test_the_first_fresh_dust_is_not_the_chaos_it_falls_on(monkeypatch):
         assert abs(correlation.item()) < 0.1
 
 
+# ---- guidance -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def listener():
+    """A small network with all magics, in float64, that says something."""
+    torch.manual_seed(0)
+    net = UNet((3, 8, 8), widths=(16, 32), blocks=1, attention=True, text=True)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    return net.double().eval()
+
+
+def said(*prompts, style="noto"):
+    return load_words().encode(list(prompts), style)
+
+
+@pytest.fixture
+def small_x_T():
+    return chaos(2, (3, 8, 8), seed=5).double()
+
+
+@pytest.mark.parametrize("unwanted", [[], ["dog"], ["dog", "blue"]])
+@pytest.mark.parametrize("prompts", [["cat"], ["cat", "red apple"]])
+def test_guidance_is_the_answer_without_plus_s_times_what_the_spell_adds(
+    listener, small_x_T, prompts, unwanted
+):
+    text, negative = said(*prompts), said(*unwanted) if unwanted else None
+    without = listener(small_x_T, 500, negative)  # None says nothing
+    spoken = listener(small_x_T, 500, text)
+    assert (spoken - without).abs().max() > 1e-3
+    assert torch.equal(guided(listener, text, negative, 0)(small_x_T, 500), without)
+    assert torch.equal(guided(listener, text, negative, 1.0)(small_x_T, 500), spoken)
+    for s in (3, 0.5, -1.0):
+        got = guided(listener, text, negative, s)(small_x_T, torch.tensor([500, 500]))
+        torch.testing.assert_close(got, without + s * (spoken - without))
+
+
+def test_guidance_is_three_unless_another_is_given(listener, small_x_T):
+    text = said("cat")
+    expected = guided(listener, text, scale=3)(small_x_T, 5)
+    assert torch.equal(guided(listener, text)(small_x_T, 5), expected)
+
+
+@pytest.mark.parametrize("t", [3, 500, 990])
+def test_guidance_is_the_same_in_all_three_coordinates(t, small_x_T):
+    """Three networks that mean the same, one for each coordinate: guided, they still do."""
+    schedule = SCHEDULES["cosine"]
+
+    class Means(Toy):
+        def __call__(self, x, t, text):
+            loudness = text.mask.sum(1).to(x).reshape(-1, 1, 1, 1)
+            signal, dust = schedule.signal_and_dust(t, like=x)
+            noise = torch.sin(x + loudness)
+            clean = (x - dust * noise) / signal
+            velocity = signal * noise - dust * clean
+            return {"noise": noise, "clean": clean, "velocity": velocity}[self.predicts]
+
+    texts = said("cat", "a red apple")
+    guesses = [predict(guided(Means(p), texts), schedule, small_x_T, t) for p in THEIR_NAMES]
+    quiet = torch.sin(small_x_T)
+    loud = torch.sin(small_x_T + torch.tensor([1.0, 3.0]).double().reshape(-1, 1, 1, 1))
+    for guess in guesses:
+        torch.testing.assert_close(guess.noise, quiet + 3 * (loud - quiet), rtol=1e-6, atol=1e-6)
+        for one, other in zip(guess, guesses[0]):
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+
+
+def test_a_guided_network_works_in_every_sampler(listener, small_x_T):
+    model = guided(listener, said("cat"), scale=2)
+    assert model.predicts == listener.predicts
+    for sampler in (ddim, ddpm):
+        *_, last = sampler(model, small_x_T, 3)
+        assert torch.isfinite(last.clean).all()
+
+
+def test_guidance_brings_text_and_silence_to_the_pictures():
+    """No real second device is needed to see that everything arrives on that of the pictures."""
+    heard = []
+
+    class Away(Toy):
+        def __call__(self, x, t, text):
+            heard.append(text)
+            return x
+
+    guided(Away("noise"), said("cat"))(torch.zeros(2, 3, 8, 8, device="meta"), 5)
+    assert len(heard[0]) == 4
+    assert {v.device.type for v in vars(heard[0]).values()} == {"meta"}
+
+
+@pytest.mark.parametrize("scale", ["3", None, math.nan, math.inf, [1, 2]])
+def test_a_wrong_scale_gets_one_sentence(listener, scale):
+    with pytest.raises(ValueError, match=r"guidance_scale is a number such as 3\.0, got"):
+        guided(listener, said("cat"), scale=scale)
+    with pytest.raises(ValueError, match=r"guidance_scale is a number such as 3\.0, got"):
+        sample(listener, "cat", guidance_scale=scale)
+
+
+def test_a_text_that_is_none_gets_one_sentence(listener):
+    for wrong in (("a red apple",), (said("cat"), "dog")):
+        with pytest.raises(ValueError, match=r"text and negative are made by load_words\(\)"):
+            guided(listener, *wrong)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 3.0])
+def test_a_wrong_number_of_texts_gets_one_sentence(listener, scale):
+    text = said("cat", "dog")
+    with pytest.raises(ValueError, match="expected one prompt per picture, got 2 for 4"):
+        guided(listener, text, text, scale)(torch.zeros(4, 3, 8, 8).double(), 5)
+
+
 # ---- the one call -------------------------------------------------------------------------------
 
 
@@ -291,6 +406,90 @@ def test_samples_are_pictures_in_range():
 def test_sample_is_the_clean_picture_of_the_last_step(network):
     *_, last = ddim(network, chaos(2, (3, 8, 8), seed=4), 5)
     assert torch.equal(sample(network, steps=5, seed=4, n=2), last.clean.clamp(-1, 1))
+
+
+def test_sample_draws_what_a_guided_network_draws(listener, monkeypatch):
+    x_T = chaos(4, (3, 8, 8), seed=4).double()
+    monkeypatch.setattr(sampling, "chaos", lambda *_, **__: x_T)
+    got = sample(listener, ["cat", "dog"], "noto", "blue", steps=4, guidance_scale=2, n=2, seed=4)
+    text = said("cat", "cat", "dog", "dog")
+    *_, last = ddim(guided(listener, text, said("blue", style=None), 2), x_T, 4)
+    torch.testing.assert_close(got, last.clean.clamp(-1, 1))
+
+
+@pytest.fixture(scope="module")
+def listener32(listener):
+    net = UNet(**listener.config)
+    net.load_state_dict(listener.state_dict())
+    return net.eval()
+
+
+@pytest.mark.parametrize(
+    ("wish", "n"),
+    [
+        ({"prompt": "cat"}, 1),
+        ({"prompt": ""}, 1),
+        ({"style": "noto"}, 1),
+        ({"negative": "dog"}, 1),
+        ({"prompt": ["cat", "dog"], "n": 2}, 4),
+        ({"prompt": "cat", "style": ["noto", "fluent", None]}, 3),
+        ({"prompt": ["cat", "dog"], "style": ["noto", None], "negative": ["blue", None]}, 2),
+        ({"prompt": ["cat", "dog"], "negative": ["blue", "red"], "n": 3}, 6),
+        ({"prompt": ["cat", "dog"], "negative": "blue", "n": 3}, 6),
+        ({"prompt": "<b>cat</b> & dog 🐕", "negative": "🐈"}, 1),
+    ],
+)
+def test_every_way_to_ask_gives_a_picture_for_each(listener32, wish, n):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it may not know "b"
+        got = sample(listener32, steps=1, **wish)
+    assert got.shape == (n, 3, 8, 8) and got.abs().max() <= 1
+
+
+def test_each_prompt_gets_its_own_negative(listener32):
+    wish = {"steps": 2, "n": 2, "seed": 3}
+    both = sample(listener32, ["cat", "dog"], negative=["blue", "red"], **wish)
+    same_negative = sample(listener32, ["cat", "dog"], negative="blue", **wish)
+    torch.testing.assert_close(both[:2], same_negative[:2], rtol=0, atol=0.02)
+    assert (both[2:] - same_negative[2:]).abs().max() > 0.05
+
+
+def test_saying_nothing_is_asking_for_nothing(listener32):
+    expected = sample(listener32, steps=2, seed=1)
+    torch.testing.assert_close(sample(listener32, "", steps=2, seed=1), expected, rtol=0, atol=0.05)
+    ignored = sample(listener32, "cat", "noto", steps=2, seed=1, guidance_scale=0)
+    assert torch.equal(ignored, expected)
+    assert len(silence(3)) == 3 and isinstance(silence(1), Text)
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"prompt": 5}, "a prompt is a piece of text, such as 'a red apple', got int"),
+        ({"prompt": "cat", "style": "picasso"}, "styles are noto, .*, got 'picasso'"),
+        ({"prompt": ["cat"] * 2, "style": ["noto"] * 3}, "got 2 prompts for 3 styles"),
+        ({"prompt": ["cat"] * 2, "negative": ["dog"] * 3}, "got 3 negative prompts for 2 prompts"),
+        ({"prompt": []}, "got 0 prompts"),
+    ],
+)
+def test_wishes_that_do_not_fit_get_one_sentence(listener32, wish, words):
+    with pytest.raises(ValueError, match=words):
+        sample(listener32, **wish)
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+def test_the_same_prompt_and_seed_give_the_same_picture(listener32, sampler):
+    def draw(**kw):
+        return sample(listener32, "cat", steps=2, sampler=sampler, **kw)
+
+    assert torch.equal(draw(seed=1), draw(seed=1))
+    assert not torch.allclose(draw(seed=1), draw(seed=2))
+
+
+def test_a_typo_in_a_prompt_is_said_at_the_students_own_line(listener32):
+    with pytest.warns(UserWarning, match="do not know the word 'rokcet'.*rocket") as said_:
+        sample(listener32, "red rokcet", steps=1)
+    assert said_[0].filename == __file__
 
 
 @pytest.mark.parametrize("words", [{"prompt": "cat"}, {"style": "noto"}, {"negative": "dog"}])

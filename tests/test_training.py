@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,21 @@ from torch.utils.data import Dataset
 from torchvision.datasets import FakeData
 
 import diffusion_helpers
-from diffusion_helpers import training
+from diffusion_helpers import training, unet
 from diffusion_helpers.checkpoints import load_tensors
 from diffusion_helpers.data import Pictures, load_emoji
 from diffusion_helpers.noising import cosine_schedule
-from diffusion_helpers.training import Muon, orthogonalise, target, train
+from diffusion_helpers.text import Captions, load_words
+from diffusion_helpers.training import (
+    NO_PROMPT,
+    NO_SPELL,
+    NO_STYLE,
+    Muon,
+    forget,
+    orthogonalise,
+    target,
+    train,
+)
 from diffusion_helpers.unet import UNet
 
 
@@ -30,6 +41,12 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def few_numbers_for_words(monkeypatch):
+    """Words tell a network this small enough in 32 numbers."""
+    monkeypatch.setattr(unet, "TEXT_WIDTH", 32)
 
 
 def tiny(seed=0, **kw):
@@ -141,8 +158,9 @@ def test_the_rate_warms_up_and_falls_to_zero(monkeypatch):
     assert muon[-1] == pytest.approx(1 / 200)
 
 
-def test_every_parameter_has_exactly_one_optimiser():
-    net = tiny()
+@pytest.mark.parametrize("magics", [{}, {"attention": True, "text": True}])
+def test_every_parameter_has_exactly_one_optimiser(magics):
+    net = tiny(**magics)
     found = [p for o in training.make_optimisers(net) for g in o.param_groups for p in g["params"]]
     assert len(found) == len(set(found)) and set(found) == set(net.parameters())
 
@@ -156,6 +174,111 @@ def test_the_target_is_the_velocity_of_diffusers(t):
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-4)
     assert target("noise", x_0, eps, t, cosine_schedule()) is eps
     assert target("clean", x_0, eps, t, cosine_schedule()) is x_0
+
+
+# ---- with words ---------------------------------------------------------------------------------
+
+
+def captions():
+    several = [["cat", "a red cat", "кот"], ["dog"], ["apple", "яблоко"], ["blue car", ""]]
+    return Captions(load_words(), several, ["noto", "fluent", None, "noto"])
+
+
+def listener(seed=0, **kw):
+    return tiny(seed, attention=True, text=True, **kw)
+
+
+def test_every_picture_is_shown_with_its_own_words(monkeypatch):
+    seen, fetch, forget_ = [], training.fetch, training.forget
+
+    def fetched(*args):
+        seen.append([fetch(*args)])
+        return seen[-1][0]
+
+    def heard(text, generator):
+        seen[-1].append(text)
+        return forget_(text, generator)
+
+    monkeypatch.setattr(training, "fetch", fetched)
+    monkeypatch.setattr(training, "forget", heard)
+    texts = load_words().encode(["cat", "dog", "apple", "car"], ["noto", "fluent", None, "noto"])
+    learn(listener(), steps=5, batch=8, texts=texts)
+    rows = {picture.mean().item(): row for row, picture in enumerate(pictures())}
+    assert len(seen) == 5
+    for shown, text in seen:
+        expected = texts[[rows[picture.mean().item()] for picture in shown]]
+        assert torch.equal(text.vectors, expected.vectors)
+        assert torch.equal(text.styles, expected.styles)
+
+
+@pytest.mark.parametrize("stopped_at", [3, 7])
+def test_training_with_words_goes_on_bit_by_bit_after_an_interruption(tmp_path, stopped_at):
+    file, whole, net, again = tmp_path / "run.safetensors", listener(), listener(), listener(seed=9)
+    expected = learn(whole, steps=10, texts=captions())
+    stop = Calls(4 * stopped_at, ctrl_c)
+    first = learn(net, Watched(stop), steps=10, texts=captions(), checkpoint=file)
+    assert first.steps == stopped_at and not first.finished
+    run = learn(again, steps=10, texts=captions(), checkpoint=file)
+    assert run.finished and run.losses == expected.losses
+    assert torch.equal(weights(again), weights(whole))
+
+
+def test_a_network_may_learn_without_texts_and_hear_silence():
+    silent_net, told = listener(), listener()
+    learn(silent_net, steps=2)
+    learn(told, steps=2, texts=load_words().encode([""] * 4))
+    assert torch.equal(weights(silent_net), weights(told))
+
+
+def test_condition_dropout_forgets_as_often_as_stated():
+    n = 20_000
+    text = load_words().encode("red cat", "noto").repeat(n)
+    kept = forget(text, torch.Generator().manual_seed(0))
+    hears_prompt, hears_style = kept.mask.any(1), kept.styles > 0
+    assert kept.mask.sum(1).unique().tolist() == [0, 2] and kept.styles.unique().tolist() == [0, 1]
+    expected = {
+        "prompt": (hears_prompt, (1 - NO_SPELL) * (1 - NO_PROMPT)),
+        "style": (hears_style, (1 - NO_SPELL) * (1 - NO_STYLE)),
+        "both": (hears_prompt & hears_style, (1 - NO_SPELL) * (1 - NO_PROMPT) * (1 - NO_STYLE)),
+        "none": (~hears_prompt & ~hears_style, NO_SPELL + (1 - NO_SPELL) * NO_PROMPT * NO_STYLE),
+    }
+    for got, share in expected.values():
+        tolerance = 4 * math.sqrt(share * (1 - share) / n)
+        assert got.float().mean().item() == pytest.approx(share, abs=tolerance)
+    assert text.mask.all(0).sum() == 2  # what was given is not changed
+
+
+def test_a_forgotten_spell_is_silence_to_the_network():
+    net, text = listener(), load_words().encode("red cat", "noto")
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(0.1)
+    forgotten = replace(text, mask=text.mask & False, styles=text.styles * 0)  # as `forget` does
+    x_t = torch.stack(pictures()).double()
+    net.double().eval()
+    torch.testing.assert_close(net(x_t, 5, forgotten), net(x_t, 5))
+
+
+@pytest.mark.parametrize(
+    ("texts", "words"),
+    [
+        (["cat"] * 4, r"texts are made by load_words\(\)\.encode"),
+        ("cat!", r"texts are made by load_words\(\)\.encode"),
+    ],
+)
+def test_texts_of_another_kind_get_one_sentence(texts, words):
+    with pytest.raises(ValueError, match=words):
+        learn(listener(), steps=1, texts=texts)
+
+
+def test_a_wrong_number_of_texts_gets_one_sentence():
+    with pytest.raises(ValueError, match="got 2 texts for 4 pictures"):
+        learn(listener(), steps=1, texts=load_words().encode(["cat", "dog"]))
+
+
+def test_texts_for_a_network_that_cannot_listen_get_one_sentence():
+    with pytest.raises(ValueError, match="never learned to listen"):
+        learn(tiny(), steps=1, texts=captions())
 
 
 # ---- Muon ---------------------------------------------------------------------------------------
@@ -473,6 +596,7 @@ def test_a_half_written_file_alone_is_a_fresh_start(tmp_path, undisturbed):
     [
         ({"widths": (16, 48)}, 0),
         ({"blocks": 2}, 0),
+        ({"text": True}, 0),
         ({"time": False}, 0),
         ({"predicts": "noise"}, 0),
         ({}, 1),

@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from diffusion_helpers import device
-from diffusion_helpers.unet import Block, TimeEmbedding, UNet
+from diffusion_helpers.attention import watch
+from diffusion_helpers.text import MAX_WORDS, STYLES, Text, load_words
+from diffusion_helpers.unet import PREDICTS, Block, TimeEmbedding, UNet
 
 
 def awake(net, seed=0):
@@ -159,6 +161,129 @@ def test_the_bottom_sees_the_whole_picture_at_low_resolution():
     assert shapes == [(2, 48, 8, 8)]
 
 
+# ---- Focus of Thought and Whisper of the Spell --------------------------------------------------
+
+MAGICS = [{"attention": True}, {"text": True}, {"attention": True, "text": True}]
+
+
+def listener(**kw):
+    return awake(tiny(attention=True, text=True, **kw)).double()
+
+
+def said(*prompts, style="noto"):
+    return load_words().encode(list(prompts), style)
+
+
+def with_a_voice(net):
+    """A fresh network whose last layer, and only that, says something."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for p in net.leave.parameters():
+            p.add_(0.1 * torch.randn(p.shape, generator=generator))
+    return net
+
+
+def test_the_spell_changes_the_picture():
+    net, x_t = listener(), pictures(dtype=torch.float64)
+    answers = [net(x_t, 5, said(p, style=s)) for p in ("cat", "red dog") for s in ("noto", None)]
+    answers.append(net(x_t, 5))
+    for i, one in enumerate(answers):
+        assert all((one - other).abs().max() > 1e-4 for other in answers[:i])
+
+
+def test_no_text_is_the_empty_prompt():
+    net, x_t = listener(), pictures(dtype=torch.float64)
+    assert torch.equal(net(x_t, 5), net(x_t, 5, said("", style=None)))
+    assert torch.equal(net(x_t, 5), net(x_t, 5, said("", "", style=None)))
+
+
+def test_word_order_changes_the_picture():
+    net, x_t = listener(), pictures(dtype=torch.float64)
+    one, other = "a red circle above a blue square", "a blue circle above a red square"
+    assert (net(x_t, 5, said(one)) - net(x_t, 5, said(other))).abs().max() > 1e-4
+
+
+def test_a_longer_prompt_beside_it_does_not_change_what_a_prompt_says():
+    net, x_t = listener(), pictures(dtype=torch.float64)
+    alone = net(x_t[:1], 5, said("cat"))
+    beside = net(x_t, 5, said("cat", "a big red circle above a small blue square"))
+    torch.testing.assert_close(beside[:1], alone)
+
+
+def test_one_prompt_is_for_every_picture_and_each_may_have_its_own():
+    net, x_t = listener(), pictures(dtype=torch.float64)
+    both = net(x_t, 5, said("cat", "dog"))
+    assert torch.equal(net(x_t, 5, said("cat")), net(x_t, 5, said("cat", "cat")))
+    torch.testing.assert_close(both[:1], net(x_t[:1], 5, said("cat")))
+    torch.testing.assert_close(both[1:], net(x_t[1:], 5, said("dog")))
+
+
+@pytest.mark.parametrize("magics", MAGICS)
+@pytest.mark.parametrize("time", [True, False])
+def test_in_a_fresh_network_no_magic_changes_anything_yet(magics, time):
+    torch.manual_seed(0)
+    net, x_t = with_a_voice(tiny(time=time, **magics)), pictures()
+    plain = tiny(time=False)
+    shared = {k: v for k, v in net.state_dict().items() if k in plain.state_dict()}
+    plain.load_state_dict(shared)
+    text = said("a red apple") if "text" in magics else None
+    assert net(x_t, 5, text).abs().max() > 0
+    assert torch.equal(net(x_t, 5, text), plain(x_t))
+
+
+@pytest.mark.parametrize("magics", MAGICS)
+def test_the_first_gradients_already_reach_each_magic(magics):
+    torch.manual_seed(0)
+    net, kinds = with_a_voice(tiny(**magics)), {"conv2"}
+    kinds |= {"focus.attention.out"} if "attention" in magics else set()
+    kinds |= {"listen.attention.out"} if "text" in magics else set()
+    text = said("a red apple") if "text" in magics else None
+    (net(pictures(), 5, text) - pictures()).square().mean().backward()
+    for kind in kinds:
+        layers = [p for n, p in net.named_parameters() if f"{kind}.weight" in n]
+        assert layers and all(p.grad.any() for p in layers)
+
+
+@pytest.mark.parametrize("magics", MAGICS)
+@pytest.mark.parametrize("time", [True, False])
+def test_gradient_reaches_every_parameter_of_every_magic(magics, time):
+    net = awake(tiny(time=time, **magics)).double()
+    text = said("a red apple", "cat") if "text" in magics else None
+    net(pictures(dtype=torch.float64), 5, text).square().mean().backward()
+    deaf = [n for n, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert deaf == []
+
+
+def test_leaving_out_a_magic_leaves_the_rest_of_the_network_as_it_is():
+    names = {
+        magic: dict(tiny(attention="a" in magic, text="t" in magic).named_parameters())
+        for magic in ("", "a", "t", "at")
+    }
+    assert names["at"].keys() == names["a"].keys() | names["t"].keys()
+    assert names["a"].keys() & names["t"].keys() == names[""].keys()
+    assert all("focus" in name for name in names["a"].keys() - names[""].keys())
+    heard = names["t"].keys() - names[""].keys()
+    assert all("listen" in name or name.startswith("text.") for name in heard)
+
+
+def test_attention_is_where_places_are_few_and_listening_is_below_the_first_level():
+    net, words = tiny(image_shape=(3, 32, 32), widths=(16,) * 4, attention=True, text=True), 17
+    with watch(net) as maps:
+        net(pictures(2, (3, 32, 32)), 5, said("cat"))
+    places = {16: (16, 16), 8: (8, 8), 4: (4, 4)}
+    looks = [(n, m[0].shape[2:]) for n, m in maps.items() if not n.startswith("text.")]
+    focus = {shape for name, shape in looks if "focus" in name}
+    listen = {shape for name, shape in looks if "listen" in name}
+    assert focus == {(64, 64), (16, 16)} and words == 1 + MAX_WORDS
+    assert listen == {(h * w, words) for h, w in places.values()}
+    assert all(m[0].shape[0] == 2 for m in maps.values())
+
+
+def test_a_small_network_without_levels_below_listens_at_its_only_one():
+    net = awake(tiny(widths=(16,), attention=True, text=True))
+    assert (net(pictures(), 5, said("cat")) - net(pictures(), 5)).abs().max() > 1e-4
+
+
 # ---- learning and precision ---------------------------------------------------------------------
 
 
@@ -198,7 +323,7 @@ def test_float32_answers_in_float32_whatever_it_computes_in(monkeypatch, helps):
 
 
 def test_the_configuration_builds_the_same_network_again():
-    net = tiny(time=False, predicts="noise")
+    net = tiny(time=False, predicts="noise", attention=True, text=True)
     again = UNet(**net.config)
     assert again.config == net.config and again.predicts == "noise"
     shapes = {name: p.shape for name, p in net.state_dict().items()}
@@ -238,6 +363,27 @@ def test_a_t_of_another_shape_gets_one_sentence(t):
 def test_a_network_that_cannot_listen_says_so():
     with pytest.raises(ValueError, match="never learned to listen"):
         tiny()(pictures(), 5, text=torch.zeros(2, 4, 8))
+
+
+@pytest.mark.parametrize("text", ["a red apple", ["cat", "dog"], torch.zeros(2, MAX_WORDS, 128)])
+def test_a_text_of_another_kind_says_how_to_make_one(text):
+    kind = type(text).__name__
+    with pytest.raises(ValueError, match=rf"load_words\(\).encode.*got {kind}: call it as model"):
+        tiny(text=True)(pictures(), 5, text)
+
+
+@pytest.mark.parametrize("n", [0, 3, 4])
+def test_a_wrong_number_of_prompts_gets_one_sentence(n):
+    text = Text(torch.zeros(n, 2, 128), torch.ones(n, 2).bool(), torch.zeros(n).long())
+    with pytest.raises(ValueError, match=f"expected one prompt per picture, got {n} for 2"):
+        tiny(text=True)(pictures(), 5, text)
+
+
+def test_every_style_and_every_aim_make_a_network_that_answers():
+    for predicts in PREDICTS:
+        net = awake(tiny(text=True, predicts=predicts))
+        answers = torch.cat([net(pictures(1), 5, said("cat", style=s)) for s in (None, *STYLES)])
+        assert torch.pdist(answers.flatten(1)).min() > 1e-4
 
 
 def test_an_unknown_aim_gets_one_sentence():
