@@ -5,8 +5,9 @@
 Each control is moved by the mouse, again and again, the three kinds in turn. The time runs from
 the browser's time stamp of the move to the moment when the new picture has been painted. Then
 fast hands: 50 moves on the scrubber, 30 on the live control, without waiting. At last, for each
-lesson: from opening it in a running JupyterLab to its first usable control (kernel, torch and Run All included). The
-result stands in benchmarks/stage.txt; times depend on the machine, their ratios hardly.
+lesson: from opening it in a running JupyterLab, with Run All, to its first usable control, kernel
+and torch included. The result stands in benchmarks/stage.txt; times depend on the machine, their
+ratios hardly.
 """
 
 import contextlib

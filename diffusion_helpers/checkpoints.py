@@ -11,7 +11,7 @@ from .data import DATA
 from .device import pick_device
 from .unet import UNet
 
-SHIPPED = ("apprentice",)
+SHIPPED = ("apprentice", "ladder_blind", "ladder_time", "ladder_attention")
 
 
 def save_tensors(path, tensors, notes):

@@ -156,6 +156,27 @@ def test_an_interrupted_write_leaves_the_older_file_whole(file, monkeypatch):
     assert sorted(p.name for p in file.parent.iterdir()) == [file.name]
 
 
+# ---- what the course ships ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", checkpoints.SHIPPED)
+def test_every_shipped_network_loads(name):
+    net = load_checkpoint(name, device="cpu")
+    out = net(torch.randn(2, *net.image_shape), torch.tensor([10, 900]))
+    assert out.shape == (2, 3, 32, 32) and out.isfinite().all()
+    assert not net.training
+
+
+def test_the_rungs_of_the_ladder_differ_in_their_magics_only():
+    rungs = [n for n in checkpoints.SHIPPED if n.startswith("ladder_")]
+    configs = {n: load_checkpoint(n, device="cpu").config for n in rungs}
+    magics = {n: (c.pop("time"), c.pop("attention")) for n, c in configs.items()}
+    assert magics["ladder_blind"] == (False, False)
+    assert magics["ladder_time"] == (True, False)
+    assert magics["ladder_attention"] == (True, True)
+    assert len({str(c) for n, c in configs.items() if n in magics and not c["text"]}) == 1
+
+
 # ---- one clear sentence for each mistake --------------------------------------------------------
 
 
