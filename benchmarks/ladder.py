@@ -1,0 +1,210 @@
+"""The ladder: blind apprentice, + Sense of Time, + Focus of Thought, everything else equal.
+
+    python benchmarks/ladder.py          (about 40 minutes on one quiet core)
+
+Every rung is trained with the same number of steps on the same pictures: within a seed even the
+order of the pictures, their dust and the chaos to sample from are the same. Three seeds, all rungs
+of a seed before the next. Finished nets and figures are kept in my_runs/ladder/: an interrupted run
+goes on from there; delete the folder to start anew. The table comes out at the end (or so far, with
+`--table`) and goes to benchmarks/ladder.txt, the figures to data/ladder.json, which the lessons
+read. The nets of the first seed are the shipped ones, data/checkpoints/ladder_*.safetensors.
+"""
+
+import json
+import shutil
+import statistics
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from PIL import Image
+
+from diffusion_helpers import (
+    UNet,
+    cosine_schedule,
+    crowd_features,
+    ddim,
+    ddpm,
+    frechet_distance,
+    load_checkpoint,
+    load_emoji,
+    loss_by_level,
+    pick_device,
+    precision_recall,
+    sample,
+    save_checkpoint,
+    train,
+)
+from diffusion_helpers.data import DATA
+from diffusion_helpers.figures import to_uint8
+from diffusion_helpers.text import load_words
+
+# One more rung is one more line; "text": {"time": True, "attention": True, "text": True} is next.
+RUNGS = {
+    "blind": {"time": False},
+    "time": {"time": True},
+    "attention": {"time": True, "attention": True},
+}
+SEEDS = (0, 1, 2)
+WIDTHS = (32, 64, 128)  # those of the apprentice
+BLOCKS = 1  # half as deep as the apprentice: nine trainings must fit into half an hour
+STEPS = 500  # the budget is in steps, so that it does not depend on what else the machine does
+N = 1000  # pictures for each figure; with 2,000 the sampling would take as long as the training
+SAMPLE_STEPS = 20  # the course's default
+BATCH = 100  # pictures sampled at once
+T_OF_TWO = 12.706  # Student's t, 97.5 %, for one degree of freedom: two seeds
+T_OF_THREE = 4.303  # and for two degrees: three seeds
+FOLDER = Path("my_runs/ladder")
+FIGURES = ("distance", "precision", "recall", "grain")
+
+
+def train_rung(rung, seed, emoji):
+    """Train one net and keep it, half precision as it would be shipped; returns its path."""
+    path = FOLDER / f"{rung}_{seed}.safetensors"
+    if not path.exists():
+        print(f"training {rung}, seed {seed}", flush=True)
+        torch.manual_seed(seed)
+        model = UNet(widths=WIDTHS, blocks=BLOCKS, **RUNGS[rung]).to(pick_device())
+        texts = load_words().encode(emoji.names, emoji.styles) if model.text else None
+        began = time.process_time()
+        train(model, emoji, steps=STEPS, texts=texts, seed=seed, reports=5)
+        seconds = round(time.process_time() - began)
+        save_checkpoint(model, path, steps=STEPS, cpu_seconds=seconds, seed=seed)
+        (FOLDER / f"{rung}_{seed}.seconds").write_text(str(seconds))
+    if seed == SEEDS[0]:
+        shutil.copyfile(path, DATA / "checkpoints" / f"ladder_{rung}.safetensors")
+    return path
+
+
+def grain(pictures):
+    """How much the flattest quarter of all 4 x 4 patches still trembles (lesson 04); float."""
+    patches = rearrange(pictures, "b c (h a) (w d) -> (b h w) (c a d)", a=4, d=4)
+    return patches.std(1).sort().values[: len(patches) // 4].mean().item()
+
+
+def draw(model, sampler, seed, crowd):
+    """N pictures, (N, 3, 32, 32). A net that listens is told what the real crowd shows."""
+    batches = []
+    for i in range(N // BATCH):
+        rows = slice(i * BATCH, (i + 1) * BATCH)
+        told = {"n": BATCH}
+        if model.text:
+            told = {"prompt": crowd.names[rows], "style": crowd.styles[rows], "guidance_scale": 1}
+        batch_seed = N * seed + i
+        batches.append(sample(model, steps=SAMPLE_STEPS, sampler=sampler, seed=batch_seed, **told))
+    return torch.cat(batches).cpu()
+
+
+def measure(pictures, real):
+    features = crowd_features(pictures)
+    precision, recall = precision_recall(real, features)
+    values = frechet_distance(real, features), precision, recall, grain(pictures)
+    return dict(zip(FIGURES, values, strict=True))
+
+
+def evaluate_rung(rung, seed, path, crowd, held_out):
+    """All figures of one net as a dict, computed once."""
+    result = FOLDER / f"{rung}_{seed}.json"
+    if not result.exists():
+        print(f"measuring {rung}, seed {seed}", flush=True)
+        model = load_checkpoint(path)
+        loss = loss_by_level(model, held_out, cosine_schedule(), seed=seed)
+        seconds = int((FOLDER / f"{rung}_{seed}.seconds").read_text())
+        figures = {"seed": seed, "cpu_seconds": seconds}
+        figures["loss"] = {name: values.tolist() for name, values in loss._asdict().items()}
+        real = crowd_features(crowd.images)
+        for sampler in (ddim, ddpm):
+            pictures = draw(model, sampler, seed, crowd)
+            save_sheet(pictures[:100], FOLDER / f"{rung}_{seed}_{sampler.__name__}.png")
+            figures[sampler.__name__] = measure(pictures, real)
+        result.write_text(json.dumps(figures))
+    return json.loads(result.read_text())
+
+
+def save_sheet(pictures, path):
+    sheet = rearrange(to_uint8(pictures), "(row col) h w c -> (row h) (col w) c", col=20)
+    Image.fromarray(sheet).resize((sheet.shape[1] * 2, sheet.shape[0] * 2), 0).save(path)
+
+
+def interval(values):
+    """Mean and half of the 95 % interval of Student's t over the seeds."""
+    if len(values) < 2:
+        return values[0], float("nan")
+    t = {2: T_OF_TWO, 3: T_OF_THREE}[len(values)]
+    return statistics.mean(values), t * statistics.stdev(values) / len(values) ** 0.5
+
+
+def table(ladder):
+    """The result as lines of text."""
+    floor = "  ".join(f"{name} {ladder['floor'][name]:.3f}" for name in FIGURES)
+    lines = [
+        f"{ladder['steps']} steps of 64 pictures each, N = {N}, {SAMPLE_STEPS} steps of sampling, "
+        f"widths {WIDTHS}, {BLOCKS} block a level",
+        "mean over the seeds +- 95 % interval (Student's t over the seeds)",
+        f"real against real  {floor}",
+    ]
+    for sampler in ("ddim", "ddpm"):
+        for rung, runs in ladder["rungs"].items():
+            cells = []
+            for name in FIGURES:
+                mean, half = interval([run[sampler][name] for run in runs])
+                cells.append(f"{name} {mean:.3f} +- {half:.3f}")
+            lines.append(f"{sampler}  {rung:9} ({len(runs)} seeds)  " + "  ".join(cells))
+    lines.append("change from the rung below, within each seed")
+    rungs = list(ladder["rungs"])
+    for sampler in ("ddim", "ddpm"):
+        for below, rung in pairwise(rungs):
+            pairs = list(zip(ladder["rungs"][below], ladder["rungs"][rung], strict=False))
+            cells = []
+            for name in FIGURES:
+                mean, half = interval([b[sampler][name] - a[sampler][name] for a, b in pairs])
+                cells.append(f"{name} {mean:+.3f} +- {half:.3f}")
+            lines.append(f"{sampler}  + {rung:9} ({len(pairs)} seeds)  " + "  ".join(cells))
+    lines.append("loss on held-out pictures (mean squared error of the velocity), mean over seeds")
+    first = next(iter(ladder["rungs"].values()))[0]["loss"]["t"]
+    lines.append("t          " + " ".join(f"{t:6d}" for t in first))
+    for rung, runs in ladder["rungs"].items():
+        levels = zip(*(run["loss"]["velocity"] for run in runs), strict=True)
+        lines.append(f"{rung:10} " + " ".join(f"{statistics.mean(v):.4f}" for v in levels))
+    for rung, runs in ladder["rungs"].items():
+        seconds = ", ".join(str(run["cpu_seconds"]) for run in runs)
+        lines.append(f"CPU-seconds of training, {rung}: {seconds}")
+    return "\n".join(lines)
+
+
+def main():
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    emoji = load_emoji()
+    training = emoji.training()
+    held_out = emoji.images[emoji.held_out]
+    order = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
+    chosen, other = (
+        training.where(torch.isin(torch.arange(len(training)), order[i : i + N])) for i in (0, N)
+    )
+    if "--table" not in sys.argv:
+        for seed in SEEDS:
+            paths = {rung: train_rung(rung, seed, training) for rung in RUNGS}
+            for rung, path in paths.items():
+                evaluate_rung(rung, seed, path, chosen, held_out)
+    runs = {
+        rung: [
+            json.loads(path.read_text())
+            for seed in SEEDS
+            if (path := FOLDER / f"{rung}_{seed}.json").exists()
+        ]
+        for rung in RUNGS
+    }
+    floor = measure(other.images, crowd_features(chosen.images))
+    settings = {"steps": STEPS, "n": N, "sample_steps": SAMPLE_STEPS}
+    ladder = {**settings, "floor": floor, "rungs": {r: done for r, done in runs.items() if done}}
+    (DATA / "ladder.json").write_text(json.dumps(ladder, indent=1) + "\n")
+    text = table(ladder)
+    Path("benchmarks/ladder.txt").write_text(text + "\n")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
