@@ -19,7 +19,7 @@ from diffusion_helpers.text import Captions, load_words
 SEED = 0
 WIDTHS = (32, 64, 128, 256)  # narrow where pictures are large, wide where knowledge fits cheaply
 BLOCKS = 1  # a level and direction: half again as many pictures a second as two
-BATCH = 96  # one step of the optimiser costs as much as 20 to 30 pictures: share it
+BATCH = 128  # one step of the optimiser costs as much as 25 pictures: share it
 NAME = 0.5  # how often a picture is shown with its English name; the rest is shared equally by
 # its Russian name and by keywords of both languages
 

@@ -56,7 +56,12 @@ def bf16_helps(device):
     return False
 
 
+def fast_dtype(x):
+    """The number format for heavy work on x: bf16 for float32 where it helps, else that of x."""
+    return torch.bfloat16 if x.dtype == torch.float32 and bf16_helps(x.device) else x.dtype
+
+
 def fast_math(x):
     """Autocast to bf16 for a float32 input where it helps; float64 inputs keep full precision."""
-    use_bf16 = x.dtype == torch.float32 and bf16_helps(x.device)
+    use_bf16 = fast_dtype(x) == torch.bfloat16 != x.dtype
     return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=use_bf16)

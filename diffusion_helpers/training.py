@@ -14,7 +14,7 @@ from torch import nn
 
 from .checkpoints import load_tensors, save_tensors
 from .data import check_images
-from .device import fast_math, settle_threads
+from .device import fast_dtype, settle_threads
 from .noising import add_noise, cosine_schedule
 
 BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
@@ -44,8 +44,8 @@ class Muon(torch.optim.Optimizer):
                 memory.lerp_(p.grad, 1 - group["momentum"])
                 look_ahead = p.grad.lerp(memory, group["momentum"])  # Nesterov
                 matrix = rearrange(look_ahead, "o ... -> o (...)")
-                with fast_math(matrix):  # Jordan's iteration is made to bear bf16
-                    update = orthogonalise(matrix)
+                # Jordan's iteration is made to bear bf16
+                update = orthogonalise(matrix.to(fast_dtype(matrix))).to(p.dtype)
                 update = update * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
                 p.add_(update.view_as(p), alpha=-group["lr"])
 
@@ -58,7 +58,8 @@ def orthogonalise(matrix, steps=5):
     x = x.T if tall else x
     for _ in range(steps):
         gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        quintic = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # b gram + c gram gram
+        x = torch.addmm(x, quintic, x, beta=a)  # a x + quintic x, in one go
     return x.T if tall else x
 
 
