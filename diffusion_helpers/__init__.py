@@ -12,6 +12,6 @@ from .evaluation import (
     rank_among,
 )
 from .noising import Schedule, add_noise, cosine_schedule, linear_schedule
-from .sampling import Prediction, Step, chaos, ddim, ddpm, predict, sample, timesteps
+from .sampling import Prediction, Step, chaos, ddim, ddpm, dpm_solver, predict, sample, timesteps
 from .training import Muon, Run, train
 from .unet import Block, UNet
