@@ -21,7 +21,9 @@ WIDTHS = (32, 64, 128)
 BLOCKS = 1
 BATCH = 128
 SCENES = 20_000  # far more than the 4,000 or so captions: no two scenes stand at the same places
-ENGLISH = 0.3  # how often each of the two English sentences is said; the Russian ones share the rest
+ENGLISH = (
+    0.3  # how often each of the two English sentences is said; the Russian ones share the rest
+)
 
 
 def all_captions(attributes, words):

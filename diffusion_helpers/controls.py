@@ -114,6 +114,26 @@ class Seed:
         return value
 
 
+@dataclass(frozen=True)
+class Prompt:
+    """A line of text, such as a spell: what the box shows first, and how many letters it takes."""
+
+    start: str
+    longest: int = 200
+
+    def __post_init__(self):
+        if not isinstance(self.start, str) or len(self.start) > self.longest:
+            raise ValueError(f"expected text of at most {self.longest} letters, got {self.start!r}")
+
+    def spec(self):
+        return vars(self) | {"kind": "prompt"}
+
+    def read(self, value, _):
+        if not isinstance(value, str) or len(value) > self.longest:
+            raise ValueError(f"expected text of at most {self.longest} letters, got {value!r:.60}")
+        return value
+
+
 @dataclass(frozen=True, eq=False)
 class Drawing:
     """A board to draw on, with room for an uploaded picture.
@@ -242,8 +262,8 @@ class Live(anywidget.AnyWidget):
 def live(draw, *, alt, height=256, **parts):
     """Show controls above the pictures that `draw` makes of their values.
 
-    `parts` maps each parameter of `draw` to a Slider, Choice, Switches, Seed or Drawing; the
-    parameter's name, with spaces for underscores, is the control's label. `draw` returns
+    `parts` maps each parameter of `draw` to a Slider, Choice, Switches, Seed, Prompt or Drawing;
+    the parameter's name, with spaces for underscores, is the control's label. `draw` returns
     `(pictures, caption)`: a dict from a column's name to (C, H, W) or (N, C, H, W) in [-1, 1],
     and a line of words. A slow one yields `(pictures, caption, share)` after each step, share
     rising to 1, and is left when a newer request arrives. `alt` says in one sentence what the

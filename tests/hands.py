@@ -170,6 +170,8 @@ def check_live(hand):
         hand.changes(lambda: field.fill("12345"))  # noqa: B023
         hand.changes(lambda: field.press("ArrowUp"))  # noqa: B023
         hand.changes(root.get_by_role("button", name="Roll the dice").click)
+    for box in root.get_by_role("textbox").all():
+        _check_prompt(hand, box)
     for board in root.get_by_role("application").all():
         _check_board(hand, board)
     root.get_by_role("button", name="Start over").click()
@@ -192,6 +194,21 @@ def _check_slider(hand, slider):
     assert slider.input_value() == ends[1 - away]
     hand.changes(lambda: slider.press("ArrowLeft" if away == 0 else "ArrowRight"))
     assert slider.get_attribute("aria-valuetext") == slider.input_value()
+
+
+def _check_prompt(hand, box):
+    """Type in both languages, add a word key by key, empty the box."""
+    box.scroll_into_view_if_needed()
+    hand.changes(lambda: box.fill("a green circle above a red square"))
+    hand.changes(lambda: box.fill("большой синий квадрат слева от маленького круга"))
+
+    def type_on():
+        box.press("End")
+        box.press_sequentially(" and stars")
+
+    hand.changes(type_on)
+    hand.changes(lambda: box.fill(""))
+    hand.changes(lambda: box.fill("<b>an apple</b>"))
 
 
 def _check_board(hand, board):

@@ -33,14 +33,14 @@ LIVE = [
     """\
 import time
 import torch
-from diffusion_helpers.controls import Choice, Drawing, Seed, Slider, Switches, live
+from diffusion_helpers.controls import Choice, Drawing, Prompt, Seed, Slider, Switches, live
 
-def mix(statue, t, side, marks, seed):
+def mix(statue, t, side, marks, seed, spell):
     dust = torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(seed))
     x_t = (1 - t / 99) * statue + t / 99 * dust
     x_t[0 if "red" in marks else 1] *= -1 if "blue" in marks else 1
     x_t = x_t.flip(2) if side == "left" else x_t
-    return {"statue": statue, "x_t": x_t}, f"t = {t}, {side}, {marks}, seed {seed}"
+    return {"statue": statue, "x_t": x_t}, f"t = {t}, {side}, {marks}, seed {seed}, {spell!r}"
 
 live(
     mix,
@@ -49,6 +49,7 @@ live(
     side=Choice(["right", "left"]),
     marks=Switches(("red", "blue"), start=("red",)),
     seed=Seed(1),
+    spell=Prompt("a cat"),
     alt="A statue under dust",
 )""",
     """\

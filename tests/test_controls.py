@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_figures import decode, sources
 
-from diffusion_helpers.controls import Choice, Drawing, Live, Seed, Slider, Switches, live
+from diffusion_helpers.controls import Choice, Drawing, Live, Prompt, Seed, Slider, Switches, live
 from diffusion_helpers.figures import to_uint8
 
 PICTURE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -159,8 +159,10 @@ def test_each_control_gives_the_function_the_value_that_it_stands_for():
         got.append(values)
         return grey(1)
 
-    def draw(steps, share, sampler, bridges, seed):
-        return keep(steps=steps, share=share, sampler=sampler, bridges=bridges, seed=seed)
+    def draw(steps, share, sampler, bridges, seed, spell):
+        return keep(
+            steps=steps, share=share, sampler=sampler, bridges=bridges, seed=seed, spell=spell
+        )
 
     control = live(
         draw,
@@ -169,26 +171,29 @@ def test_each_control_gives_the_function_the_value_that_it_stands_for():
         sampler=Choice({"DDPM": len, "DDIM": max}, start="DDIM"),
         bridges=Switches(("top", "middle"), start=("top",)),
         seed=Seed(3),
+        spell=Prompt("a cat"),
         alt="all of them",
     )
     start = {"steps": 20, "share": 0.5, "sampler": max, "bridges": ("top",), "seed": 3}
-    control._hear(control, request(1, 7, 0.3, 0, [False, True], 12), [])
+    start["spell"] = "a cat"
+    control._hear(control, request(1, 7, 0.3, 0, [False, True], 12, "ко́т"), [])
     moved = {"steps": 7, "share": 0.3, "sampler": len, "bridges": ("middle",), "seed": 12}
+    moved["spell"] = "ко́т"
     assert got == [start, moved]
     assert [type(v) for v in got[1].values()][:2] == [int, float]
 
 
 VALUES = st.lists(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([True])),
-    max_size=6,
+    max_size=7,
 )
 
 
 @given(VALUES, st.lists(st.binary(max_size=300), max_size=2))
 @settings(deadline=None, max_examples=60)
 def test_whatever_arrives_there_is_a_picture_or_one_sentence(values, buffers):
-    def draw(level, word, switches, seed, board):
-        return {"board": board}, f"{level} {word} {switches} {seed}"
+    def draw(level, word, switches, seed, spell, board):
+        return {"board": board}, f"{level} {word} {switches} {seed} {spell}"
 
     control = live(
         draw,
@@ -196,6 +201,7 @@ def test_whatever_arrives_there_is_a_picture_or_one_sentence(values, buffers):
         word=Choice(["a", "b"]),
         switches=Switches(("x",)),
         seed=Seed(),
+        spell=Prompt("", longest=5),
         board=Drawing(PICTURE),
         alt="a board",
     )
@@ -212,6 +218,8 @@ def test_whatever_arrives_there_is_a_picture_or_one_sentence(values, buffers):
         (lambda: Choice([]), "expected start among"),
         (lambda: Choice(["a"], start="b"), "expected start among"),
         (lambda: Switches(("a",), start=("b",)), "expected start among"),
+        (lambda: Prompt(7), "expected text of at most 200 letters, got 7"),
+        (lambda: Prompt("too long", longest=5), "expected text of at most 5 letters"),
         (lambda: Drawing(torch.zeros(3, 4, 5)), "expected a square picture"),
         (lambda: Drawing(torch.zeros(1, 4, 4)), "expected a square picture"),
         (lambda: Drawing(torch.full((3, 4, 4), float("nan"))), "NaN"),
@@ -223,6 +231,14 @@ def test_whatever_arrives_there_is_a_picture_or_one_sentence(values, buffers):
 def test_what_does_not_fit_is_refused_in_one_sentence(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+def test_a_prompt_that_is_too_long_gets_one_sentence_and_the_picture_stays():
+    control = live(lambda spell: (grey(len(spell))[0], spell), spell=Prompt("a"), alt="grey")
+    before = pixels(control)
+    control._hear(control, request(1, "z" * 201), [])
+    assert control.frame["trouble"].startswith("expected text of at most 200 letters, got 'zzz")
+    assert len(control.frame["trouble"]) < 120 and (pixels(control) == before).all()
 
 
 def test_the_still_shows_the_picture_with_its_words_and_says_how_to_wake_it():

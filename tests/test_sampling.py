@@ -10,7 +10,16 @@ from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 
 from diffusion_helpers import sampling
 from diffusion_helpers.noising import cosine_schedule, linear_schedule
-from diffusion_helpers.sampling import chaos, ddim, ddpm, dpm_solver, guided, predict, sample, timesteps
+from diffusion_helpers.sampling import (
+    chaos,
+    ddim,
+    ddpm,
+    dpm_solver,
+    guided,
+    predict,
+    sample,
+    timesteps,
+)
 from diffusion_helpers.text import Text, load_words, silence
 from diffusion_helpers.unet import UNet
 

@@ -100,6 +100,20 @@ function seed(spec, ask) {
   };
 }
 
+function prompt(spec, ask) {
+  const id = `sculptor-${++names}`;
+  const input = make("input", {
+    type: "text", id, maxlength: spec.longest, value: spec.start, spellcheck: "false", ...KEYS,
+    oninput: ask,
+  });
+  return {
+    element: make("div", { class: "row" },
+      make("label", { for: id, class: "name" }, spec.label), input),
+    value: () => ({ value: input.value }),
+    startOver: () => { input.value = spec.start; },
+  };
+}
+
 function drawing(spec, ask, complain) {
   const { size, start, label } = spec;
   const scale = Math.max(1, Math.round(256 / size));
@@ -199,7 +213,7 @@ function drawing(spec, ask, complain) {
   };
 }
 
-const KINDS = { slider, choice, switches, seed, drawing };
+const KINDS = { slider, choice, switches, seed, prompt, drawing };
 
 function render({ model, el }) {
   const { alt, again, height, parts: specs } = model.get("spec");
