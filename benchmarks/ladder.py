@@ -6,10 +6,11 @@ Every rung is trained with the same number of steps on the same pictures, everyt
 within a seed even the order of the pictures, their dust and the chaos to sample from are the same.
 Three seeds, all rungs of a seed before the next. Adherence asks whether a sample is the emoji that
 was asked for, among the 5 most like it of its style (benchmarks/demiurge.py). All samples are asked
-for; only the last rung hears it, so the others show chance. Finished nets and figures are kept in my_runs/ladder/: an interrupted run
-goes on from there; delete the folder to start anew. The table comes out at the end (or so far, with
-`--table`) and goes to benchmarks/ladder.txt, the figures to data/ladder.json, which the lessons
-read. The nets of the first seed are the shipped ones, data/checkpoints/ladder_*.safetensors.
+for; only the last rung hears it, so the others show chance. Finished nets and figures are kept in
+my_runs/ladder/: an interrupted run goes on from there; delete the folder to start anew. The table
+comes out at the end (or so far, with `--table`) and goes to benchmarks/ladder.txt, the figures to
+data/ladder.json, which the lessons read. The nets of the first seed are the shipped ones,
+data/checkpoints/ladder_*.safetensors.
 """
 
 import json

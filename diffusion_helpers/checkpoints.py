@@ -11,7 +11,8 @@ from .data import DATA
 from .device import pick_device
 from .unet import UNet
 
-SHIPPED = ("apprentice", "ladder_blind", "ladder_time", "ladder_attention")
+LADDER = ("ladder_blind", "ladder_time", "ladder_attention", "ladder_text")
+SHIPPED = ("apprentice", *LADDER, "demiurge", "scenes")
 
 
 def save_tensors(path, tensors, notes):

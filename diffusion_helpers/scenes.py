@@ -95,7 +95,7 @@ def is_held_out(attributes):
 
 
 def draw_scenes(attributes, generator):
-    """Scenes (n, 7) as pictures (n, 3, 32, 32); where exactly an object stands is left to chance."""
+    """Scenes (n, 7) as pictures (n, 3, 32, 32); chance decides where exactly an object stands."""
     upright = (attributes[:, 3] % 2 == 0).float()  # one above the other, not side by side
     first_side = torch.where(attributes[:, 3] < 2, -1.0, 1.0)
     pictures = torch.ones(len(attributes), 3, SIDE, SIDE)

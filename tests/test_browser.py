@@ -177,7 +177,7 @@ def test_tab_reaches_every_part_and_shows_where_it_is(live):
     hand = LiveHand(live)
     hand.root.get_by_role("application").focus()
     names = []
-    for _ in range(11):
+    for _ in range(12):
         name, outline = live.evaluate(
             """() => {
               const e = document.activeElement, label = e.labels?.[0];
@@ -190,7 +190,7 @@ def test_tab_reaches_every_part_and_shows_where_it_is(live):
         live.keyboard.press("Tab")
     assert names[0].startswith("statue. Arrow keys")
     assert names[2:5] == ["Upload a picture", "Clear the board", "t"]
-    assert names[6:] == ["red", "blue", "seed", "Roll the dice for seed", "Start over"]
+    assert names[6:] == ["red", "blue", "seed", "Roll the dice for seed", "spell", "Start over"]
 
 
 def test_thirty_fast_moves_never_queue_and_end_on_the_last_value(live):
