@@ -1,4 +1,4 @@
-"""Does the demiurge draw what it is asked for? Adherence, a crowd's distance, and copying.
+"""Does the demiurge draw what it is asked for? Adherence, a crowd's distance, copying, speed.
 
     python benchmarks/demiurge.py [--quick] [--weights FILE] [--sheet SHEET.png]
 
@@ -7,12 +7,19 @@ emoji of the asked style. The prompt is the English name; 300 training pairs of 
 chosen by seed, and all held-out pairs, which no training saw; 20 DDIM steps, one sample a pair,
 seeds stated, none picked; 95 % intervals are Wilson's. At guidance 0 the prompt is not heard: that
 row is chance. Crowd: Fréchet distance, precision and recall of N = 2,000 samples of random training
-pairs against 2,000 real emoji. Copying: squared distance to the nearest training picture.
---quick measures 60 pairs of each kind at guidance 3 alone. The full result is written to
-benchmarks/demiurge.txt.
+pairs against 2,000 real emoji, also with 8 steps of DPM-Solver++; the floor is real against other
+real emoji. Copying: squared distance to the nearest training picture. Speed: one prompt with
+guidance, and 20 bare calls of the network on the same two pictures for comparison.
+
+--quick measures 60 pairs of each kind at guidance 3 alone, and writes nothing. The full result goes
+to benchmarks/demiurge.txt, the figures to data/demiurge.json, which lesson 07 reads.
 """
 
 import argparse
+import json
+import platform
+import time
+from pathlib import Path
 
 import torch
 from einops import rearrange
@@ -20,6 +27,8 @@ from PIL import Image
 
 from diffusion_helpers import (
     crowd_features,
+    ddim,
+    dpm_solver,
     frechet_distance,
     load_checkpoint,
     load_emoji,
@@ -28,22 +37,30 @@ from diffusion_helpers import (
     rank_among,
     sample,
 )
+from diffusion_helpers.data import DATA
 from diffusion_helpers.figures import to_uint8
+from diffusion_helpers.text import load_words
 
 SEED = 0
+PAIRS = 300  # of training pairs; of the held-out ones there are not many more
 N = 2000  # for the crowd; Fréchet distances compare only at one N
 BATCH = 100
-SCALES = (0.0, 1.0, 2.0, 3.0, 5.0)
+STEPS = 20  # the course's default
+SCALES = (0.0, 1.0, 2.0, 3.0, 5.0, 8.0)
+DEFAULT = 3.0  # the guidance at which copying and the sheet are looked at
+CROWDS = ((ddim, 20, 1.0), (ddim, 20, 2.0), (ddim, 20, 3.0), (ddim, 20, 5.0))
+CROWDS += ((ddim, 8, 2.0), (dpm_solver, 8, 2.0), (ddim, 8, 3.0), (dpm_solver, 8, 3.0))
+ROUNDS = 7  # of each, in turn, for the speed
 
 
-def draw(model, emoji, rows, scale):
+def draw(model, emoji, rows, scale, sampler=ddim, steps=STEPS):
     """One picture for each of these emoji, asked for by name and style: (len(rows), 3, 32, 32)."""
     pictures = []
     for start in range(0, len(rows), BATCH):
         some = rows[start : start + BATCH]
         names, styles = [emoji.names[i] for i in some], [emoji.styles[i] for i in some]
-        seed = SEED + start
-        pictures.append(sample(model, names, styles, guidance_scale=scale, seed=seed).cpu())
+        how = {"steps": steps, "guidance_scale": scale, "sampler": sampler, "seed": SEED + start}
+        pictures.append(sample(model, names, styles, **how).cpu())
     return torch.cat(pictures)
 
 
@@ -61,40 +78,83 @@ def hits(pictures, emoji, rows):
     return found
 
 
-def wilson(right, n, z=1.96):
-    """Share, and the 95 % interval of Wilson 1927, in per cent."""
+def interval(right, n, z=1.96):
+    """Both ends of the 95 % interval of Wilson 1927 for `right` of `n`."""
     share = right / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return f"{share:5.1%} ({centre - half:.1%} to {centre + half:.1%})"
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def adherence(model, emoji, rows, name, scale):
+def wilson(right, n):
+    """A share and its interval as words."""
+    low, high = interval(right, n)
+    return f"{right / n:5.1%} ({low:.1%} to {high:.1%})"
+
+
+def adherence(model, emoji, rows, kind, scale):
     pictures = draw(model, emoji, rows, scale)
-    found = hits(pictures, emoji, rows)
-    share = wilson(sum(found), len(found))
-    return pictures, f"guidance {scale:g}  {name:9} {share} of {len(found)}"
+    right = sum(hits(pictures, emoji, rows))
+    low, high = interval(right, len(rows))
+    print(f"guidance {scale:g}  {kind:9} {wilson(right, len(rows))} of {len(rows)}", flush=True)
+    found = {"scale": scale, "kind": kind, "right": right, "n": len(rows), "low": low, "high": high}
+    return pictures, found
 
 
-def crowd(model, emoji, training_rows, scale):
-    pictures = emoji.images[training_rows[:N]]
+def against(real, pictures):
+    features = crowd_features(pictures)
+    precision, recall = precision_recall(real, features)
+    distance = frechet_distance(real, features)
+    return {"distance": distance, "precision": precision, "recall": recall}
+
+
+def crowds(model, emoji, order):
+    """The floor first, then every way of sampling: a list of dicts."""
+    training = order[~emoji.held_out[order]]
+    real = crowd_features(emoji.images[training[:N]])
+    other = {"sampler": "real against real", "steps": 0, "scale": 0}
+    results = [other | against(real, emoji.images[training[N : 2 * N]])]
     generator = torch.Generator().manual_seed(SEED + 1)
-    rows = [training_rows[i] for i in torch.randint(len(training_rows), (N,), generator=generator)]
-    real, fake = crowd_features(pictures), crowd_features(draw(model, emoji, rows, scale))
-    precision, recall = precision_recall(real, fake)
+    rows = training[torch.randint(len(training), (N,), generator=generator)].tolist()
+    for sampler, steps, scale in CROWDS:
+        way = {"sampler": sampler.__name__, "steps": steps, "scale": scale}
+        results.append(way | against(real, draw(model, emoji, rows, scale, sampler, steps)))
+        print(crowd_line(results[-1]), flush=True)
+    return results
+
+
+def crowd_line(row):
     return (
-        f"guidance {scale:g}  N = {N}  distance {frechet_distance(real, fake):.2f}  "
-        f"precision {precision:.3f}  recall {recall:.3f}"
+        f"{row['sampler']:10} {row['steps']:2} steps  guidance {row['scale']:g}  "
+        f"distance {row['distance']:.2f}  precision {row['precision']:.3f}  "
+        f"recall {row['recall']:.3f}"
     )
 
 
-def copying(emoji, held_out, pictures):
-    training = emoji.training().images
-    drawn, real = (nearest(p, training)[1].median() for p in (pictures, emoji.images[held_out]))
-    return (
-        "squared distance to the nearest training picture, median over the held-out pairs: "
-        f"drawn {drawn:.3f}, real {real:.3f}"
-    )
+def speed(model):
+    """Median seconds of one prompt, and of the bare calls of the network that it needs."""
+    x = torch.randn(2, *model.image_shape).to(next(model.parameters()))
+    text = load_words().encode(["a red apple", ""], ["noto", None]).to(x.device)
+
+    @torch.no_grad()
+    def bare():
+        for _ in range(STEPS):
+            model(x, 500, text)
+
+    takes = {
+        f"{STEPS} steps, ddim": lambda: sample(model, "a red apple", "noto", steps=STEPS),
+        "bare calls of the network": bare,
+        "8 steps, dpm_solver": lambda: sample(
+            model, "a red apple", "noto", steps=8, sampler=dpm_solver
+        ),
+    }
+    seconds = {name: [] for name in takes}
+    for _ in range(ROUNDS):
+        for name, take in takes.items():
+            began = time.perf_counter()
+            take()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: sorted(s)[ROUNDS // 2] for name, s in seconds.items()}
 
 
 def save_sheet(pictures, real, path):
@@ -106,6 +166,23 @@ def save_sheet(pictures, real, path):
     Image.fromarray(sheet).resize((sheet.shape[1] * 2, sheet.shape[0] * 2), 0).save(path)
 
 
+def table(result):
+    lines = [f"seed {SEED}, {STEPS} DDIM steps; right emoji among the 5 nearest of its style"]
+    lines += [
+        f"guidance {row['scale']:g}  {row['kind']:9} {wilson(row['right'], row['n'])} of {row['n']}"
+        for row in result["adherence"]
+    ]
+    drawn, real = result["copying"]["drawn"], result["copying"]["real"]
+    lines.append(
+        "squared distance to the nearest training picture, median over the held-out pairs: "
+        f"drawn at guidance {DEFAULT:g} {drawn:.3f}, real {real:.3f}"
+    )
+    lines += [f"N = {N}"] + [crowd_line(row) for row in result["crowds"]]
+    lines.append(f"{platform.machine()}, {torch.get_num_threads()} threads, one prompt, guidance 3")
+    lines += [f"{name:26} {seconds:.2f} s" for name, seconds in result["speed"].items()]
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
@@ -115,27 +192,29 @@ def main():
 
     model, emoji = load_checkpoint(wish.weights), load_emoji()
     order = torch.randperm(len(emoji), generator=torch.Generator().manual_seed(SEED))
-    training_rows = order[~emoji.held_out[order]].tolist()
-    held_out = order[emoji.held_out[order]].tolist()
-    kinds = {"training": training_rows[: 60 if wish.quick else 300]}
-    kinds["held out"] = held_out[:60] if wish.quick else held_out
-    lines = [f"seed {SEED}, 20 DDIM steps; right emoji among the 5 nearest of the asked style"]
-    for scale in (3.0,) if wish.quick else SCALES:
-        for name, rows in kinds.items():
-            pictures, line = adherence(model, emoji, rows, name, scale)
-            lines.append(line)
-            print(line, flush=True)
-            if scale == 3.0 and name == "training" and wish.sheet:
+    most = 60 if wish.quick else PAIRS
+    kinds = {
+        "training": order[~emoji.held_out[order]].tolist()[:most],
+        "held out": order[emoji.held_out[order]].tolist()[:most],
+    }
+    result = {"adherence": []}
+    for scale in (DEFAULT,) if wish.quick else SCALES:
+        for kind, rows in kinds.items():
+            pictures, found = adherence(model, emoji, rows, kind, scale)
+            result["adherence"].append(found)
+            if scale == DEFAULT and kind == "training" and wish.sheet:
                 save_sheet(pictures, emoji.images[rows], wish.sheet)
-            if scale == 3.0 and name == "held out":
-                lines.append(copying(emoji, rows, pictures))
-                print(lines[-1], flush=True)
+            if scale == DEFAULT and kind == "held out":
+                training = emoji.training().images
+                pair = {"drawn": pictures, "real": emoji.images[rows]}
+                medians = {k: nearest(p, training)[1].median().item() for k, p in pair.items()}
+                result["copying"] = medians
+                print(f"distance to the nearest training picture: {medians}", flush=True)
     if not wish.quick:
-        for scale in SCALES[1:]:
-            lines.append(crowd(model, emoji, training_rows, scale))
-            print(lines[-1], flush=True)
-        with open("benchmarks/demiurge.txt", "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+        result |= {"crowds": crowds(model, emoji, order), "speed": speed(model)}
+        (DATA / "demiurge.json").write_text(json.dumps(result, indent=1) + "\n")
+        Path("benchmarks/demiurge.txt").write_text(table(result) + "\n")
+        print(table(result))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The ladder: blind apprentice, + Sense of Time, + Focus of Thought, + Whisper of the Spell.
 
-    python benchmarks/ladder.py          (about 80 minutes on one quiet core)
+    python benchmarks/ladder.py          (about 70 minutes on one quiet core)
 
 Every rung is trained with the same number of steps on the same pictures, everything else equal:
 within a seed even the order of the pictures, their dust and the chaos to sample from are the same.
@@ -55,7 +55,7 @@ RUNGS = {
 SEEDS = (0, 1, 2)
 WIDTHS = (32, 64, 128)  # those of the apprentice
 BLOCKS = 1  # half as deep as the apprentice: twelve trainings must fit into an hour or so
-STEPS = 1000  # the budget is in steps, so that it does not depend on what else the machine does
+STEPS = 600  # the budget is in steps, so that it does not depend on what else the machine does
 N = 1000  # pictures for each figure; with 2,000 the sampling would take as long as the training
 SAMPLE_STEPS = 20  # the course's default
 BATCH = 100  # pictures sampled at once

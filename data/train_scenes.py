@@ -19,11 +19,9 @@ from diffusion_helpers.text import Captions, load_words
 SEED = 0
 WIDTHS = (32, 64, 128)
 BLOCKS = 1
-BATCH = 128
+BATCH = 64  # the pictures are simple; more steps pay better than calmer ones
 SCENES = 20_000  # far more than the 4,000 or so captions: no two scenes stand at the same places
-ENGLISH = (
-    0.3  # how often each of the two English sentences is said; the Russian ones share the rest
-)
+ENGLISH = 0.3  # how often each of the two English sentences is said; the rest is Russian
 
 
 def all_captions(attributes, words):

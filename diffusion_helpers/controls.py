@@ -9,6 +9,7 @@ import asyncio
 import html
 import inspect
 import math
+import warnings
 from dataclasses import dataclass
 
 import anywidget
@@ -22,6 +23,7 @@ from traitlets import Dict
 from .data import check_images
 from .figures import check_alt, to_uint8
 from .look import AGAIN, CSS, STATIC, as_frames, still
+from .text import Unheard
 
 ASLEEP = "A still picture. Run this cell in JupyterLab to bring its controls to life."
 
@@ -243,9 +245,19 @@ class Live(anywidget.AnyWidget):
         }
 
     def _frames(self, values):
-        """Call the drawing function; yield a frame for the page for each picture that it gives."""
-        drawn = self._draw(**values)
-        for pictures, caption, *share in drawn if inspect.isgenerator(drawn) else [drawn]:
+        """A frame for the page for each picture that the drawing function gives.
+
+        What it does not hear in a prompt is said in the caption.
+        """
+        steps, unheard = self._steps(values), {}  # a dict keeps the order, and each sentence once
+        while True:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", Unheard)
+                step = next(steps, None)
+            unheard |= {str(w.message): None for w in caught if w.category is Unheard}
+            if step is None:
+                return
+            pictures, caption, *share = step
             arrays = {name: as_frames(p[None], name)[0] for name, p in pictures.items()}
             yield {
                 "columns": [
@@ -253,10 +265,17 @@ class Live(anywidget.AnyWidget):
                     for name, array in arrays.items()
                 ],
                 "pixels": [_rgba(array) for array in arrays.values()],
-                "caption": str(caption),
+                "caption": ". ".join([str(caption), *unheard]),
                 "share": float(share[0]) if share else 1,
                 "trouble": "",
             }
+
+    def _steps(self, values):
+        drawn = self._draw(**values)
+        if inspect.isgenerator(drawn):
+            yield from drawn
+        else:
+            yield drawn
 
 
 def live(draw, *, alt, height=256, **parts):

@@ -31,6 +31,10 @@ NAMED = 8  # unknown words that are compared with the known ones; the box must a
 STYLES = ("noto", "twemoji", "fluent", "noto-v1", "emojione", "fxemoji")
 
 
+class Unheard(UserWarning):
+    """Something in a prompt that no network will hear; a live control shows it as words."""
+
+
 def split_words(prompt):
     """The words of a prompt: Unicode-normalised, lower case, ё as е, without 's. A list of str.
 
@@ -207,7 +211,7 @@ def _warn(sentence):
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
         frame, level = frame.f_back, level + 1
-    warnings.warn(sentence, stacklevel=level)
+    warnings.warn(sentence, Unheard, stacklevel=level)
 
 
 def style_number(style):

@@ -12,7 +12,7 @@ from einops import rearrange
 from torch import nn
 
 from .attention import PictureAttention
-from .checkpoints import load_tensors
+from .checkpoints import load_tensors, unpack
 from .data import DATA, check_images
 from .device import fast_math, pick_device
 from .unet import TimeEmbedding
@@ -177,5 +177,5 @@ def load_twins(attention=True, device=None):
     name = "twins_attention" if attention else "twins_near"
     tensors, notes = load_tensors(DATA / "checkpoints" / f"{name}.safetensors")
     model = TwinsNet(**notes["config"])
-    model.load_state_dict({k: v.float() for k, v in tensors.items()})
+    model.load_state_dict(unpack(tensors))
     return model.eval().to(device or pick_device())

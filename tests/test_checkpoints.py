@@ -53,24 +53,47 @@ def test_a_saved_network_comes_back(config, file):
     assert weights.keys() == net.state_dict().keys()
     for name, weight in net.state_dict().items():
         assert weights[name].dtype == torch.float32
-        # half precision keeps 11 binary digits
-        torch.testing.assert_close(weights[name], weight, rtol=2**-11, atol=1e-7)
+        gap = (weights[name] - weight).abs()
+        if weight.ndim < 2:  # 16 bits keep 11 binary digits
+            assert (gap <= 2**-11 * weight.abs() + 1e-7).all()
+        else:  # 8 bits: half a step of 1/127 of the largest weight of the row
+            largest = weight.flatten(1).abs().amax(1)
+            assert (gap.flatten(1).amax(1) <= largest / 253).all()
 
 
-def test_half_precision_on_disk_hardly_changes_the_answer(file):
+def test_eight_bits_on_disk_hardly_change_the_answer(file):
     net = network()
     save_checkpoint(net, file)
     x_t = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
     before, after = (n.double()(x_t, 500) for n in (net, load_checkpoint(file, device="cpu")))
     error = (before - after).square().mean().sqrt() / before.square().mean().sqrt()
-    assert 0 < error < 2e-3
+    assert 0 < error < 2e-2
 
 
-def test_the_file_is_half_the_size_of_the_weights(file):
+def test_the_file_is_a_quarter_of_the_size_of_the_weights(file):
     net = network()
     save_checkpoint(net, file)
     weights = sum(p.numel() for p in net.parameters())
-    assert 2 * weights <= file.stat().st_size < 2 * weights + 20_000
+    assert weights <= file.stat().st_size < 1.1 * weights + 30_000
+
+
+def test_rows_of_zeros_and_huge_weights_come_back(file):
+    net = network()
+    with torch.no_grad():
+        net.enter.weight[0] = 0.0
+        net.enter.weight[1] *= 1e5  # too large for 16 bits
+    save_checkpoint(net, file)
+    found = load_checkpoint(file, device="cpu").enter.weight
+    assert (found[0] == 0).all()
+    torch.testing.assert_close(found[1], net.enter.weight[1], rtol=0, atol=1e5 / 100)
+
+
+def test_files_of_sixteen_bits_are_still_read(file):
+    net = network()
+    half = {name: tensor.half() for name, tensor in net.state_dict().items()}
+    save_tensors(file, half, {"config": net.config})
+    found = load_checkpoint(file, device="cpu").state_dict()
+    assert all(torch.equal(found[name], tensor.float()) for name, tensor in half.items())
 
 
 def test_notes_are_kept(file):

@@ -4,6 +4,7 @@ import asyncio
 import html
 import re
 import time
+import warnings
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from test_figures import decode, sources
 
 from diffusion_helpers.controls import Choice, Drawing, Live, Prompt, Seed, Slider, Switches, live
 from diffusion_helpers.figures import to_uint8
+from diffusion_helpers.text import load_words
 
 PICTURE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -260,3 +262,18 @@ def test_it_is_shown_alive_and_as_a_still(monkeypatch):
     widget, still = shown
     assert widget["application/vnd.jupyter.widget-view+json"]["model_id"] == control.model_id
     assert still.data == control.still()
+
+
+def test_what_a_prompt_says_in_vain_stands_in_the_caption():
+    def hear(spell):
+        for share in (0.5, 1):
+            load_words().encode(spell)
+            warnings.warn("another matter", stacklevel=1)
+            yield {"grey": torch.zeros(3, 8, 8)}, "heard", share
+
+    control = live(hear, spell=Prompt("a kroketodile <b>"), alt="A grey square")
+    said = control.frame["caption"]
+    assert said.startswith("heard. I do not know the word 'kroketodile'"), said
+    assert said.count("kroketodile") == 1 and "another matter" not in said
+    control._hear(control, request(1, "a red apple"), [])
+    assert control.frame["caption"] == "heard" and not control.frame["trouble"]
