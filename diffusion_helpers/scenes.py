@@ -69,6 +69,8 @@ def scenes(n, seed=0, unseen=False):
     """n random scenes, as `Scenes`, that a net may learn from; with unseen=True only such that show
     a held-out combination of colour, shape and place.
     """
+    if n < 1:
+        raise ValueError(f"n is a whole number from 1 up, got {n!r}")
     generator = torch.Generator().manual_seed(seed)
     rows, found = [], 0
     while found < n:
@@ -85,7 +87,7 @@ def scenes(n, seed=0, unseen=False):
 def is_held_out(attributes):
     """Whether scenes (n, 7) show a combination of colour, shape and place that no net learns from.
 
-    One of nine combinations, spread evenly: every colour and shape is seen in three places or all
+    One in nine combinations, spread evenly: every colour and shape is seen in three places or all
     four. A place is where an object stands: at the top, left, bottom or right.
     """
     _, colour_1, shape_1, relation, _, colour_2, shape_2 = attributes.T
@@ -216,6 +218,8 @@ def captions(attributes, language="en"):
     """Sentences for scenes (n, 7): "a big red circle above a small blue square", or in Russian."""
     if language not in ("en", "ru"):
         raise ValueError(f"language is 'en' or 'ru', got {language!r}")
+    if (attributes < 0).any():
+        raise ValueError("some pictures could not be read: keep those that are well_formed")
     return [_sentence(row, language) for row in attributes.tolist()]
 
 
