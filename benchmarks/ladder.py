@@ -170,7 +170,10 @@ def table(ladder):
                 mean, half = interval([b[sampler][name] - a[sampler][name] for a, b in pairs])
                 cells.append(f"{name} {mean:+.3f} +- {half:.3f}")
             lines.append(f"{sampler}  + {rung:9} ({len(pairs)} seeds)  " + "  ".join(cells))
-    lines.append("loss on held-out pictures (mean squared error of the velocity), mean over seeds")
+    lines.append(
+        "loss on held-out pictures that nobody names (mean squared error of the velocity), "
+        "mean over seeds"
+    )
     first = next(iter(ladder["rungs"].values()))[0]["loss"]["t"]
     lines.append("t          " + " ".join(f"{t:6d}" for t in first))
     for rung, runs in ladder["rungs"].items():

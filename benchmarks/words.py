@@ -10,9 +10,9 @@ below 2 %. The interval is Wilson's, 95 %. The result stands in benchmarks/words
 """
 
 import json
-import math
 
 import torch
+from demiurge import interval
 
 from diffusion_helpers.data import DATA
 from diffusion_helpers.text import load_words, split_words
@@ -105,13 +105,6 @@ RUSSIAN = {
 }
 
 
-def wilson(hits, n, z=1.96):
-    """The 95 % interval of a share (Wilson 1927): two numbers from 0 to 1."""
-    share, middle = hits / n, z * z / (2 * n)
-    width = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return tuple((share + middle + side * width) / (1 + z * z / n) for side in (-1, 1))
-
-
 def direction(words, caption):
     """The mean of a caption's vectors at length 1; zero without known words."""
     none = len(words.vectors) - 1
@@ -139,7 +132,7 @@ def main():
             hits += bool(wanted & set(found))
             if not wanted & set(found):
                 missed.append(f"    {prompt!r} found {', '.join(found)}")
-        low, high = wilson(hits, len(prompts))
+        low, high = interval(hits, len(prompts))
         lines.append(
             f"{language}: {hits} of {len(prompts)} among the first {BEST}: "
             f"{hits / len(prompts):.0%} ({low:.0%} to {high:.0%}); missed:"

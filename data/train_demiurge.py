@@ -20,7 +20,7 @@ SEED = 0
 WIDTHS = (32, 64, 128, 256)  # narrow where pictures are large, wide where knowledge fits cheaply
 BLOCKS = 1  # a level and direction: half again as many pictures a second as two
 BATCH = 128  # one step of the optimiser costs as much as 25 pictures: share it
-NAME = 0.5  # how often a picture is shown with its English name; the rest is shared equally by
+NAME = 0.6  # how often a picture is shown with its English name; the rest is shared equally by
 # its Russian name and by keywords of both languages
 
 
@@ -37,27 +37,30 @@ def captions(emoji, words):
     return Captions(words, texts, emoji.styles, shares)
 
 
-def main():
+def wishes(name):
+    """What the command line asks for, in all trainings of this folder that take a prompt."""
     parser = argparse.ArgumentParser()
     parser.add_argument("seconds", type=float)
     parser.add_argument("--weights", help="start from these weights, with a fresh optimiser")
-    parser.add_argument("--out", default=DATA / "checkpoints" / "demiurge.safetensors")
-    parser.add_argument("--checkpoint", default="my_runs/demiurge_training.safetensors")
-    wish = parser.parse_args()
+    parser.add_argument("--out", default=DATA / "checkpoints" / f"{name}.safetensors")
+    parser.add_argument("--checkpoint", default=f"my_runs/{name}_training.safetensors")
+    return parser.parse_args()
 
+
+def teach(wish, widths, blocks, batch, pictures, texts):
+    """Train a network with all three magics as wished, and save it when the time is spent."""
     torch.manual_seed(SEED)
     if wish.weights:
         model = load_checkpoint(wish.weights)
     else:
-        model = UNet(widths=WIDTHS, blocks=BLOCKS, attention=True, text=True)
-    emoji = load_emoji().training()  # all six styles, held-out pairs left out
+        model = UNet(widths=widths, blocks=blocks, attention=True, text=True)
     run = train(
         model,
-        emoji,
+        pictures,
         seconds=wish.seconds,
-        texts=captions(emoji, load_words()),
+        texts=texts,
         seed=SEED,
-        batch=BATCH,
+        batch=batch,
         checkpoint=wish.checkpoint,
         reports=max(10, round(wish.seconds / 300)),  # a checkpoint every five minutes
     )
@@ -66,4 +69,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    emoji = load_emoji().training()  # all six styles, held-out pairs left out
+    teach(wishes("demiurge"), WIDTHS, BLOCKS, BATCH, emoji, captions(emoji, load_words()))

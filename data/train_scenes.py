@@ -7,16 +7,11 @@ is spent it writes FILE (default: data/checkpoints/scenes.safetensors). What it 
 data/README.md.
 """
 
-import argparse
+from train_demiurge import SEED, teach, wishes
 
-import torch
-
-from diffusion_helpers import UNet, load_checkpoint, save_checkpoint, train
-from diffusion_helpers.data import DATA
 from diffusion_helpers.scenes import captions, other_side, scenes
 from diffusion_helpers.text import Captions, load_words
 
-SEED = 0
 WIDTHS = (32, 64, 128)
 BLOCKS = 1
 BATCH = 64  # the pictures are simple; more steps pay better than calmer ones
@@ -33,33 +28,7 @@ def all_captions(attributes, words):
     return Captions(words, texts, [None] * len(attributes), shares)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("seconds", type=float)
-    parser.add_argument("--weights", help="start from these weights, with a fresh optimiser")
-    parser.add_argument("--out", default=DATA / "checkpoints" / "scenes.safetensors")
-    parser.add_argument("--checkpoint", default="my_runs/scenes_training.safetensors")
-    wish = parser.parse_args()
-
-    torch.manual_seed(SEED)
-    if wish.weights:
-        model = load_checkpoint(wish.weights)
-    else:
-        model = UNet(widths=WIDTHS, blocks=BLOCKS, attention=True, text=True)
-    drawn = scenes(SCENES, SEED)
-    run = train(
-        model,
-        drawn.images,
-        seconds=wish.seconds,
-        texts=all_captions(drawn.attributes, load_words()),
-        seed=SEED,
-        batch=BATCH,
-        checkpoint=wish.checkpoint,
-        reports=max(10, round(wish.seconds / 300)),  # a checkpoint every five minutes
-    )
-    if run.finished:
-        save_checkpoint(model, wish.out, steps=run.steps, seconds=round(run.seconds), seed=SEED)
-
-
 if __name__ == "__main__":
-    main()
+    drawn = scenes(SCENES, SEED)
+    texts = all_captions(drawn.attributes, load_words())
+    teach(wishes("scenes"), WIDTHS, BLOCKS, BATCH, drawn.images, texts)
