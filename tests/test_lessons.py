@@ -65,6 +65,22 @@ def test_every_live_control_answers_mouse_and_keyboard(lesson, tmp_path):
         hand.root.screenshot(path=tmp_path / f"live_{i}.png")
 
 
+def test_no_two_controls_share_a_name(lesson):
+    """Radio buttons of one name are one group, wherever they stand; ids lead labels to inputs."""
+    shared = lesson.page.locator(".sculptor").evaluate_all(
+        """(all) => {
+          const owner = {}, shared = [];
+          all.forEach((control, i) => control.querySelectorAll("input").forEach((input) => {
+            for (const name of [input.id, input.type === "radio" ? input.name : ""]) {
+              if (name && (owner[name] ??= i) !== i) shared.push(name);
+            }
+          }));
+          return shared;
+        }"""
+    )
+    assert not shared
+
+
 def test_there_is_no_control_but_those(lesson):
     """Whatever can be operated in an output is a scrubber or a live control, tested above."""
     kinds = "input, button, select, textarea, [role=slider], [role=button], [role=textbox]"

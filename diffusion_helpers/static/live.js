@@ -10,7 +10,11 @@ const INKS = {
   yellow: "#f0e442", orange: "#e69f00", red: "#d0342c", pink: "#cc79a7", brown: "#8b5a2b",
 };
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-let names = 0; // makes ids that no other control on the page has
+// Makes ids that no other control on the page has; each control loads this file anew, so counting
+// alone would give two of them the same.
+const MINE = Math.random().toString(36).slice(2);
+let names = 0;
+const newName = () => `sculptor-${MINE}-${++names}`;
 
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -32,7 +36,7 @@ function button(text, onclick, attributes = {}) {
 // Each part has: element, value() -> { value, pixels }, startOver().
 
 function slider(spec, ask) {
-  const id = `sculptor-${++names}`;
+  const id = newName();
   const { first: min, last: max, step, start, label } = spec;
   const output = make("output", { for: id });
   const input = make("input", { type: "range", id, min, max, step, value: start, ...KEYS });
@@ -51,7 +55,7 @@ function slider(spec, ask) {
 }
 
 function choice(spec, ask) {
-  const group = `sculptor-${++names}`;
+  const group = newName();
   const radios = spec.options.map((_, i) =>
     make("input", { type: "radio", name: group, checked: i === spec.start, ...KEYS, onchange: ask }));
   return {
@@ -76,7 +80,7 @@ function switches(spec, ask) {
 }
 
 function seed(spec, ask) {
-  const id = `sculptor-${++names}`;
+  const id = newName();
   let last = spec.start; // while the field is empty or wrong, the last good number counts
   const input = make("input", {
     type: "number", id, min: 0, max: spec.last, step: 1, value: spec.start, ...KEYS,
@@ -101,7 +105,7 @@ function seed(spec, ask) {
 }
 
 function prompt(spec, ask) {
-  const id = `sculptor-${++names}`;
+  const id = newName();
   const input = make("input", {
     type: "text", id, maxlength: spec.longest, value: spec.start, spellcheck: "false", ...KEYS,
     oninput: ask,
@@ -126,7 +130,7 @@ function drawing(spec, ask, complain) {
   const pen = board.getContext("2d", { willReadFrequently: true });
   const place = make("p", { class: "caption", "aria-live": "polite" });
   const inks = Object.entries(INKS).map(([name, colour]) => make("input", {
-    type: "radio", name: `sculptor-${++names}`, value: colour, "aria-label": name, title: name,
+    type: "radio", name: newName(), value: colour, "aria-label": name, title: name,
     style: `--ink:${colour}`, checked: name === "black", ...KEYS,
   }));
   inks.forEach((ink) => { ink.name = inks[0].name; });
