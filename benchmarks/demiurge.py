@@ -96,9 +96,14 @@ def adherence(model, emoji, rows, kind, scale):
     pictures = draw(model, emoji, rows, scale)
     right = sum(hits(pictures, emoji, rows))
     low, high = interval(right, len(rows))
-    print(f"guidance {scale:g}  {kind:9} {wilson(right, len(rows))} of {len(rows)}", flush=True)
     found = {"scale": scale, "kind": kind, "right": right, "n": len(rows), "low": low, "high": high}
+    print(adherence_line(found), flush=True)
     return pictures, found
+
+
+def adherence_line(row):
+    share = wilson(row["right"], row["n"])
+    return f"guidance {row['scale']:g}  {row['kind']:9} {share} of {row['n']}"
 
 
 def against(real, pictures):
@@ -131,9 +136,11 @@ def crowd_line(row):
     )
 
 
-def distance_to_training(pictures, emoji):
-    """Median squared distance to the nearest picture that the training saw."""
-    return nearest(pictures, emoji.training().images)[1].median().item()
+def copying(emoji, drawn, held_out):
+    """Median squared distance to the nearest picture that the training saw, for each kind."""
+    training = emoji.training().images
+    crowds_of = drawn | {"real": emoji.images[held_out]}
+    return {kind: nearest(p, training)[1].median().item() for kind, p in crowds_of.items()}
 
 
 def copying_line(copying):  # "real" are the real pictures of the held-out pairs
@@ -181,10 +188,7 @@ def save_sheet(pictures, real, path):
 
 def table(result):
     lines = [f"seed {SEED}, {STEPS} DDIM steps; right emoji among the 5 nearest of its style"]
-    lines += [
-        f"guidance {row['scale']:g}  {row['kind']:9} {wilson(row['right'], row['n'])} of {row['n']}"
-        for row in result["adherence"]
-    ]
+    lines += [adherence_line(row) for row in result["adherence"]]
     lines.append(copying_line(result["copying"]))
     lines += [f"N = {N}"] + [crowd_line(row) for row in result["crowds"]]
     lines.append(f"{platform.machine()}, {torch.get_num_threads()} threads, one prompt, guidance 3")
@@ -206,16 +210,16 @@ def main():
         "training": order[~emoji.held_out[order]].tolist()[:most],
         "held out": order[emoji.held_out[order]].tolist()[:most],
     }
-    result = {"adherence": [], "copying": {}}
+    result, drawn = {"adherence": []}, {}
     for scale in (DEFAULT,) if wish.quick else SCALES:
         for kind, rows in kinds.items():
             pictures, found = adherence(model, emoji, rows, kind, scale)
             result["adherence"].append(found)
             if scale == DEFAULT:
-                result["copying"][kind] = distance_to_training(pictures, emoji)
-                result["copying"]["real"] = distance_to_training(emoji.images[rows], emoji)
-            if scale == DEFAULT and kind == "training" and wish.sheet:
-                save_sheet(pictures, emoji.images[rows], wish.sheet)
+                drawn[kind] = pictures
+    if wish.sheet:
+        save_sheet(drawn["training"], emoji.images[kinds["training"]], wish.sheet)
+    result["copying"] = copying(emoji, drawn, kinds["held out"])
     print(copying_line(result["copying"]), flush=True)
     if not wish.quick:
         result |= {"crowds": crowds(model, emoji, order), "speed": speed(model)}

@@ -22,7 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from demiurge import hits
+from demiurge import against, hits
 from einops import rearrange
 from PIL import Image
 
@@ -32,12 +32,10 @@ from diffusion_helpers import (
     crowd_features,
     ddim,
     ddpm,
-    frechet_distance,
     load_checkpoint,
     load_emoji,
     loss_by_level,
     pick_device,
-    precision_recall,
     sample,
     save_checkpoint,
     train,
@@ -67,7 +65,7 @@ FIGURES = (*CROWD, "adherence")
 
 
 def train_rung(rung, seed, emoji):
-    """Train one net and keep it, half precision as it would be shipped; returns its path."""
+    """Train one net and keep it as it would be shipped; returns its path."""
     path = FOLDER / f"{rung}_{seed}.safetensors"
     if not path.exists():
         print(f"training {rung}, seed {seed}", flush=True)
@@ -104,10 +102,7 @@ def draw(model, sampler, seed, crowd):
 
 
 def measure(pictures, real):
-    features = crowd_features(pictures)
-    precision, recall = precision_recall(real, features)
-    values = frechet_distance(real, features), precision, recall, grain(pictures)
-    return dict(zip(CROWD, values, strict=True))
+    return against(real, pictures) | {"grain": grain(pictures)}
 
 
 def evaluate_rung(rung, seed, path, training, rows, held_out):

@@ -41,7 +41,7 @@ def paint(model, told, scale):
 
 
 def obeyed(pictures, wanted):
-    """Whether each picture shows its scene, all of it; and the share of pictures well formed."""
+    """Whether each picture shows its scene, all of it; and whether it is well formed at all."""
     reading = read_scenes(pictures)
     return reading.well_formed & same_scene(reading.attributes, wanted), reading.well_formed
 

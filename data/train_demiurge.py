@@ -69,5 +69,6 @@ def teach(wish, widths, blocks, batch, pictures, texts):
 
 
 if __name__ == "__main__":
+    wish = wishes("demiurge")
     emoji = load_emoji().training()  # all six styles, held-out pairs left out
-    teach(wishes("demiurge"), WIDTHS, BLOCKS, BATCH, emoji, captions(emoji, load_words()))
+    teach(wish, WIDTHS, BLOCKS, BATCH, emoji, captions(emoji, load_words()))

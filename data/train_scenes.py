@@ -29,6 +29,7 @@ def all_captions(attributes, words):
 
 
 if __name__ == "__main__":
+    wish = wishes("scenes")
     drawn = scenes(SCENES, SEED)
     texts = all_captions(drawn.attributes, load_words())
-    teach(wishes("scenes"), WIDTHS, BLOCKS, BATCH, drawn.images, texts)
+    teach(wish, WIDTHS, BLOCKS, BATCH, drawn.images, texts)

@@ -13,9 +13,9 @@ from .data import DATA
 from .device import pick_device
 from .unet import UNet
 
-LADDER = ("ladder_blind", "ladder_time", "ladder_attention", "ladder_text")
 SCALE = ".scale_of_rows"  # beside a weight in 8 bits: what its rows are to be multiplied by
-SHIPPED = ("apprentice", *LADDER, "demiurge", "scenes")
+SHIPPED = ("apprentice", "ladder_blind", "ladder_time", "ladder_attention", "ladder_text")
+SHIPPED += ("demiurge", "scenes")
 
 
 def save_tensors(path, tensors, notes):

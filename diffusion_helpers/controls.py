@@ -254,7 +254,11 @@ class Live(anywidget.AnyWidget):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always", Unheard)
                 step = next(steps, None)
-            unheard |= {str(w.message): None for w in caught if w.category is Unheard}
+            for w in caught:
+                if w.category is Unheard:
+                    unheard[str(w.message)] = None
+                else:  # not ours: it goes where it would have gone
+                    warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
             if step is None:
                 return
             pictures, caption, *share = step

@@ -135,6 +135,13 @@ def check_images(x, channels=None):
         raise ValueError("the pictures hold NaN or infinite values: check where they come from")
 
 
+def check_count(n):
+    """n, or one clear sentence unless it is a whole number from 1 up."""
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n is a whole number from 1 up, got {n!r}")
+    return n
+
+
 class Pictures(Dataset):
     """Any pictures as training data: a folder, or any data set of pictures (torchvision's too).
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from .data import check_images
+from .data import check_count, check_images
 from .noising import cosine_schedule
 from .text import Text, load_words, silence
 
@@ -136,13 +136,7 @@ def dpm_solver(model, x_T, steps=8, schedule=None, text=None):
 def chaos(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
     """x_T: n blocks of pure chaos, (n, C, H, W) standard normal, the same on every device."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(_whole(n), *image_shape, generator=generator).to(device)
-
-
-def _whole(n):
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n is a whole number from 1 up, got {n!r}")
-    return n
+    return torch.randn(check_count(n), *image_shape, generator=generator).to(device)
 
 
 def guided(model, text, negative=None, scale=3.0):
@@ -202,7 +196,7 @@ def sample(
     else:
         words = load_words()
         text = words.encode(prompt, style)
-        x_T = x_T_of(len(text) * _whole(n), device=device)
+        x_T = x_T_of(len(text) * check_count(n), device=device)
         unwanted = words.encode(negative)
         if len(unwanted) not in (1, len(text)):
             raise ValueError(f"got {len(unwanted)} negative prompts for {len(text)} prompts")

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
-from .data import check_images
+from .data import check_count, check_images
 
 SIDE = 32
 SIZES = {"big": 6.5, "small": 4.0}  # half of the height and the width, in pixels
@@ -69,8 +69,7 @@ def scenes(n, seed=0, unseen=False):
     """n random scenes, as `Scenes`, that a net may learn from; with unseen=True only such that show
     a held-out combination of colour, shape and place.
     """
-    if n < 1:
-        raise ValueError(f"n is a whole number from 1 up, got {n!r}")
+    check_count(n)
     generator = torch.Generator().manual_seed(seed)
     rows, found = [], 0
     while found < n:

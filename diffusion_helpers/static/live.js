@@ -129,11 +129,11 @@ function drawing(spec, ask, complain) {
   });
   const pen = board.getContext("2d", { willReadFrequently: true });
   const place = make("p", { class: "caption", "aria-live": "polite" });
+  const palette = newName();
   const inks = Object.entries(INKS).map(([name, colour]) => make("input", {
-    type: "radio", name: newName(), value: colour, "aria-label": name, title: name,
+    type: "radio", name: palette, value: colour, "aria-label": name, title: name,
     style: `--ink:${colour}`, checked: name === "black", ...KEYS,
   }));
-  inks.forEach((ink) => { ink.name = inks[0].name; });
   const thick = Math.max(1, Math.round(size / 16)); // a finger's width on a small board
   const shift = Math.floor((thick - 1) / 2);
   let at = [size >> 1, size >> 1];
