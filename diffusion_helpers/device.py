@@ -10,9 +10,13 @@ ALL_THREADS = torch.get_num_threads()  # as PyTorch or OMP_NUM_THREADS chose whe
 
 
 def pick_device():
-    """The fastest device of this machine: an NVIDIA or AMD card, an Apple chip, or the CPU."""
+    """The fastest device of this machine: an NVIDIA or AMD card, an Apple chip, or the CPU.
+
+    Under `accelerate launch` each process gets a card of its own.
+    """
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        rank = os.environ.get("LOCAL_RANK")
+        return torch.device("cuda" if rank is None else f"cuda:{rank}")
     if torch.backends.mps.is_available():
         return torch.device("mps")
     settle_threads()

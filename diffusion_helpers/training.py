@@ -1,5 +1,6 @@
 """Lesson 03: the Instruction. Cover a picture with dust, guess the dust, learn from the mistake."""
 
+import os
 import signal
 import threading
 import time
@@ -116,6 +117,7 @@ def train(
     reports=10,
     batch=BATCH,
     learning_rate=LEARNING_RATE,
+    loss_of=None,
 ):
     """Teach `model` to see through dust; returns a `Run`.
 
@@ -129,6 +131,10 @@ def train(
                 already, training goes on from it; with a budget in steps the result is the same
                 as without the interruption
     report      called as report(run, share, model), up to `reports` times, the last at the end
+    loss_of     what to learn instead of denoising: a function like `denoising_loss`
+
+    Under `accelerate launch` (the extra `multi`) all its processes share every batch, and the
+    result is that of one process.
 
     Interrupting (the stop button, Ctrl-C) loses nothing: the step is finished, the network keeps
     what it learned, the checkpoint is written. Raises ValueError for a wrong budget, pictures or
@@ -146,7 +152,8 @@ def train(
         raise ValueError("texts are made by load_words().encode([...]), or are Captions")
     if texts is not None and len(texts) != len(pictures):
         raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
-    schedule = schedule or cosine_schedule()
+    team = Team(batch)
+    schedule, loss_of = schedule or cosine_schedule(), loss_of or denoising_loss
     optimisers = make_optimisers(model, learning_rate)
     run = Run()
     if checkpoint and Path(checkpoint).exists():
@@ -163,21 +170,28 @@ def train(
         return min(1.0, run.steps / steps if steps else run.seconds / seconds)
 
     share = spent()
+    team.start_alike(model)
     with _stop_between_steps() as stop:
         stopped = False
         while not (run.finished or stopped):
             set_rate(optimisers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - share))
-            loss = _one_step(model, pictures, texts, optimisers, schedule, seed, run.steps, batch)
+            generator = torch.Generator().manual_seed(seed + 1_000_003 * run.steps)
+            rows = torch.randint(len(pictures), (batch,), generator=generator)
+            x_0 = fetch(pictures, rows[team.mine], model)
+            model.train()
+            loss = loss_of(model, x_0, rows, texts, schedule, generator, team.mine)
+            loss = _learn(loss, model, optimisers, run.steps, team)
+            # stop is looked at once, so that no interruption slips through
+            loss, run.seconds, stopped = team.agree(loss, time.monotonic() - began, stop.is_set())
             run.losses.append(loss)
-            run.seconds = time.monotonic() - began
             before, share = share, spent()
             run.finished = share == 1
-            stopped = stop.is_set()  # looked at once, so that no interruption slips through
             if int(share * reports) > int(before * reports) or stopped:
-                if checkpoint:
+                if checkpoint and team.leads:
                     _save(checkpoint, model, optimisers, run, seed)
                 model.eval()
-                report(run, share, model)
+                if team.leads:
+                    report(run, share, model)
                 if may_change_threads:
                     settle_threads()
     model.eval()
@@ -193,32 +207,89 @@ def set_rate(optimisers, rate):
             group["lr"] = rate
 
 
-def _one_step(model, pictures, texts, optimisers, schedule, seed, step, batch):
-    """One lesson of the apprentice. Every random number follows from (seed, step), so that a
-    training which was interrupted goes on exactly as if nothing had happened.
-    """
-    model.train()
-    like = next(model.parameters())
-    generator = torch.Generator().manual_seed(seed + 1_000_003 * step)
-    rows = torch.randint(len(pictures), (batch,), generator=generator)
-    x_0 = fetch(pictures, rows, model)
-    t = torch.randint(len(schedule), (batch,), generator=generator)
-    eps = torch.randn(x_0.shape, generator=generator)
-    text = () if texts is None else (forget(texts.draw(rows, generator), generator).to(like),)
-    x_0, eps = x_0.to(like), eps.to(like)
+def denoising_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None)):
+    """One lesson of the apprentice: the mean squared error of what it says about dusted pictures.
 
+    rows (B,) are the numbers of the batch's pictures, texts None or what `train` got; x_0
+    (b, C, H, W) are the pictures `rows[mine]`, all of them unless several devices share a batch.
+    Every random number comes from `generator`, so that a training which was interrupted goes on
+    exactly as if nothing had happened.
+    """
+    if x_0.abs().max() > 1.01:
+        raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
+    like = next(model.parameters())
+    t = torch.randint(len(schedule), (len(rows),), generator=generator)[mine]
+    eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[mine]
+    text = ()
+    if texts is not None:
+        text = (forget(texts.draw(rows, generator), generator)[mine].to(like),)
+    x_0, eps = x_0.to(like), eps.to(like)
     guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text)
-    loss = F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
+    return F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
+
+
+def _learn(loss, model, optimisers, step, team):
+    """Move the weights one step against the slope of the loss; returns the loss as a float."""
     if not torch.isfinite(loss):
         raise FloatingPointError(
             f"the loss is no longer a number at step {step}: try a smaller learning_rate"
         )
     loss.backward()
+    team.share_slopes(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
     for optimiser in optimisers:
         optimiser.step()
         optimiser.zero_grad()
     return loss.item()
+
+
+class Team:
+    """The processes that `accelerate launch` started, one a device, which share every batch.
+
+    They draw the same random numbers, take every n-th picture each, and average their slopes: the
+    same training as in one process. Alone (no `accelerate launch`) nothing is shared.
+    """
+
+    def __init__(self, batch):
+        self.accelerator, rank, size = None, 0, int(os.environ.get("WORLD_SIZE", 1))
+        if batch % size:
+            raise ValueError(f"{size} devices cannot share batches of {batch}: choose a multiple")
+        if size > 1:
+            try:
+                from accelerate import Accelerator
+            except ImportError:
+                sentence = 'several devices need the extra: pip install -e ".[multi]"'
+                raise ImportError(sentence) from None
+            self.accelerator = Accelerator()
+            rank = self.accelerator.process_index
+        self.mine, self.leads = slice(rank, None, size), rank == 0
+
+    def start_alike(self, model):
+        """All begin with the weights of the first process."""
+        if self.accelerator:
+            from accelerate.utils import broadcast
+
+            with torch.no_grad():
+                for weight in model.state_dict().values():
+                    weight.copy_(broadcast(weight))
+
+    def share_slopes(self, model):
+        """Every gradient becomes the mean over the processes, in one message."""
+        if self.accelerator:
+            slopes = [p.grad for p in model.parameters() if p.grad is not None]
+            mean = self.accelerator.reduce(torch.cat([s.flatten() for s in slopes]), "mean")
+            for slope, part in zip(slopes, mean.split([s.numel() for s in slopes]), strict=True):
+                slope.copy_(part.view_as(slope))
+
+    def agree(self, loss, seconds, stop):
+        """The mean loss, the mean time, and whether anybody wants to stop; the same for all."""
+        if not self.accelerator:
+            return loss, seconds, stop
+        mine = torch.tensor([loss, seconds, stop], dtype=torch.float32)
+        loss, seconds, stop = self.accelerator.reduce(
+            mine.to(self.accelerator.device), "mean"
+        ).tolist()
+        return loss, seconds, stop > 0
 
 
 def forget(text, generator):
@@ -243,8 +314,6 @@ def fetch(pictures, rows, model):
         )
     x_0 = torch.stack(items)
     check_images(x_0, channels=model.image_shape[0])
-    if x_0.abs().max() > 1.01:
-        raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
     return x_0
 
 

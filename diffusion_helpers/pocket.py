@@ -1,0 +1,96 @@
+"""Lesson 08: a real Stable Diffusion in your pocket, or one of your own.
+
+The pocket Stable Diffusion was trained by this course on emoji of 64x64 pixels
+(data/train_pocket.py). Its parts are stock classes of diffusers and transformers, and diffusers'
+own pipeline draws with it. Both libraries come with the extra `pocket`.
+"""
+
+from pathlib import Path
+
+import torch
+
+from .data import DATA
+from .device import pick_device
+from .text import _warn
+
+POCKET = DATA / "pocket-stable-diffusion"
+STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
+MISSING = (
+    'this needs diffusers and transformers: pip install -e ".[pocket]", then restart the kernel'
+)
+
+
+def load_pocket(device=None):
+    """The pocket Stable Diffusion as diffusers' StableDiffusionPipeline, in float32.
+
+    Raises ImportError without the extra, FileNotFoundError or ValueError for missing or damaged
+    files; nothing is downloaded.
+    """
+    if not POCKET.is_dir():
+        raise FileNotFoundError(f"{POCKET} is missing: restore it with `git checkout data`")
+    return load_pipeline(POCKET, device)
+
+
+def load_pipeline(name_or_folder, device=None):
+    """Any Stable Diffusion pipeline: a folder on this disk, or a model's name on a hub.
+
+    A folder that exists is read without any network; a name is downloaded by diffusers. No safety
+    checker is loaded, so look before you show. Raises ImportError without the extra, ValueError
+    with one sentence where there is no such pipeline.
+    """
+    try:
+        from diffusers import DiffusionPipeline
+        from diffusers.utils import logging as of_diffusers
+        from transformers.utils import logging as of_transformers
+    except ImportError:
+        raise ImportError(MISSING) from None
+    of_diffusers.disable_progress_bar()
+    of_transformers.disable_progress_bar()
+    here = Path(name_or_folder).is_dir()
+    try:
+        pipe = DiffusionPipeline.from_pretrained(
+            str(name_or_folder), local_files_only=here, use_safetensors=True, safety_checker=None
+        )
+    except Exception as problem:  # each library has its own; the reader needs one sentence
+        first = str(problem).strip().splitlines() or [type(problem).__name__]
+        raise ValueError(
+            f"there is no pipeline to load at {str(name_or_folder)!r}: {first[0][:200]}"
+        ) from None
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(device or pick_device())
+
+
+def spell(pipe, words, style=None):
+    """A prompt as the pocket model was taught to hear it: "rocket, noto".
+
+    Warns (`text.Unheard`) about words for which its 20 tokens leave no room, and leaves them out,
+    so that the style is heard. Raises ValueError for a style that is not one of STYLES.
+    """
+    if not isinstance(words, str):
+        raise ValueError(f"a prompt is a piece of text, got {type(words).__name__}")
+    if style is not None and style not in STYLES:
+        raise ValueError(f"the pocket model knows the styles {', '.join(STYLES)}, got {style!r}")
+    end = f", {style}" if style else ""
+    tokens = pipe.tokenizer(words, add_special_tokens=False).input_ids
+    room = pipe.tokenizer.model_max_length - 2
+    room -= len(pipe.tokenizer(end, add_special_tokens=False).input_ids)
+    if len(tokens) > room:
+        _warn(f"I hear the first {room} tokens of a prompt")
+        words = pipe.tokenizer.decode(tokens[:room])
+    return words + end
+
+
+@torch.no_grad()
+def to_pictures(pipe, latents):
+    """Latents (B, C, h, w), as the UNet sees them, to pictures (B, 3, H, W) on the CPU."""
+    vae = pipe.vae
+    pictures = vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor).sample
+    return pictures.clamp(-1, 1).float().cpu()
+
+
+@torch.no_grad()
+def to_latents(pipe, pictures):
+    """Pictures (B, 3, H, W) in [-1, 1] to the latents (B, C, h, w) that the UNet sees."""
+    vae = pipe.vae
+    pictures = pictures.to(vae.device, vae.dtype)
+    return vae.encode(pictures).latent_dist.mean * vae.config.scaling_factor

@@ -1,0 +1,239 @@
+"""The pocket Stable Diffusion: the stock pipeline reads it, draws with it, and agrees with ours."""
+
+import os
+import shutil
+import sys
+import warnings
+
+import nbformat
+import pytest
+import torch
+import torch.nn.functional as F
+from browser import REPO
+from nbclient import NotebookClient
+
+from diffusion_helpers import chaos, cosine_schedule, ddim, load_emoji, rank_among
+from diffusion_helpers import pocket as pocket_module
+from diffusion_helpers.pocket import (
+    POCKET,
+    STYLES,
+    load_pipeline,
+    load_pocket,
+    spell,
+    to_latents,
+    to_pictures,
+)
+from diffusion_helpers.text import Unheard
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    return load_pocket("cpu")
+
+
+def hidden(pipe, prompts):
+    padded = {"padding": "max_length", "truncation": True, "return_tensors": "pt"}
+    ids = pipe.tokenizer(prompts, **padded).input_ids
+    return pipe.text_encoder(ids).last_hidden_state
+
+
+def test_the_stock_pipeline_reads_the_folder_with_no_code_of_ours():
+    from diffusers import StableDiffusionPipeline
+
+    pipe = StableDiffusionPipeline.from_pretrained(POCKET, local_files_only=True)
+    kinds = {name: type(part).__name__ for name, part in pipe.components.items() if part}
+    assert kinds == {
+        "vae": "AutoencoderKL",
+        "text_encoder": "CLIPTextModel",
+        "tokenizer": "CLIPTokenizer",
+        "unet": "UNet2DConditionModel",
+        "scheduler": "DDIMScheduler",
+    }
+    (picture,) = pipe("a red apple, noto", num_inference_steps=2).images
+    assert picture.size == (64, 64)
+
+
+def test_it_is_small_and_holds_no_pickle():
+    files = [path for path in POCKET.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 25e6
+    assert {path.suffix for path in files} <= {".safetensors", ".json", ".txt"}
+
+
+def test_the_autoencoder_restores_emoji_that_it_never_saw(pipe):
+    emoji = load_emoji(64)
+    pictures = emoji.images[emoji.held_out][::6]
+    latents = to_latents(pipe, pictures)
+    assert latents.shape == (len(pictures), 4, 16, 16)
+    assert latents.std() == pytest.approx(1, abs=0.1)
+    error = (to_pictures(pipe, latents) - pictures).square().mean((1, 2, 3))
+    assert (10 * torch.log10(4 / error)).mean() > 30
+
+
+def test_it_draws_what_the_prompt_says(pipe):
+    """A sample of what benchmarks/pocket.py measures."""
+    emoji, gallery = load_emoji(), {}
+    for style in STYLES:
+        gallery[style] = [i for i, s in enumerate(emoji.styles) if s == style]
+    seen = [i for i in gallery["noto"] if not emoji.held_out[i]][::50]
+    pictures = pipe(
+        [spell(pipe, emoji.names[i], "noto") for i in seen],
+        num_inference_steps=20,
+        guidance_scale=3.0,
+        generator=torch.Generator().manual_seed(0),
+        output_type="pt",
+    ).images
+    pictures = F.interpolate(pictures * 2 - 1, size=32, mode="area")
+    truth = torch.tensor([gallery["noto"].index(i) for i in seen])
+    ranks = rank_among(pictures, emoji.images[gallery["noto"]], truth)
+    assert (ranks < 5).double().mean() > 0.6  # chance: .004
+
+
+def test_the_same_seed_draws_the_same_picture(pipe):
+    def draw():
+        dice = torch.Generator().manual_seed(5)
+        return pipe(
+            "house, twemoji", num_inference_steps=3, generator=dice, output_type="pt"
+        ).images
+
+    assert torch.equal(draw(), draw())
+
+
+# ---- our core's counterparts --------------------------------------------------------------------
+
+
+@pytest.fixture
+def exact():
+    """All in float64, its schedule too, which the library keeps in float32."""
+    pipe = load_pocket("cpu").to(torch.float64)
+    pipe.scheduler.alphas_cumprod = cosine_schedule().alpha_bar
+    pipe.scheduler.final_alpha_cumprod = torch.tensor(1.0, dtype=torch.float64)
+    return pipe
+
+
+class Guided:
+    predicts = "velocity"
+
+    def __init__(self, pipe, prompt, scale):
+        self.unet, self.scale = pipe.unet, scale
+        with torch.no_grad():
+            self.spells = hidden(pipe, ["", prompt])
+
+    def __call__(self, x_t, t):
+        silent, heard = self.unet(x_t.repeat(2, 1, 1, 1), t[0], self.spells).sample.chunk(2)
+        return silent + self.scale * (heard - silent)
+
+
+def test_its_schedule_is_ours(pipe):
+    theirs, ours = pipe.scheduler.alphas_cumprod, cosine_schedule().alpha_bar
+    torch.testing.assert_close(theirs.double(), ours, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.5, 3.0, 7.5])
+def test_a_whole_creation_is_ours_step_by_step(exact, scale):
+    x_T, theirs = chaos(1, (4, 16, 16), seed=1).double(), []
+
+    def note(pipe, i, t, values):
+        theirs.append((int(t), values["latents"]))
+        return values
+
+    how = {"num_inference_steps": 5, "guidance_scale": scale, "output_type": "latent"}
+    exact("cat face, fluent", latents=x_T, callback_on_step_end=note, **how)
+    ours = list(ddim(Guided(exact, "cat face, fluent", scale), x_T, steps=5))
+    assert [t for t, _ in theirs] == [step.t for step in ours]
+    after = [step.x_t for step in ours[1:]] + [ours[-1].clean]
+    for (_, a), b in zip(theirs, after):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+# ---- prompts ------------------------------------------------------------------------------------
+
+ANYTHING = [
+    "",
+    " ",
+    "🚀🚀",
+    "\x00",
+    "<script>alert(1)</script>",
+    "ё" * 300,
+    "a" * 5000,
+    "漢字 ﷽",
+    "’s",
+]
+
+
+@pytest.mark.parametrize("words", ANYTHING)
+@pytest.mark.parametrize("style", [None, *STYLES])
+def test_any_text_can_be_spelled_and_keeps_its_style(pipe, words, style):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Unheard)
+        prompt = spell(pipe, words, style)
+    ids = pipe.tokenizer(prompt).input_ids
+    assert len(ids) <= pipe.tokenizer.model_max_length
+    assert style is None or prompt.endswith(f", {style}")
+    assert torch.isfinite(hidden(pipe, [prompt])).all()
+
+
+def test_a_prompt_that_is_too_long_says_what_is_heard(pipe):
+    with pytest.warns(Unheard, match="first 1[0-9] tokens"):
+        spell(pipe, "a very long story about a cat " * 10, "noto")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert spell(pipe, "a red apple", "noto") == "a red apple, noto"
+
+
+def test_a_wrong_prompt_or_style_gets_one_sentence(pipe):
+    with pytest.raises(ValueError, match="styles noto, twemoji, fluent, got 'fxemoji'"):
+        spell(pipe, "a cat", "fxemoji")
+    with pytest.raises(ValueError, match="piece of text, got int"):
+        spell(pipe, 3)
+
+
+def test_each_emoji_name_fits(pipe):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in set(load_emoji().names):
+            spell(pipe, name, "twemoji")
+
+
+# ---- what is missing ----------------------------------------------------------------------------
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(ImportError, match=r"pip install -e \"\.\[pocket\]\""):
+        load_pocket()
+
+
+def test_a_missing_folder_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(pocket_module, "POCKET", tmp_path / "nothing")
+    with pytest.raises(FileNotFoundError, match="git checkout data"):
+        load_pocket()
+
+
+@pytest.mark.parametrize("part", ["unet/diffusion_pytorch_model.safetensors", "unet/config.json"])
+def test_a_damaged_file_gets_one_sentence(part, tmp_path):
+    copy = tmp_path / "pocket"
+    shutil.copytree(POCKET, copy)
+    (copy / part).write_bytes((copy / part).read_bytes()[:100])
+    with pytest.raises(ValueError, match="no pipeline to load"):
+        load_pipeline(copy)
+
+
+def test_a_model_that_is_nowhere_gets_one_sentence():
+    with pytest.raises(ValueError, match="no pipeline to load at 'nobody/nothing'"):
+        load_pipeline("nobody/nothing")
+
+
+def test_the_lesson_runs_without_the_extra(tmp_path):
+    """Empty packages that refuse to be imported stand before the real ones."""
+    for name in ("diffusers", "transformers"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"raise ImportError('{name} is not here')")
+    lesson = nbformat.read(REPO / "notebooks" / "08_the_demiurge.ipynb", as_version=4)
+    paths = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    client = NotebookClient(lesson, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute(env=os.environ | {"PYTHONPATH": paths})
+    said = "".join(
+        output.get("text", "") for cell in lesson.cells for output in cell.get("outputs", [])
+    )
+    assert 'pip install -e ".[pocket]"' in said and "left out" in said
+    assert "the spell" in said and "the chaos" in said  # the last experiment ran on our own core
