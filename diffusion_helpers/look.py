@@ -1,7 +1,8 @@
-"""What the scrubber and the live controls share: their style, and how pictures stand in them."""
+"""What the controls on a page share: their style, and how pictures stand in them."""
 
 import html
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 from einops import rearrange, repeat
@@ -12,6 +13,20 @@ from .figures import png_data_uri, to_uint8
 STATIC = Path(__file__).with_name("static")
 CSS = (STATIC / "control.css").read_text("utf-8")
 AGAIN = "With Shift: every control on this page starts over"  # the tip on "Start over"
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """What a cell displays: `page` as HTML, `summary` where there is only text."""
+
+    page: str
+    summary: str
+
+    def _repr_html_(self):
+        return self.page
+
+    def __repr__(self):
+        return self.summary
 
 
 def as_frames(track, name):

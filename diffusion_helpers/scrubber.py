@@ -9,30 +9,15 @@ import hashlib
 import html
 import json
 import math
-from dataclasses import dataclass
 
 import torch
 from einops import rearrange
 
 from .figures import png_data_uri
-from .look import AGAIN, CSS, STATIC, as_frames, still
+from .look import AGAIN, CSS, STATIC, Fragment, as_frames, still
 
 SCRIPT = (STATIC / "scrubber.js").read_text("utf-8")
 LARGEST_SPRITE = 8192  # pixels a side; larger pictures fail on phones and old graphics cards
-
-
-@dataclass
-class Scrubber:
-    """What a cell displays: `page` as HTML, `summary` where there is only text."""
-
-    page: str
-    summary: str
-
-    def _repr_html_(self):
-        return self.page
-
-    def __repr__(self):
-        return self.summary
 
 
 def scrubber(
@@ -88,7 +73,7 @@ def scrubber(
     ]
     alt = alt or f"{', '.join(data['names'])}: a slider over {frames} frames"
     choices = "" if choice_label is None else _choices(data["id"], choice_label, pictures)
-    return Scrubber(_page(data, stills, choices, label, alt), f"Scrubber: {alt}")
+    return Fragment(_page(data, stills, choices, label, alt), f"Scrubber: {alt}")
 
 
 def scrub_steps(steps, schedule=None, **kw):

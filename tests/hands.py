@@ -87,6 +87,46 @@ class LiveHand:
         return after
 
 
+class PredictionHand:
+    """On one prediction, and on what the lesson reveals about it."""
+
+    def __init__(self, page, nth=0):
+        self.page, self.root = page, page.locator(".sculptor.prediction").nth(nth)
+        self.root.locator(".asleep").wait_for(state="detached")  # awake
+        self.name = self.root.get_attribute("data-prediction")
+        self.revealed = page.locator(f'.sculptor.revealed[data-prediction="{self.name}"]')
+        self.revealed.locator(".asleep").wait_for(state="detached")
+        self.radios = self.root.get_by_role("radio")
+        self.options = [radio.get_attribute("value") for radio in self.radios.all()]
+
+    @property
+    def chosen(self):
+        return [radio.get_attribute("value") for radio in self.radios.all() if radio.is_checked()]
+
+    @property
+    def verdict(self):
+        """right, wrong or none, after checking that the words and the folds say the same."""
+        verdict = self.revealed.get_attribute("data-verdict")
+        said = self.revealed.locator(".said").inner_text()
+        opened = self.revealed.locator("details[open]").all()
+        assert [part.get_attribute("data-option") for part in opened] == self.chosen
+        assert all(part.locator("p").is_visible() for part in opened)
+        if verdict == "none":
+            assert not self.chosen and said.startswith("You made no prediction")
+        else:
+            assert said.startswith(f"You said: {self.chosen[0]}. ")
+            truth = self.revealed.get_attribute("data-truth")
+            assert (verdict == "right") == (self.chosen == [truth]) == said.endswith("So it was.")
+        return verdict
+
+    def choose(self, option):
+        """Click on the words, as a reader does."""
+        self.root.locator("label").nth(self.options.index(option)).click()
+
+    def start_over(self):
+        self.root.get_by_role("button", name="Start over").click()
+
+
 def drag(page, slider, start, end, steps=20):
     """Drag a slider from one place to another (0 left, 1 right) with the mouse."""
     slider.scroll_into_view_if_needed()
@@ -177,6 +217,36 @@ def check_live(hand):
     root.get_by_role("button", name="Start over").click()
     assert hand.settle() == start
     return start
+
+
+def check_prediction(hand):
+    """Answer by mouse, then by keys alone: what is revealed follows, and the question is silent."""
+    hand.start_over()
+    assert hand.verdict == "none"
+    question = hand.root.inner_text()
+    for part in hand.revealed.locator("details").all():
+        assert part.locator("p").text_content() not in question
+        part.locator("summary").click()  # without an answer each explanation can be unfolded
+        assert part.locator("p").is_visible()
+        part.locator("summary").press("Enter")
+        assert not part.locator("p").is_visible()
+    verdicts = []
+    for option in hand.options:
+        hand.choose(option)
+        assert hand.chosen == [option]
+        verdicts.append(hand.verdict)
+        assert not any(word in hand.root.inner_text() for word in ("So it was", "It was not"))
+    assert verdicts.count("right") == 1 and "none" not in verdicts
+
+    hand.start_over()
+    hand.radios.first.press("Space")
+    assert hand.chosen == hand.options[:1]
+    for option in [*hand.options[1:], hand.options[0]]:  # round once
+        hand.page.keyboard.press("ArrowDown")
+        assert hand.chosen == [option] and hand.verdict == verdicts[hand.options.index(option)]
+    hand.page.keyboard.press("Tab")
+    hand.page.keyboard.press("Enter")  # the button that follows starts over
+    assert hand.verdict == "none"
 
 
 def check_accessible(page, selector):

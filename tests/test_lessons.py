@@ -11,7 +11,15 @@ import sys
 import nbformat
 import pytest
 from browser import REPO, jupyter_environment, jupyter_lab, open_and_run_all
-from hands import Hand, LiveHand, check_accessible, check_live, check_scrubber
+from hands import (
+    Hand,
+    LiveHand,
+    PredictionHand,
+    check_accessible,
+    check_live,
+    check_prediction,
+    check_scrubber,
+)
 
 LESSONS = sorted(path.name for path in (REPO / "notebooks").glob("0*.ipynb"))
 SHORTER = {  # what makes a lesson long, and a value that is enough to move its controls
@@ -65,6 +73,24 @@ def test_every_live_control_answers_mouse_and_keyboard(lesson, tmp_path):
         hand.root.screenshot(path=tmp_path / f"live_{i}.png")
 
 
+def check_predictions(page):
+    """Each question can be answered, and has one place that reveals what came of it."""
+    asked = page.locator(".sculptor.prediction").evaluate_all(NAMES)
+    assert len(set(asked)) == len(asked)
+    assert sorted(page.locator(".sculptor.revealed").evaluate_all(NAMES)) == sorted(asked)
+    for i in range(len(asked)):
+        check_prediction(PredictionHand(page, i))
+    return asked
+
+
+NAMES = "(all) => all.map((prediction) => prediction.dataset.prediction)"
+
+
+def test_every_prediction_is_answered_by_mouse_and_keyboard_and_revealed(lesson):
+    for name in check_predictions(lesson.page):
+        assert name.startswith(lesson.name[:2]), f"{name} belongs to another lesson"
+
+
 def test_no_two_controls_share_a_name(lesson):
     """Radio buttons of one name are one group, wherever they stand; ids lead labels to inputs."""
     shared = lesson.page.locator(".sculptor").evaluate_all(
@@ -82,7 +108,7 @@ def test_no_two_controls_share_a_name(lesson):
 
 
 def test_there_is_no_control_but_those(lesson):
-    """Whatever can be operated in an output is a scrubber or a live control, tested above."""
+    """Whatever can be operated in an output is a scrubber, a live control or a prediction."""
     kinds = "input, button, select, textarea, [role=slider], [role=button], [role=textbox]"
     others = lesson.page.locator(f".jp-OutputArea-output :is({kinds})").evaluate_all(
         "(all) => all.filter((e) => !e.closest('.sculptor')).map((e) => e.outerHTML)"
@@ -120,6 +146,7 @@ def test_its_page_lives_on_without_kernel_or_network(lesson, exported, visit, tm
         stills = tab.page.locator(".sculptor.still")
         assert stills.count() == lesson.page.locator(".sculptor.live").count()
         assert all(still.is_visible() for still in stills.all())
+        check_predictions(tab.page)
         tab.page.screenshot(path=tmp_path / "page.png")
         check_accessible(tab.page, "main")
         tab.check_quiet()

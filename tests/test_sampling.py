@@ -15,6 +15,7 @@ from diffusion_helpers.sampling import (
     ddim,
     ddpm,
     dpm_solver,
+    even_in_snr,
     guided,
     predict,
     sample,
@@ -142,10 +143,8 @@ def test_ddpm_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x
 @pytest.mark.parametrize("predicts", THEIR_NAMES)
 def test_dpm_solver_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x_T):
     model = Toy(predicts)
-    theirs = DPMSolverMultistepScheduler(
-        timestep_spacing="trailing", prediction_type=THEIR_NAMES[predicts]
-    )
-    theirs.set_timesteps(steps)
+    theirs = DPMSolverMultistepScheduler(prediction_type=THEIR_NAMES[predicts])
+    theirs.set_timesteps(timesteps=even_in_snr(steps, schedule))
     alpha_bar = schedule.alpha_bar[theirs.timesteps]
     sigmas = ((1 - alpha_bar) / alpha_bar).sqrt()
     theirs.sigmas = torch.cat([sigmas, torch.zeros(1)])  # its own are rounded to float32
@@ -196,6 +195,17 @@ def test_timesteps_are_the_trailing_ones_of_diffusers(steps):
     scheduler = DDPMScheduler(timestep_spacing="trailing")
     scheduler.set_timesteps(steps)
     assert timesteps(steps) == scheduler.timesteps.tolist()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("steps", [1, 2, 3, 8, 20, 200, 1000])
+def test_levels_even_in_snr_start_from_chaos_and_fall(steps, schedule):
+    ts = even_in_snr(steps, schedule)
+    assert len(ts) == steps and ts[0] == 999 and ts[-1] >= 0
+    assert all(a > b for a, b in pairwise(ts))
+    if steps == 8:
+        strides = (schedule.snr[ts[1:]].log() / 2).diff()
+        assert strides.min() > 0.8 and strides.max() < 1.05  # 5.5 / 6 = 0.92
 
 
 # ---- data whose best network is known -----------------------------------------------------------

@@ -1,0 +1,187 @@
+"""Two more editions of all lessons, made from the same notebooks.
+
+python -m diffusion_helpers.editions instructor editions/instructor
+python -m diffusion_helpers.editions handout editions/handout
+
+The instructor's edition holds our solutions where the reader's stubs stand, hints and typical
+mistakes below them, and the speaker's notes unfolded. The hand-out is what a reader gets: no
+outputs, no speaker's notes, no solutions.
+"""
+
+import ast
+import copy
+import json
+import re
+import sys
+from pathlib import Path
+
+from .exercises import find
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+USAGE = "Say which edition and where: python -m diffusion_helpers.editions instructor FOLDER"
+SOLUTION = re.compile(
+    r"\s*<details[^>]*>\s*<summary>[^<]*solution[^<]*</summary>.*?</details>", re.S | re.I
+)
+NOTES = {"slideshow": {"slide_type": "notes"}, "jupyterlab-slideshow": {"layer": "none"}}
+
+
+def instructor(notebook):
+    """The lesson `notebook` (a dict) with solutions, hints, typical mistakes and open notes."""
+    made = _without_outputs(notebook)
+    cells = []
+    for cell in made["cells"]:
+        text = _source(cell)
+        if _is_note(cell):
+            cell["source"] = _lines(text.replace("<details>", "<details open>", 1))
+        cells.append(cell)
+        found = _stubs_in(cell)
+        if found:
+            cell["source"] = _lines(_solved(text, found))
+            cells += [_help(find(name)) for name, _ in found]
+    return made | {"cells": cells}
+
+
+def handout(notebook):
+    """The lesson `notebook` (a dict) without outputs, speaker's notes and folded solutions."""
+    made = _without_outputs(notebook)
+    cells = []
+    for cell in made["cells"]:
+        if cell["cell_type"] == "markdown":
+            left = SOLUTION.sub("", _source(cell))
+            if _is_note(cell) or not left.strip():
+                continue
+            cell["source"] = _lines(left)
+        cells.append(cell)
+    return made | {"cells": cells}
+
+
+EDITIONS = {"instructor": instructor, "handout": handout}
+
+
+def write(edition, folder, notebooks=NOTEBOOKS):
+    """Write the `edition` of every lesson in `notebooks` into `folder`; returns the paths.
+
+    The same lessons give the same bytes. Raises ValueError for an unknown edition, a folder that
+    holds the lessons themselves, or where there are no lessons; OSError where nothing can be
+    written.
+    """
+    folder = Path(folder)
+    lessons = sorted(Path(notebooks).glob("[0-9][0-9]_*.ipynb"))
+    if edition not in EDITIONS:
+        raise ValueError(f"There is no edition {edition!r}: choose {' or '.join(EDITIONS)}.")
+    if not lessons:
+        raise ValueError(f"There are no lessons in {notebooks}: run this in a copy of the course.")
+    if folder.resolve() == Path(notebooks).resolve():
+        raise ValueError(f"{folder} holds the lessons themselves: choose another folder.")
+    made = {  # all of them first: a lesson that fails leaves no half edition
+        path.name: EDITIONS[edition](json.loads(path.read_text("utf-8"))) for path in lessons
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, notebook in made.items():
+        text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+        (folder / name).write_text(text, "utf-8", newline="\n")
+    return [folder / name for name in made]
+
+
+def stubs(cells):
+    """Each `@exercise` in the `cells`, in their order: (name, the code up to there, its node)."""
+    above = []
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            above.append(_source(cell))
+        for name, node in _stubs_in(cell):
+            yield name, list(above), node
+
+
+def imported(code):
+    """The names that the cells of `code`, a list of texts, import: what a solution may use."""
+    space = {}
+    for text in code:
+        imports = [n for n in _parsed(text).body if isinstance(n, (ast.Import, ast.ImportFrom))]
+        exec(compile(ast.Module(imports, []), "<imports>", "exec"), space)
+    return space
+
+
+def _stubs_in(cell):
+    """(name, node) of each function in the cell that is decorated with `@exercise("name")`."""
+    text = _source(cell)
+    if cell["cell_type"] != "code" or "@exercise" not in text:
+        return []
+    return [
+        (decorator.args[0].value, node)
+        for node in _parsed(text).body
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "exercise"
+    ]
+
+
+def _solved(text, found):
+    """The cell's text with our solutions in place of the stubs, decorators and all else kept."""
+    lines = text.split("\n")
+    for name, node in reversed(found):  # from below: the numbers of the lines above stay true
+        lines[node.lineno - 1 : node.end_lineno] = find(name).source.split("\n")
+    return "\n".join(lines)
+
+
+def _help(exercise):
+    """A folded cell for the instructor, off the slides: the hints, and what mistakes are told."""
+    hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, start=1))
+    mistakes = "\n".join(
+        f"- *{what}*: {exercise.judge(function)}" for what, function in exercise.wrong.items()
+    )
+    text = (
+        f"<details open><summary>Exercise {exercise.name}, {exercise.title}: hints and typical "
+        f"mistakes</summary>\n\n{hints}\n\n{mistakes}\n\n</details>"
+    )
+    name = "instructor-" + exercise.name.replace(".", "-")
+    return {
+        "cell_type": "markdown",
+        "id": name,
+        "metadata": copy.deepcopy(NOTES),
+        "source": _lines(text),
+    }
+
+
+def _without_outputs(notebook):
+    made = copy.deepcopy(notebook)
+    made["metadata"].pop("widgets", None)
+    for cell in made["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+            cell["metadata"].pop("execution", None)
+    return made
+
+
+def _parsed(text):
+    """The cell's code as a tree, without Jupyter's own %lines and !lines."""
+    return ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.M))
+
+
+def _is_note(cell):
+    return cell["metadata"].get("slideshow", {}).get("slide_type") == "notes"
+
+
+def _source(cell):
+    return "".join(cell["source"])
+
+
+def _lines(text):
+    return text.splitlines(keepends=True)
+
+
+def main(arguments):
+    """Write the edition that the command line asks for; one sentence where that fails."""
+    if len(arguments) != 2:
+        sys.exit(f"{USAGE} or handout FOLDER.")
+    try:
+        paths = write(*arguments)
+    except ValueError as problem:
+        sys.exit(str(problem))
+    except OSError as problem:
+        sys.exit(f"{arguments[1]} cannot be written: {problem.strerror}.")
+    print(f"{len(paths)} lessons ({arguments[0]}) in {arguments[1]}.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

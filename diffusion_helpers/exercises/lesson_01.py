@@ -1,0 +1,297 @@
+"""Lesson 01: one jump, half dust, taking the dust off, back to the layers, a schedule."""
+
+import torch
+from einops import rearrange
+
+from ..noising import add_noise as package_add_noise
+from ..noising import cosine_schedule, linear_schedule
+from . import Exercise, no_number, no_tensor, off_by, same
+
+# ---- 01.1: one jump -----------------------------------------------------------------------------
+
+
+def add_noise(x_0, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")  # one number per picture
+    return a.sqrt() * x_0 + (1 - a).sqrt() * eps
+
+
+def no_root_over_dust(x_0, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return a.sqrt() * x_0 + (1 - a) * eps
+
+
+def no_root_over_picture(x_0, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return a * x_0 + (1 - a).sqrt() * eps
+
+
+def no_roots(x_0, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return a * x_0 + (1 - a) * eps
+
+
+def roots_swapped(x_0, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return (1 - a).sqrt() * x_0 + a.sqrt() * eps
+
+
+def check_add_noise(function):
+    schedule = linear_schedule()
+    alpha_bar = schedule.alpha_bar.float()
+    x_0, eps, t = (
+        torch.rand(4, 3, 8, 8) * 2 - 1,
+        torch.randn(4, 3, 8, 8),
+        torch.tensor([9, 300] * 2),
+    )
+    got, want = function(x_0, t, eps, alpha_bar), package_add_noise(x_0, t, eps, schedule)
+    if problem := no_tensor(got, want.shape, "x_t"):
+        return problem
+    dust = function(torch.zeros_like(x_0), t, eps, alpha_bar)[1].var().item()
+    true, a = (1 - alpha_bar[300]).item() * eps[1].var().item(), (x_0, t, eps, alpha_bar)
+    if same(got, no_root_over_dust(*a)):
+        return (
+            f"The dust at t = 300 has variance {dust:.2f}, it should have {true:.2f}: "
+            "the root over 1 - alpha_bar is missing."
+        )
+    if same(got, no_root_over_picture(*a)):
+        left = alpha_bar[300].item()
+        return (
+            f"The picture at t = 300 is multiplied by {left:.2f}, it should be {left**0.5:.2f}: "
+            "the root over alpha_bar is missing."
+        )
+    if same(got, no_roots(*a)):
+        return f"Both roots are missing: the dust has variance {dust:.2f} instead of {true:.2f}."
+    if same(got, roots_swapped(*a)):
+        return "The two roots are swapped: at t = 9 it is nearly all dust already."
+    return None if same(got, want) else f"x_t is off by {off_by(got, want):.2f} on average."
+
+
+# ---- 01.2: half dust ----------------------------------------------------------------------------
+
+
+def half_dust(alpha_bar):
+    return (alpha_bar - 0.5).abs().argmin()
+
+
+def check_half_dust(function):
+    for schedule, name in ((cosine_schedule(), "cosine"), (linear_schedule(), "linear")):
+        alpha_bar = schedule.alpha_bar.float()
+        got, want = function(alpha_bar), half_dust(alpha_bar).item()
+        if problem := no_number(got, "t"):
+            return problem
+        if abs(got - want) < 1e-6:
+            continue
+        if 0 < got < 1:
+            return f"You return {float(got):.3f}, an alpha_bar; its place in the row is asked for."
+        if got == len(alpha_bar) - 1:
+            return (
+                "You say the last t: without .abs() the most negative difference is the smallest."
+            )
+        if got == int(got) and 0 <= got < len(alpha_bar):
+            return (
+                f"For the {name} schedule you say t = {int(got)}, where alpha_bar is "
+                f"{alpha_bar[int(got)]:.3f}. Did you look for the smallest |alpha_bar - 0.5|?"
+            )
+        return f"Expected a whole t from 0 to {len(alpha_bar) - 1}, got {float(got):g}."
+    return None
+
+
+# ---- 01.3: take the dust off --------------------------------------------------------------------
+
+
+def remove_noise(x_t, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return (x_t - (1 - a).sqrt() * eps) / a.sqrt()
+
+
+def not_divided(x_t, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return x_t - (1 - a).sqrt() * eps
+
+
+def divided_first(x_t, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return x_t / a.sqrt() - (1 - a).sqrt() * eps
+
+
+def roots_forgotten(x_t, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return (x_t - (1 - a) * eps) / a
+
+
+def check_remove_noise(function):
+    schedule = cosine_schedule()
+    alpha_bar = schedule.alpha_bar.float()
+    x_0, eps, t = (
+        torch.rand(4, 3, 8, 8) * 2 - 1,
+        torch.randn(4, 3, 8, 8),
+        torch.tensor([9, 500] * 2),
+    )
+    x_t = package_add_noise(x_0, t, eps, schedule)
+    got, a = function(x_t, t, eps, alpha_bar), (x_t, t, eps, alpha_bar)
+    if problem := no_tensor(got, x_0.shape, "x_0"):
+        return problem
+    off = off_by(got, x_0)
+    if same(got, not_divided(*a)):
+        return f"The dust is gone, but the picture is still faded (off by {off:.2f}): now divide."
+    if same(got, divided_first(*a)):
+        return f"Off by {off:.2f} on average: subtract the dust first, then divide the rest."
+    if same(got, roots_forgotten(*a)):
+        return f"Off by {off:.2f} on average: mind both square roots."
+    return None if same(got, x_0, atol=1e-3) else f"Off by {off:.2f} on average."
+
+
+# ---- 01.4: back to the layers -------------------------------------------------------------------
+
+
+def layers(alpha_bar):
+    before = torch.cat([torch.ones(1), alpha_bar[:-1]])  # before the first layer all is picture
+    return 1 - alpha_bar / before
+
+
+def first_layer_forgotten(alpha_bar):
+    return 1 - alpha_bar[1:] / alpha_bar[:-1]
+
+
+def what_stays(alpha_bar):
+    return alpha_bar / torch.cat([torch.ones(1), alpha_bar[:-1]])
+
+
+def differences(alpha_bar):
+    return torch.cat([torch.ones(1), alpha_bar[:-1]]) - alpha_bar
+
+
+def check_layers(function):
+    beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    alpha_bar = torch.cumprod(1 - beta, 0).float()
+    got = function(alpha_bar)
+    if torch.is_tensor(got) and got.shape == (999,):
+        return "You return 999 layers of 1000: what was there before the first one?"
+    if problem := no_tensor(got, beta.shape, "beta"):
+        return problem
+    if same(got, 1 - beta):
+        return f"The first layer has thickness {got[0]:.4f}: that is what stays, 1 - beta."
+    if same(got, differences(alpha_bar), atol=1e-6):
+        return (
+            f"The last layer has thickness {got[-1]:.1e}, it should have {beta[-1]:.2f}: layers "
+            "multiply, so divide neighbours instead of subtracting them."
+        )
+    return None if same(got, beta, atol=1e-5) else f"beta is off by {off_by(got, beta):.4f}."
+
+
+# ---- 01.5: your own schedule --------------------------------------------------------------------
+
+
+def my_schedule():
+    return torch.sigmoid(torch.linspace(4.5, -6, 1000))  # SNR falls by the same factor at each step
+
+
+def teaching(alpha_bar):
+    """The share of the steps that have something to clean, and something left to see."""
+    return ((alpha_bar <= 0.99) & (alpha_bar >= 0.003)).double().mean().item()
+
+
+def check_schedule(function):
+    row, cosine = function(), teaching(cosine_schedule().alpha_bar)
+    if problem := no_tensor(row, (1000,), "your row"):
+        return problem
+    if row.min() < 0 or row.max() > 1:
+        low, high = row.min().item(), row.max().item()
+        return f"alpha_bar is a share, from 0 to 1; yours goes from {low:.2f} to {high:.2f}."
+    if (row.diff() > 0).any():
+        step = int((row.diff() > 0).nonzero()[0])
+        return f"Your row rises after step {step}: dust never comes off by itself."
+    if row[0] < 0.98:
+        return f"Your first step leaves {row[0]:.0%} of the picture: begin with more than 98%."
+    if row[-1] > 0.003:
+        return f"Your last step leaves {row[-1]:.1%} of the picture: chaos needs less than 0.3%."
+    if teaching(row) <= cosine:
+        return f"{teaching(row):.0%} of your steps teach something; the cosine's {cosine:.0%} do."
+    return None
+
+
+EXERCISES = (
+    Exercise(
+        name="01.1",
+        title="one jump",
+        check=check_add_noise,
+        solution=add_noise,
+        hints=(
+            "Read the formula aloud: root of what is left, times the picture, plus root of the "
+            "rest, times the dust.",
+            "`a` is alpha_bar at t, one number for each picture; the second root stands over "
+            "`1 - a`. A tensor has the method `.sqrt()`.",
+        ),
+        wrong={
+            "forgot the root over 1 - alpha_bar": no_root_over_dust,
+            "forgot the root over alpha_bar": no_root_over_picture,
+            "forgot both roots": no_roots,
+            "swapped the roots": roots_swapped,
+        },
+    ),
+    Exercise(
+        name="01.2",
+        title="half dust",
+        check=check_half_dust,
+        solution=half_dust,
+        hints=(
+            "Nearest to 0.5 means: the smallest distance |alpha_bar - 0.5|. You need its place.",
+            "`.abs()` makes distances, `.argmin()` gives the place of the smallest.",
+        ),
+        wrong={
+            "the middle of the row": lambda alpha_bar: len(alpha_bar) // 2,
+            "the value instead of its place": lambda alpha_bar: alpha_bar[half_dust(alpha_bar)],
+            "forgot the absolute value": lambda alpha_bar: (alpha_bar - 0.5).argmin(),
+        },
+    ),
+    Exercise(
+        name="01.3",
+        title="take the dust off",
+        check=check_remove_noise,
+        solution=remove_noise,
+        hints=(
+            "Solve the one-jump formula for x_0, as in school: first move the dust to the other "
+            "side, then divide.",
+            "x_0 = (x_t - root of (1 - a), times eps) / root of a. Shape `a` as in `add_noise`.",
+        ),
+        wrong={
+            "did not divide": not_divided,
+            "divided only x_t": divided_first,
+            "forgot both roots": roots_forgotten,
+        },
+    ),
+    Exercise(
+        name="01.4",
+        title="back to the layers",
+        check=check_layers,
+        solution=layers,
+        hints=(
+            "alpha_bar is a running product: each number is the one before it, times 1 - beta. So "
+            "divide neighbours.",
+            "Before the first layer everything is picture: put a 1 in front, "
+            "`torch.cat([torch.ones(1), alpha_bar[:-1]])`, and divide by that.",
+        ),
+        wrong={
+            "forgot the first layer": first_layer_forgotten,
+            "returned 1 - beta": what_stays,
+            "subtracted neighbours": differences,
+        },
+    ),
+    Exercise(
+        name="01.5",
+        title="your own schedule",
+        check=check_schedule,
+        solution=my_schedule,
+        hints=(
+            "The cosine lingers at both ends. What is the plainest row that falls from 1 to 0?",
+            "A straight line does it. Or let the SNR fall by the same factor at each step: "
+            "`torch.sigmoid` of a straight line.",
+        ),
+        wrong={
+            "the linear schedule of 2020": lambda: linear_schedule().alpha_bar,
+            "rises": lambda: torch.linspace(0, 1, 1000),
+            "leaves too much picture": lambda: torch.linspace(1, 0.1, 1000),
+            "begins with much dust": lambda: torch.linspace(0.5, 0, 1000),
+        },
+    ),
+)

@@ -1,0 +1,194 @@
+"""Lesson 08: the error in decibels, where image-to-image begins, between two blocks of chaos."""
+
+import torch
+from einops import reduce
+
+from .. import add_noise, chaos, cosine_schedule, timesteps
+from . import Exercise, no_tensor, off_by, same
+
+# ---- 08.1: how much is lost ---------------------------------------------------------------------
+
+
+def my_psnr(pictures, truth):
+    return 10 * torch.log10(4 / reduce((pictures - truth) ** 2, "b c h w -> b", "mean"))
+
+
+def range_of_one(pictures, truth):
+    return 10 * torch.log10(1 / reduce((pictures - truth) ** 2, "b c h w -> b", "mean"))
+
+
+def one_for_all(pictures, truth):
+    return 10 * torch.log10(4 / ((pictures - truth) ** 2).mean())
+
+
+def upside_down(pictures, truth):
+    return 10 * torch.log10(reduce((pictures - truth) ** 2, "b c h w -> b", "mean") / 4)
+
+
+def natural_logarithm(pictures, truth):
+    return 10 * torch.log(4 / reduce((pictures - truth) ** 2, "b c h w -> b", "mean"))
+
+
+def check_psnr(function):
+    truth = torch.rand(3, 3, 8, 8) * 2 - 1
+    pictures = truth + torch.tensor([0.3, 0.1, 0.02]).reshape(3, 1, 1, 1) * torch.randn(3, 3, 8, 8)
+    got, want, a = function(pictures, truth), my_psnr(pictures, truth), (pictures, truth)
+    if torch.is_tensor(got) and got.ndim == 0:
+        return "You return one number for all pictures: keep the axis b, one number a picture."
+    if problem := no_tensor(got, (3,), "the decibels"):
+        return problem
+    if same(got, range_of_one(*a)):
+        return (
+            f"All are {off_by(got, want):.1f} dB too low: in [-1, 1] the range is 2, its square 4."
+        )
+    if same(got, upside_down(*a)):
+        return f"You give {got[2]:.0f} dB to the best copy: range over error, not error over range."
+    if same(got, natural_logarithm(*a)):
+        return "Decibels count in powers of ten: log10, not log."
+    return None if same(got, want) else f"Off by {off_by(got, want):.1f} dB on average."
+
+
+# ---- 08.2: where image-to-image begins ----------------------------------------------------------
+
+
+def begin_at(latent, eps, strength, schedule, steps=20):
+    levels = timesteps(steps)[steps - int(steps * strength) :]
+    return add_noise(latent, levels[0], eps, schedule), levels
+
+
+def dustiest_levels(latent, eps, strength, schedule, steps=20):
+    levels = timesteps(steps)[: int(steps * strength)]
+    return add_noise(latent, levels[0], eps, schedule), levels
+
+
+def dust_on_top(latent, eps, strength, schedule, steps=20):
+    return latent + eps, timesteps(steps)[steps - int(steps * strength) :]
+
+
+def from_chaos(latent, eps, strength, schedule, steps=20):
+    return eps, timesteps(steps)[steps - int(steps * strength) :]
+
+
+def no_dust(latent, eps, strength, schedule, steps=20):
+    return latent, timesteps(steps)[steps - int(steps * strength) :]
+
+
+def check_begin(function):
+    schedule, (latent, eps) = cosine_schedule(), chaos(2, (4, 16, 16), seed=5).split(1)
+    for strength in (0.5, 0.8, 1.0):
+        got = function(latent, eps, strength, schedule)
+        if not isinstance(got, tuple) or len(got) != 2:
+            return "Return two things: x_t, and the list of levels that are left."
+        x_t, levels = got
+        want, right = begin_at(latent, eps, strength, schedule)
+        levels = [int(t) for t in levels]
+        if levels != right and levels == timesteps(20)[: len(right)]:
+            return f"At strength {strength} you keep the dustiest levels; keep the last ones."
+        if levels != right:
+            return f"At strength {strength}: expected {len(right)} levels, {right[0]} the first."
+        if problem := no_tensor(x_t, latent.shape, "x_t"):
+            return problem
+        if same(x_t, latent + eps):
+            return f"x_t has variance {x_t.var():.1f}: dust is mixed in, not added on top."
+        if same(x_t, latent):
+            return "There is no dust on it: the Sculptor would expect what is not there."
+        if strength < 1 and same(x_t, eps):
+            return f"At strength {strength} nothing is left of the picture: mix, by `add_noise`."
+        if not same(x_t, want):
+            return f"x_t is off by {off_by(x_t, want):.2f}: the dust of the first level left."
+    return None
+
+
+# ---- 08.3: between two blocks of chaos ----------------------------------------------------------
+
+
+def between(a, b, share):
+    return (1 - share) ** 0.5 * a + share**0.5 * b  # independent dust adds in squares
+
+
+def straight_line(a, b, share):
+    return (1 - share) * a + share * b
+
+
+def the_other_way(a, b, share):
+    return share**0.5 * a + (1 - share) ** 0.5 * b
+
+
+def squares(a, b, share):
+    return (1 - share) ** 2 * a + share**2 * b
+
+
+def check_between(function):
+    a, b = chaos(2, (4, 64, 64), seed=8).split(1)
+    for share in (0.0, 0.3, 0.5, 1.0):
+        got = function(a, b, share)
+        if problem := no_tensor(got, a.shape, "the mixture"):
+            return problem
+        if share == 0 and same(got, b):
+            return "At share 0 you return b: it should be a, and b at share 1."
+        if share in (0.0, 1.0) and not same(got, b if share else a):
+            return f"At share {share:g} it should be {'b' if share else 'a'} itself."
+        std = got.std().item()
+        if std < 0.5 and abs(std - 1) > 0.02:
+            return f"At share {share} the standard deviation is {std:.2f}: roots, not squares."
+        if abs(std - 1) > 0.02:
+            return (
+                f"At share {share} the standard deviation is {std:.2f}: the squares of the two "
+                "weights must add up to 1."
+            )
+    return None
+
+
+EXERCISES = (
+    Exercise(
+        name="08.1",
+        title="how much is lost",
+        check=check_psnr,
+        solution=my_psnr,
+        hints=(
+            "First the mean squared error of each picture, then 4 over it, then ten times the "
+            "logarithm to the base ten.",
+            '`reduce((pictures - truth) ** 2, "b c h w -> b", "mean")` is the error of each.',
+        ),
+        wrong={
+            "took 1 for the range": range_of_one,
+            "one number for the whole batch": one_for_all,
+            "error over range": upside_down,
+            "the natural logarithm": natural_logarithm,
+        },
+    ),
+    Exercise(
+        name="08.2",
+        title="where image-to-image begins",
+        check=check_begin,
+        solution=begin_at,
+        hints=(
+            "Levels fall from 999. Half strength means the second half of them: the ones with "
+            "little dust.",
+            "`levels = timesteps(steps)[steps - int(steps * strength):]`; then the dust of "
+            "`levels[0]`, as in lesson 01.",
+        ),
+        wrong={
+            "kept the dustiest levels": dustiest_levels,
+            "put the dust on top": dust_on_top,
+            "began with chaos": from_chaos,
+            "forgot the dust": no_dust,
+        },
+    ),
+    Exercise(
+        name="08.3",
+        title="between two blocks of chaos",
+        check=check_between,
+        solution=between,
+        hints=(
+            "Variances of independent dust add up: weight w gives variance w². Which two weights "
+            "have squares that add up to 1?",
+            "The square roots of `1 - share` and `share`. Or the cosine and the sine of an angle.",
+        ),
+        wrong={
+            "a straight line": straight_line,
+            "the other way round": the_other_way,
+            "squares for roots": squares,
+        },
+    ),
+)

@@ -1,0 +1,97 @@
+"""Predict, then reveal: say what you expect, run on, and see what happened beside what you said.
+
+jupyterquiz judges an answer at once, which spoils a prediction; here the answer is kept, and
+judged only by what the lesson then measures. Each output is HTML that carries its own script. The
+choice stays in the browser, so it needs no kernel, survives a restart, and works in an exported
+page. Without the script the question and every explanation can still be read.
+"""
+
+import html
+import json
+import re
+
+from .look import AGAIN, CSS, STATIC, Fragment
+
+SCRIPT = (STATIC / "prediction.js").read_text("utf-8")
+NAME = re.compile(r"\d\d\.[a-z]")
+UNSEEN = "Run this cell to answer: your choice is then kept in this browser."
+UNTOLD = "Run this cell to see it beside your prediction."
+_asked = {}  # name -> (question, options), for `reveal`
+
+
+def predict(name, question, options):
+    """Ask `question`; the reader chooses one of `options` and is not judged yet.
+
+    `name` is the lesson and a letter, "01.a", one of its own for each question of the course.
+    `options` maps what can be chosen to why that is wrong, or right and why; `reveal` shows that
+    later. `code` in backticks stays code. Raises ValueError for a name of another form, an empty
+    question, fewer than two options, or one without its explanation.
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(f'expected a name like "01.a", got {name!r}')
+    if not question.strip() or len(options) < 2:
+        raise ValueError(f"expected a question and at least two options, got {list(options)}")
+    mute = [option for option, why in options.items() if not option.strip() or not why.strip()]
+    if mute:
+        raise ValueError(f"expected an explanation of each option, got none of {mute}")
+    _asked[name] = question, dict(options)
+    # JupyterLab takes the arrow keys unless a control says data-lm-suppress-shortcuts.
+    radios = "".join(
+        f'<label><input type="radio" name="prediction-{name}" value="{html.escape(option)}"'
+        f' autocomplete="off" data-lm-suppress-shortcuts><span>{_words(option)}</span></label>'
+        for option in options
+    )
+    page = f"""
+<div class="sculptor prediction" data-prediction="{name}">
+<style>{CSS}</style>
+<fieldset><legend>{_words(question)}</legend>{radios}</fieldset>
+<div class="last"><p class="caption" aria-live="polite"></p>
+<button type="button" class="quiet" hidden="hidden" title="{AGAIN}"
+ data-lm-suppress-shortcuts>Start over</button></div>
+<p class="asleep">{UNSEEN}</p>
+<script>{_script(name)}</script>
+</div>"""
+    return Fragment(page, f"Predict: {question} {' / '.join(options)}")
+
+
+def reveal(name, truth, measured):
+    """Show what was predicted at `name`, what happened, and the explanation of that choice.
+
+    `truth` is the option that turned out right, decided by measured numbers where that is
+    possible; `measured` are the words with those numbers. Raises ValueError when the question has
+    not been asked in this session, or when `truth` is none of its options.
+    """
+    if name not in _asked:
+        raise ValueError(f"run the cell with predict({name!r}, ...) first")
+    question, options = _asked[name]
+    if truth not in options:
+        raise ValueError(f"expected truth among {list(options)}, got {truth!r}")
+    if not str(measured).strip():
+        raise ValueError("expected the measured words, got nothing")
+    why = "".join(
+        f'<details data-option="{html.escape(option)}"><summary>{_words(option)}'
+        f"{' <strong>(this happened)</strong>' if option == truth else ''}</summary>"
+        f"<p>{_words(reason)}</p></details>"
+        for option, reason in options.items()
+    )
+    page = f"""
+<div class="sculptor revealed" data-prediction="{name}" data-truth="{html.escape(truth)}"
+ role="group" aria-label="What happened: {html.escape(question)}">
+<style>{CSS}</style>
+<p class="title">{_words(question)}</p>
+<p class="said" aria-live="polite" hidden="hidden"></p>
+<p class="happened"><strong>What happened:</strong> {_words(truth)}. {_words(str(measured))}</p>
+{why}
+<p class="asleep">{UNTOLD}</p>
+<script>{_script(name)}</script>
+</div>"""
+    return Fragment(page, f"What happened: {truth}. {measured}")
+
+
+def _words(text):
+    """Text for the page, with `code` as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
+def _script(name):
+    return SCRIPT.replace("NAME", json.dumps(name), 1)

@@ -1,0 +1,61 @@
+(() => {
+  const name = NAME;
+  const key = `sculptor-prediction-${name}`;
+  const here = (window.sculptorPredictions ??= {}); // where the browser keeps nothing
+  const chosen = () => {
+    if (name in here) return here[name];
+    try { return localStorage.getItem(key); } catch { return null; }
+  };
+  const choose = (option) => {
+    here[name] = option;
+    try {
+      if (option === null) localStorage.removeItem(key);
+      else localStorage.setItem(key, option);
+    } catch { /* no storage: the page remembers until it closes */ }
+    window.dispatchEvent(new Event("prediction"));
+  };
+  const follow = (root, show) => { // every copy on the page shows the same choice
+    root.dataset.alive = "yes";
+    root.querySelector(".asleep").remove();
+    window.addEventListener("prediction", show);
+    show();
+  };
+  const ask = (root) => {
+    const radios = [...root.querySelectorAll("[type=radio]")];
+    const again = root.querySelector("button"), caption = root.querySelector(".caption");
+    const group = `-${Math.random().toString(36).slice(2)}`; // copies stay groups of their own
+    radios.forEach((radio) => {
+      radio.name += group;
+      radio.addEventListener("change", () => choose(radio.value));
+    });
+    again.addEventListener("click", (event) => {
+      choose(null);
+      if (event.shiftKey) window.dispatchEvent(new Event("start-over"));
+    });
+    window.addEventListener("start-over", () => choose(null));
+    again.hidden = false;
+    follow(root, () => {
+      radios.forEach((radio) => { radio.checked = radio.value === chosen(); });
+      caption.textContent = radios.some((radio) => radio.checked)
+        ? "Kept. Go on: what happens will judge it."
+        : "Choose before you go on.";
+    });
+  };
+  const answer = (root) => {
+    const said = root.querySelector(".said"), all = [...root.querySelectorAll("details")];
+    said.hidden = false;
+    follow(root, () => {
+      const mine = all.find((part) => part.dataset.option === chosen());
+      all.forEach((part) => { part.open = part === mine; });
+      const right = mine?.dataset.option === root.dataset.truth;
+      root.dataset.verdict = mine ? (right ? "right" : "wrong") : "none";
+      said.textContent = mine
+        ? `You said: ${mine.dataset.option}. ${right ? "So it was." : "It was not so."}`
+        : "You made no prediction. Unfold the answers to see what each would have meant.";
+    });
+  };
+  const wake = (kind, start) => document.querySelectorAll(
+    `.sculptor.${kind}[data-prediction="${name}"]:not([data-alive])`).forEach(start);
+  wake("prediction", ask);
+  wake("revealed", answer);
+})();

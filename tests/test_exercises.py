@@ -1,0 +1,250 @@
+"""Every exercise: the stub is to do, our solution right, each typical mistake gets its sentence."""
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from diffusion_helpers import editions, exercises, progress
+from diffusion_helpers.exercises import Exercise, exercise, find, hint
+
+ALL = [e for number in exercises.lessons() for e in exercises.of_lesson(number)]
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+every = pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """No test touches the progress of whoever runs it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(progress, "_unsaved", {})
+
+
+def said(function, name, capsys):
+    """(what `@exercise` hands on, the one line that it prints)."""
+    result = exercise(name)(function)
+    (line,) = capsys.readouterr().out.splitlines()
+    return result, line
+
+
+# ---- each exercise ------------------------------------------------------------------------------
+
+
+@every
+def test_nothing_is_to_do(one, capsys):
+    for stub in (lambda *_: None, lambda *_: ...):
+        result, line = said(stub, one.name, capsys)
+        assert result is one.solution
+        assert line.startswith(f"Exercise {one.name}: to do. ") and f'hint("{one.name}")' in line
+    assert not Path(progress.FILE).exists()
+
+
+@every
+def test_the_solution_is_right(one, capsys):
+    result, line = said(one.solution, one.name, capsys)
+    assert result is one.solution and line == f"Exercise {one.name}: right."
+    assert progress.state(one.name)["right"]
+
+
+@every
+def test_each_mistake_has_a_sentence_of_its_own(one, capsys):
+    lines = {what: said(wrong, one.name, capsys)[1] for what, wrong in one.wrong.items()}
+    assert len(lines) >= 2 and len(set(lines.values())) == len(lines), lines
+    for what, line in lines.items():
+        assert line.startswith(f"Exercise {one.name}: not yet. "), f"{what}: {line}"
+        assert re.search(r"[.?] The lesson goes on with our solution\.$", line), line
+        for generic in ("stopped with", "cannot be used", "Expected the result"):
+            assert generic not in line, f"{what}: {line}"
+    assert not progress.state(one.name)["right"]
+
+
+STRANGE = {
+    "a word": "sixteen",
+    "a number": 42.5,
+    "a negative number": -1,
+    "nothing but NaN": float("nan"),
+    "a short row": torch.zeros(2),
+    "a picture of NaN": torch.full((4, 3, 8, 8), float("nan")),
+    "a list": [1, 2],
+    "a dict": {},
+    "an object": object(),
+    "a function": len,
+    "a class": int,
+}
+
+
+@every
+@pytest.mark.parametrize("result", STRANGE.values(), ids=STRANGE)
+def test_a_strange_result_gets_a_sentence(one, result, capsys):
+    _, line = said(lambda *_: result, one.name, capsys)
+    assert line.startswith(f"Exercise {one.name}: not yet. "), line
+
+
+@every
+def test_an_exception_gets_a_sentence(one, capsys):
+    def careless(*_):
+        return undefined_name  # noqa: F821
+
+    result, line = said(careless, one.name, capsys)
+    assert result is one.solution and "not yet. Your function stopped with NameError" in line
+    assert "return undefined_name" in line
+
+    _, line = said(lambda a, b, c, d, e, f, g, h: a, one.name, capsys)
+    assert "not yet. " in line and "TypeError" in line  # the wrong number of parameters
+
+
+@every
+def test_it_leaves_the_dice_of_the_lesson_alone(one):
+    torch.manual_seed(3)
+    wanted = torch.rand(1)
+    torch.manual_seed(3)
+    one.judge(one.solution)
+    assert torch.rand(1) == wanted
+
+
+@every
+def test_it_helps_twice_and_then_shows_the_solution(one, capsys):
+    shown = []
+    for _ in range(4):
+        hint(one.name)
+        shown.append(capsys.readouterr().out)
+    assert one.hints[0] in shown[0] and one.hints[1] in shown[1]
+    assert len(one.hints) == 2 and one.hints[0] != one.hints[1]
+    assert one.source not in shown[1] and one.source in shown[2] == shown[3]
+    assert progress.state(one.name) == {"right": False, "hints": 3}
+
+
+# ---- the machinery ------------------------------------------------------------------------------
+
+
+def test_there_are_exercises_and_each_has_a_name_of_its_own():
+    names = [one.name for one in ALL]
+    assert len(names) == len(set(names)) >= 4
+    for number in exercises.lessons():
+        own = [e.name for e in exercises.of_lesson(number)]
+        assert own == [f"{number}.{i}" for i in range(1, len(own) + 1)]
+
+
+def double(x):
+    return 2 * x
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """An exercise of which each line is known here."""
+
+    def check(function):
+        return None if function(3) == 6 else "Not six."
+
+    made = Exercise("99.1", "double", check, double, ("a", "b"), {})
+    monkeypatch.setattr(exercises, "find", lambda _: made)
+    return made
+
+
+def test_a_right_answer_is_handed_on_as_it_is(small, capsys):
+    own = lambda x: x + x  # noqa: E731
+    assert said(own, "99.1", capsys) == (own, "Exercise 99.1: right.")
+
+
+def test_a_wrong_answer_is_replaced(small, capsys):
+    result, line = said(lambda x: x, "99.1", capsys)
+    assert result is double
+    assert line == "Exercise 99.1: not yet. Not six. The lesson goes on with our solution."
+
+
+def test_a_stub_may_raise(small, capsys):
+    def stub(x):
+        raise NotImplementedError
+
+    assert "to do" in said(stub, "99.1", capsys)[1]
+
+
+def test_the_line_that_failed_is_named(small, capsys):
+    def own(x):
+        x = x + 1
+        return x / 0
+
+    line = said(own, "99.1", capsys)[1]
+    number = own.__code__.co_firstlineno + 2
+    assert (
+        f"ZeroDivisionError: division by zero, in line {number} of the cell: return x / 0" in line
+    )
+
+
+def test_an_error_in_other_code_that_the_function_calls_names_the_functions_line(small, capsys):
+    line = said(lambda x: json.loads("{"), "99.1", capsys)[1]
+    assert "stopped with JSONDecodeError" in line and 'json.loads("{")' in line
+
+
+def test_control_c_still_stops(small):
+    def endless(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exercise("99.1")(endless)
+
+
+@pytest.mark.parametrize("name", ["01.99", "77.1", "", "nonsense", "lesson_01", 1.1, None])
+def test_an_unknown_name_gets_one_sentence(name, capsys):
+    with pytest.raises(ValueError, match="There is no exercise"):
+        exercise(name)
+    hint(name)
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_the_package_stays_fast_to_import():
+    code = (
+        "import sys, diffusion_helpers as d; import diffusion_helpers.exercises; "
+        "sys.exit(any('lesson_' in m for m in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("got", "words"),
+    [
+        (3, r"tensor of shape \(2,\), got int"),
+        (len, "got a function"),
+        (torch.zeros(3), r"of shape \(2,\), got \(3,\)"),
+        (torch.tensor([1.0, float("nan")]), "50% of the result is NaN"),
+    ],
+)
+def test_helpers_of_checks_say_what_is_wrong(got, words):
+    assert re.search(words, exercises.no_tensor(got, (2,)))
+    assert exercises.no_tensor(torch.zeros(2), (2,)) is None
+
+
+# ---- in the notebooks ---------------------------------------------------------------------------
+
+USED = [  # (exercise, notebook, the cells above, the stub's node)
+    (name, path, above, node)
+    for path in NOTEBOOKS
+    for name, above, node in editions.stubs(json.loads(path.read_text("utf-8"))["cells"])
+]
+
+
+def test_each_exercise_is_used_in_one_place_of_its_lesson():
+    used = [name for name, *_ in USED]
+    assert sorted(used) == sorted(one.name for one in ALL)
+    for name, path, *_ in USED:
+        assert path.name.startswith(name.partition(".")[0]), f"{name} stands in {path.name}"
+
+
+@pytest.mark.parametrize("name, path, above, stub", USED, ids=lambda part: str(part)[:5])
+def test_the_stub_in_the_notebook_is_to_do_and_looks_like_the_solution(
+    name, path, above, stub, capsys
+):
+    solution = find(name).solution
+    space = editions.imported(above)
+    exec(ast.unparse(stub), space)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"Exercise {name}: to do")
+    assert space[stub.name] is solution and solution.__name__ == stub.name
+    parameters = [argument.arg for argument in stub.args.args]
+    assert list(inspect.signature(solution).parameters) == parameters

@@ -1,0 +1,134 @@
+"""Progress stays on the disk, survives what can happen to a file, and never stops a lesson."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from diffusion_helpers import exercises, progress
+from diffusion_helpers.progress import FILE, card, note, reset, state
+
+RIGHT = {"right": True, "hints": 0}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(progress, "_unsaved", {})
+    return tmp_path
+
+
+def test_nothing_is_written_before_there_is_something_to_remember(folder):
+    assert state("01.1") == {"right": False, "hints": 0}
+    card(), card("01"), reset(), note("01.1", right=False, hints=0)
+    assert not list(folder.iterdir())
+
+
+def test_it_survives_a_restart(folder):
+    note("01.1", right=True)
+    note("01.1", hints=2)
+    code = "from diffusion_helpers.progress import state; print(state('01.1'), state('01.2'))"
+    path = str(Path(progress.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": path}
+    command = [sys.executable, "-c", code]
+    other = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    known = {"right": True, "hints": 2}
+    assert other.stdout.strip() == f"{known} { {'right': False, 'hints': 0} }"
+    assert [path.name for path in folder.iterdir()] == [FILE]  # no half-written file is left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"exercises": 3}',
+        '{"exercises": {"01.1": true}}',
+        '{"exercises": {"01.1": {"right": 1, "hints": 0}}}',
+        '{"exercises": {"01.1": {"right": true}}}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_damaged_file_is_set_aside(text, folder, capsys):
+    text = text if isinstance(text, bytes) else text.encode()
+    (folder / FILE).write_bytes(text)
+    assert not state("01.1")["right"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "damaged" in line and (folder / f"{FILE}.damaged").read_bytes() == text
+    note("01.1", right=True)
+    assert state("01.1") == RIGHT and not capsys.readouterr().out
+
+
+def test_an_interrupted_write_harms_nothing(folder, monkeypatch, capsys):
+    note("01.1", right=True)
+    before = (folder / FILE).read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", full)
+        note("01.2", right=True)
+        note("01.3", right=True)
+    (line,) = capsys.readouterr().out.splitlines()  # said once, not at each exercise
+    assert "cannot be saved" in line and "No space left" in line
+    assert (folder / FILE).read_bytes() == before
+    assert all(state(f"01.{i}") == RIGHT for i in (1, 2, 3))  # kept until the kernel stops
+    note("01.4", right=True)
+    assert len(json.loads((folder / FILE).read_text())["exercises"]) == 4  # and then written
+
+
+def test_a_folder_that_cannot_be_written_gets_one_sentence(folder, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "FILE", "not_there/progress.json")
+    note("01.1", right=True)
+    assert state("01.1") == RIGHT
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_reset_forgets_one_lesson_or_all(folder):
+    for name in ("01.1", "01.2", "02.1"):
+        note(name, right=True)
+    reset("01")
+    assert not state("01.2")["right"] and state("02.1")["right"]
+    reset()
+    assert not state("02.1")["right"] and not (folder / FILE).exists()
+
+
+# ---- the card -----------------------------------------------------------------------------------
+
+
+def test_the_card_says_what_is_right_and_how_many_hints_were_taken():
+    own = exercises.of_lesson("01")
+    note("01.1", right=True)
+    note("01.2", right=True, hints=1)
+    note("01.3", hints=2)
+    note("01.4", hints=3)
+    shown = card("01")
+    lines = [li.get_text() for li in BeautifulSoup(shown.page, "html.parser").select("li")]
+    assert [line.partition(": ")[2] for line in lines[:4]] == [
+        "right",
+        "right, 1 hint",
+        "to do, 2 hints",
+        "to do, solution seen",
+    ]
+    for exercise, line in zip(own, lines, strict=True):
+        assert exercise.name in line and exercise.title in line
+    assert repr(shown) == f"Lesson 01: 2 of {len(own)} exercises right"
+    assert shown._repr_html_() == shown.page and "http" not in shown.page
+
+
+def test_the_card_of_all_lessons_shows_each():
+    shown = re.findall(r"Lesson (\d\d): 0 of", repr(card()))
+    assert shown == exercises.lessons()
+
+
+def test_a_lesson_without_exercises_gets_one_sentence():
+    with pytest.raises(ValueError, match="expected one of the lessons 01"):
+        card("99")
