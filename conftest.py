@@ -14,6 +14,8 @@ def pytest_configure():
     os.environ["HF_HUB_OFFLINE"] = "1"
     # Test machines are shared: threads that wait should sleep, not spin (read when torch loads).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "PYTEST_XDIST_WORKER" in os.environ:  # a worker beside others: threads would fight for cores
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
     spec = importlib.util.spec_from_file_location("offline_guard", OFFLINE / "sitecustomize.py")
     spec.loader.exec_module(importlib.util.module_from_spec(spec))  # guards this process

@@ -1,0 +1,453 @@
+"""Lesson 03: one mistake, its price, the velocity, the way back, silence, a patient, dice."""
+
+import functools
+
+import torch
+import torch.nn.functional as F
+
+from ..data import load_emoji
+from ..noising import add_noise, cosine_schedule
+from . import Exercise, no_number, no_tensor, off_by, same
+
+# ---- 03.1: one mistake --------------------------------------------------------------------------
+
+
+def mistake_of(model, x_0, t, eps, schedule):
+    x_t = add_noise(x_0, t, eps, schedule)  # the picture under the dust
+    return F.mse_loss(model(x_t), eps)  # 0 would be a perfect answer
+
+
+def compared_with_the_picture(model, x_0, t, eps, schedule):
+    return F.mse_loss(model(add_noise(x_0, t, eps, schedule)), x_0)
+
+
+def compared_with_what_it_sees(model, x_0, t, eps, schedule):
+    x_t = add_noise(x_0, t, eps, schedule)
+    return F.mse_loss(model(x_t), x_t)
+
+
+def shown_the_clean_picture(model, x_0, t, eps, schedule):
+    return F.mse_loss(model(x_0), eps)
+
+
+def fresh_dust(model, x_0, t, eps, schedule):
+    return F.mse_loss(model(add_noise(x_0, t, eps, schedule)), torch.randn_like(eps))
+
+
+def not_squared(model, x_0, t, eps, schedule):
+    return F.l1_loss(model(add_noise(x_0, t, eps, schedule)), eps)
+
+
+def each_pixel(model, x_0, t, eps, schedule):
+    return (model(add_noise(x_0, t, eps, schedule)) - eps) ** 2
+
+
+def plain_number(model, x_0, t, eps, schedule):
+    return mistake_of(model, x_0, t, eps, schedule).item()
+
+
+def check_mistake(function):
+    schedule, weight = cosine_schedule(), torch.tensor(0.2, requires_grad=True)
+    x_0, eps = torch.rand(8, 3, 8, 8) * 2 - 1, torch.randn(8, 3, 8, 8)
+    case = (lambda x, t=None: weight * x, x_0, torch.tensor([90, 600] * 4), eps, schedule)
+    got, want = function(*case), mistake_of(*case)
+    if isinstance(got, float) and abs(got - want.item()) < 1e-4:
+        return "You return a plain number, and `backward()` needs the tensor: leave `.item()` out."
+    if torch.is_tensor(got) and got.shape == x_0.shape:
+        return "You return a mistake for every pixel; one number is asked for, their mean."
+    if problem := no_tensor(got, (), "the mistake"):
+        return problem
+    if not same(got, function(*case)):
+        return (
+            "The same question twice, and two different mistakes: you compare with fresh dust "
+            "instead of `eps`, the dust that lies on the picture."
+        )
+    names = f"Your mistake is {got:.3f}, it should be {want:.3f}"
+    if same(got, compared_with_the_picture(*case)):
+        return f"{names}: you compare with the picture, and it is the dust that is asked for."
+    if same(got, compared_with_what_it_sees(*case)):
+        return f"{names}: you compare with x_t, which it can see; only the dust in it is asked for."
+    if same(got, shown_the_clean_picture(*case)):
+        return f"{names}: you show the model x_0, on which there is no dust to find."
+    if same(got, not_squared(*case)):
+        return f"{names}: mean *squared* error; yours is the mean of the distances."
+    if not same(got, want):
+        return f"{names}."
+    if not got.requires_grad:
+        return "The number is right, but its way back to the weights is cut: no `detach`, please."
+    return None
+
+
+# ---- 03.2: the price of a mistake ---------------------------------------------------------------
+
+
+def price(alpha_bar):
+    return (1 - alpha_bar) / alpha_bar  # (dust / signal) squared
+
+
+def check_price(function):
+    for share in (0.5, 0.01):  # at 0.5 some mistakes cannot be told apart
+        got, want = function(torch.tensor(share)), price(share)
+        if problem := no_number(got, "the price"):
+            return problem
+        got = float(got)
+        if abs(got - want) < 1e-3 * want:
+            continue
+        names = f"At alpha_bar = 0.01 you say {float(function(torch.tensor(0.01))):.3g}, it is 99"
+        if share == 0.5:
+            return f"At alpha_bar = 0.5 both roots are the same, so the price is 1, not {got:.3g}."
+        if abs(got - want**0.5) < 1e-3:
+            return f"{names}: the mistake is squared, so its factor dust / signal is squared too."
+        if abs(got - 1 / want) < 1e-3:
+            return f"{names}: upside down. What is the guessed dust multiplied by, divided by what?"
+        return f"{names}."
+    return None
+
+
+# ---- 03.3: the velocity -------------------------------------------------------------------------
+
+
+def velocity_of(x_0, eps, signal, dust):
+    return signal * eps - dust * x_0
+
+
+def sign_flipped(x_0, eps, signal, dust):
+    return dust * x_0 - signal * eps
+
+
+def roots_swapped(x_0, eps, signal, dust):
+    return dust * eps - signal * x_0
+
+
+def added(x_0, eps, signal, dust):
+    return signal * eps + dust * x_0
+
+
+def roots_forgotten(x_0, eps, signal, dust):
+    return eps - x_0
+
+
+def check_velocity(function):
+    x_0, eps = torch.rand(4, 3, 8, 8) * 2 - 1, torch.randn(4, 3, 8, 8)
+    signal, dust = cosine_schedule().signal_and_dust(torch.tensor([0, 300, 600, 999]), like=x_0)
+    case = (x_0, eps, signal, dust)
+    got, want = function(*case), velocity_of(*case)
+    if problem := no_tensor(got, want.shape, "the velocity"):
+        return problem
+    off = off_by(got, want)
+    if same(got, sign_flipped(*case)):
+        return (
+            f"Off by {off:.2f}: the sign is flipped. At the clean end v is the dust, not minus it."
+        )
+    if same(got, roots_swapped(*case)):
+        return f"Off by {off:.2f}: the roots are swapped. At the clean end it asks for the dust."
+    if same(got, added(*case)):
+        return f"Off by {off:.2f}: a minus stands between the two."
+    if same(got, roots_forgotten(*case)):
+        return f"Off by {off:.2f}: without the two roots it is the same question at every t."
+    return None if same(got, want) else f"The velocity is off by {off:.2f} on average."
+
+
+# ---- 03.4: the way back -------------------------------------------------------------------------
+
+
+def turn_back(x_t, v, signal, dust):
+    return dust * x_t + signal * v, signal * x_t - dust * v  # noise, clean
+
+
+def in_the_other_order(x_t, v, signal, dust):
+    return signal * x_t - dust * v, dust * x_t + signal * v
+
+
+def minus_in_the_wrong_place(x_t, v, signal, dust):
+    return dust * x_t - signal * v, signal * x_t + dust * v
+
+
+def taken_for_the_noise(x_t, v, signal, dust):
+    return v, (x_t - dust * v) / signal
+
+
+def check_turn_back(function):
+    x_0, eps = torch.rand(4, 3, 8, 8) * 2 - 1, torch.randn(4, 3, 8, 8)
+    signal, dust = cosine_schedule().signal_and_dust(torch.tensor([100, 300, 600, 900]), like=x_0)
+    x_t, v = signal * x_0 + dust * eps, velocity_of(x_0, eps, signal, dust)
+    got = function(x_t, v, signal, dust)
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        return f"Expected two tensors, noise and clean, got {type(got).__name__}."
+    for one, what in zip(got, ("noise", "clean"), strict=True):
+        if problem := no_tensor(one, x_0.shape, what):
+            return problem
+    noise, clean = got
+    if same(noise, eps, atol=1e-3) and same(clean, x_0, atol=1e-3):
+        return None
+    off = off_by(clean, x_0)
+    if same(noise, x_0, atol=1e-3) and same(clean, eps, atol=1e-3):
+        return "Both are right, in the other order: noise first, then clean."
+    wrong = minus_in_the_wrong_place(x_t, v, signal, dust)
+    if same(noise, wrong[0]) and same(clean, wrong[1]):
+        return f"Your clean picture is off by {off:.2f}: the minus belongs to the clean one."
+    if same(noise, v):
+        return f"Off by {off:.2f}: you take v for the noise; the circle is not turned back yet."
+    if same(noise, eps, atol=1e-3):
+        return f"The noise is right, the clean picture is off by {off:.2f}."
+    if same(clean, x_0, atol=1e-3):
+        return f"The clean picture is right, the noise is off by {off_by(noise, eps):.2f}."
+    return f"The noise is off by {off_by(noise, eps):.2f}, the clean picture by {off:.2f}."
+
+
+# ---- 03.5: a patient ----------------------------------------------------------------------------
+
+CAUSES = ("label", "dust", "range", "short")
+
+
+def diagnosis():
+    return "range"  # pictures in [0, 1]: every line runs, the loss falls, the samples are pale
+
+
+@functools.cache
+def evidence(t=500):
+    """What the three experiments measure at t, on pictures that no network has seen."""
+    from ..checkpoints import load_checkpoint  # only now: most readers never need them
+    from ..patients import patient
+
+    emoji, schedule = load_emoji(), cosine_schedule()
+    x_0 = emoji.images[emoji.held_out][:16]
+    eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(0))
+    signal, dust = schedule.signal_and_dust(t, like=x_0)
+
+    @torch.no_grad()
+    def answer(net, x):
+        x_t = add_noise(x, t, eps, schedule)
+        return x_t, net(x_t, torch.full((len(x),), t))
+
+    def error(net, x):
+        x_t, v = answer(net, x)
+        return F.mse_loss(signal * x_t - dust * v, x).item()
+
+    broken, healthy, other = patient("03", "cpu"), load_checkpoint("apprentice", "cpu"), x_0 / 2
+    v = answer(broken, x_0)[1]
+    return {
+        "from zero": v.pow(2).mean().item(),
+        "from noise": F.mse_loss(v, eps).item(),
+        "from velocity": F.mse_loss(v, velocity_of(x_0, eps, signal, dust)).item(),
+        "broken": error(broken, other + 0.5) * 4,
+        "healthy": error(healthy, other + 0.5) * 4,
+    }
+
+
+def check_diagnosis(function):
+    got = function()
+    word = got.strip().lower() if isinstance(got, str) else got
+    if not isinstance(word, str) or word not in CAUSES:
+        return (
+            f"Expected one of the words {', '.join(CAUSES)}, got {type(got).__name__} {got!r:.20}."
+        )
+    if word == diagnosis():
+        return None
+    found = evidence()
+    if word == "label":
+        return (
+            f"Experiment 2 speaks against it: at t = 500 its answers lie {found['from noise']:.2f} "
+            f"from the noise and {found['from velocity']:.2f} from the velocity."
+        )
+    if word == "dust":
+        return (
+            "Experiment 2 speaks against it: such a network learns to say zero everywhere, and "
+            f"the answers of this one lie {found['from zero']:.2f} from zero."
+        )
+    return (
+        "Experiment 3 speaks against it: for some scale and shift its error at t = 500 is "
+        f"{found['broken']:.3f}, where the healthy one makes {found['healthy']:.3f}. No beginner "
+        "does that."
+    )
+
+
+# ---- 03.6: the mistake of silence ---------------------------------------------------------------
+
+
+def mistake_of_silence(s2):
+    return 0.5 + 0.5 * s2
+
+
+def check_silence(function):
+    for s2 in (0.4, 1.5):
+        got, want = function(s2), mistake_of_silence(s2)
+        if problem := no_number(got, "the mistake"):
+            return problem
+        got = float(got)
+        if abs(got - want) < 1e-4:
+            continue
+        names = f"For s2 = {s2} it is {want:.2f}, not {got:.2f}"
+        if abs(got - (1 + s2)) < 1e-4:
+            return f"{names}: variances add, each weighted by its root squared, here 0.5."
+        if abs(got - (0.5 - 0.5 * s2)) < 1e-4:
+            return f"{names}: the variance of a difference is the *sum* of both variances."
+        if abs(got - 0.5 * s2) < 1e-4:
+            return f"{names}: you forgot the dust, whose variance is 1."
+        if abs(got - 0.5**0.5 * (1 + s2)) < 1e-4:
+            return f"{names}: a factor comes out of a variance squared."
+        return f"{names}."
+    return None
+
+
+# ---- 03.7: dice of your own ---------------------------------------------------------------------
+
+
+def my_dice(n):
+    return (torch.sigmoid(torch.randn(n)) * 1000).long()
+
+
+def forgot_the_thousand(n):
+    return torch.sigmoid(torch.randn(n)).long()
+
+
+def check_dice(function):
+    n = 4000
+    t = function(n)
+    if problem := no_tensor(t, (n,), "your throws"):
+        return problem
+    if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
+        kind = str(t.dtype).removeprefix("torch.")
+        return f"A t is a whole number, yours are {kind}: `.long()` cuts off what is too much."
+    if t.min() < 0 or t.max() > 999:
+        return f"t lies in 0..999, your throws in {t.min()}..{t.max()}."
+    if (t == t[0]).all():
+        return f"All your throws show {t[0]}: spread them over 0..999."
+    if torch.equal(t, function(n)):
+        return "Two throws give the same numbers in the same order: dice need chance."
+    middle = ((t >= 250) & (t < 750)).double().mean().item()
+    for share, where in ((t < 100, "below 100"), (t >= 900, "of 900 and more")):
+        if share.double().mean() < 0.005:
+            return (
+                f"{middle:.0%} of your throws lie in the middle, and {share.double().mean():.1%} "
+                f"{where}: creation walks through every t, so leave each end at least 0.5%."
+            )
+    if middle < 0.6:
+        return f"{middle:.0%} of your throws lie in 250..749; the middle should get 60% or more."
+    return None
+
+
+EXERCISES = (
+    Exercise(
+        name="03.1",
+        title="one mistake",
+        check=check_mistake,
+        solution=mistake_of,
+        hints=(
+            "Ask the model about what it can see, and compare its answer with the dust that was "
+            "added.",
+            "`model(x_t)` is the answer, `eps` the truth; `F.mse_loss(a, b)` is the mean squared "
+            "error between two tensors.",
+        ),
+        wrong={
+            "compared with the picture": compared_with_the_picture,
+            "compared with x_t": compared_with_what_it_sees,
+            "showed the model the clean picture": shown_the_clean_picture,
+            "compared with fresh dust": fresh_dust,
+            "forgot to square": not_squared,
+            "did not average": each_pixel,
+            "returned a plain number": plain_number,
+        },
+    ),
+    Exercise(
+        name="03.2",
+        title="the price of a mistake",
+        check=check_price,
+        solution=price,
+        hints=(
+            "In the formula of the clean picture the guessed dust is multiplied by one root and "
+            "divided by the other. A mistake in it is, too.",
+            "The factor is dust / signal, and a squared error takes it squared. What are the two "
+            "roots, squared?",
+        ),
+        wrong={
+            "forgot to square the factor": lambda alpha_bar: ((1 - alpha_bar) / alpha_bar) ** 0.5,
+            "upside down": lambda alpha_bar: alpha_bar / (1 - alpha_bar),
+            "only divided": lambda alpha_bar: 1 / alpha_bar,
+        },
+    ),
+    Exercise(
+        name="03.3",
+        title="the velocity",
+        check=check_velocity,
+        solution=velocity_of,
+        hints=(
+            "The formula stands above: signal times the dust, minus dust times the picture.",
+            "In code `eps` is the dust itself, `dust` the root that multiplies it in x_t: begin "
+            "with `signal * eps`.",
+        ),
+        wrong={
+            "flipped the sign": sign_flipped,
+            "swapped the roots": roots_swapped,
+            "added": added,
+            "forgot the roots": roots_forgotten,
+        },
+    ),
+    Exercise(
+        name="03.4",
+        title="the way back",
+        check=check_turn_back,
+        solution=turn_back,
+        hints=(
+            "Two equations, x_t = signal x_0 + dust eps and v = signal eps - dust x_0. Multiply "
+            "each by one of the roots, so that x_0 falls out when you add them.",
+            "dust x_t + signal v = (dust**2 + signal**2) eps, and the bracket is 1. The clean "
+            "picture comes in the same way, with a minus.",
+        ),
+        wrong={
+            "in the other order": in_the_other_order,
+            "the minus in the wrong place": minus_in_the_wrong_place,
+            "took the velocity for the noise": taken_for_the_noise,
+        },
+    ),
+    Exercise(
+        name="03.5",
+        title="name the cause",
+        check=check_diagnosis,
+        solution=diagnosis,
+        hints=(
+            "Experiment 2 rules out two of the four: to what do its answers lie nearest?",
+            "Look at the darkest colour that it ever paints. For which pictures would that be "
+            "right? Try them in experiment 3.",
+        ),
+        wrong={cause: (lambda cause=cause: cause) for cause in CAUSES if cause != "range"},
+    ),
+    Exercise(
+        name="03.6",
+        title="the mistake of silence",
+        check=check_silence,
+        solution=mistake_of_silence,
+        hints=(
+            "Who always says zero is wrong by v itself, so the mistake is the variance of "
+            "v = signal * eps - dust * x_0.",
+            "Variances of independent things add, weighted by signal**2 and dust**2; both are 0.5 "
+            "here, and the variance of the dust is 1.",
+        ),
+        wrong={
+            "forgot the weights": lambda s2: 1 + s2,
+            "subtracted the variances": lambda s2: 0.5 - 0.5 * s2,
+            "forgot the dust": lambda s2: 0.5 * s2,
+            "did not square the roots": lambda s2: 0.5**0.5 * (1 + s2),
+        },
+    ),
+    Exercise(
+        name="03.7",
+        title="dice of your own",
+        check=check_dice,
+        solution=my_dice,
+        hints=(
+            "You need chance that prefers the middle, and never forbids the ends. A normal "
+            "distribution does the first; how do you bring it into 0..999?",
+            "`torch.sigmoid(torch.randn(n))` lies between 0 and 1, mostly in the middle. Times "
+            "1000, then `.long()`.",
+        ),
+        wrong={
+            "uniform, as before": lambda n: torch.randint(1000, (n,)),
+            "never at the ends": lambda n: torch.randint(250, 750, (n,)),
+            "not whole": lambda n: torch.sigmoid(torch.randn(n)) * 1000,
+            "forgot the thousand": forgot_the_thousand,
+            "beyond the end": lambda n: (500 + 200 * torch.randn(n)).long(),
+            "no chance": lambda n: torch.linspace(0, 999, n).long(),
+        },
+    ),
+)

@@ -1,0 +1,516 @@
+"""Lesson 06: the softmax, scaled scores, heads, the bill, a diagnosis, short sight, places."""
+
+import functools
+
+import torch
+from einops import einsum, rearrange
+
+from ..attention import Attention, watch
+from ..patients import patient
+from ..sampling import chaos
+from ..twins import load_twins
+from . import Exercise, no_number, no_tensor, off_by, same
+
+# ---- 06.1: the softmax over the right axis ------------------------------------------------------
+
+
+def shares(scores):
+    return scores.softmax(dim=1)
+
+
+def shares_of_a_column(scores):
+    return scores.softmax(dim=0)
+
+
+def shares_of_everything(scores):
+    return scores.exp() / scores.exp().sum()
+
+
+def not_divided(scores):
+    return scores.exp()
+
+
+def without_exponential(scores):
+    return scores / scores.sum(dim=1, keepdim=True)
+
+
+def check_shares(function):
+    scores = torch.tensor([[1.0, 0.0, -1.0, 3.0, 0.5], [2.0, 2.0, 0.0, -2.0, 1.0], [0.3] * 5])
+    got, want = function(scores), shares(scores)
+    if problem := no_tensor(got, want.shape, "the weights"):
+        return problem
+    if same(got, want):
+        return None
+    if same(got, shares_of_a_column(scores)):
+        return (
+            f"Your first row sums to {got[0].sum():.2f} and your columns to 1: a row is one who "
+            "asks, so it is the rows that must sum to 1."
+        )
+    if same(got, shares_of_everything(scores)):
+        return (
+            f"Your first row sums to {got[0].sum():.2f}: all together share one whole. Each row "
+            "needs a sum of its own."
+        )
+    if same(got, not_divided(scores)):
+        return f"Your first row sums to {got[0].sum():.1f}: now divide by the sum of the row."
+    if same(got, without_exponential(scores)):
+        return (
+            f"The score -1 gets a share of {got[0, 2]:.2f}: take the exponential first, it makes "
+            "every number positive."
+        )
+    return f"The weights are off by {off_by(got, want):.2f} on average."
+
+
+# ---- 06.2: scaled scores, head by head ----------------------------------------------------------
+
+
+def scaled_scores(query, key):
+    return einsum(query, key, "b h n d, b h m d -> b h n m") / query.shape[-1] ** 0.5
+
+
+def check_scaled_scores(function):
+    query, key = torch.randn(2, 4, 6, 64), torch.randn(2, 4, 9, 64)
+    got, want = function(query, key), scaled_scores(query, key)
+    if torch.is_tensor(got) and got.shape == (2, 4, 9, 6):
+        return (
+            "Your scores have one row for each key, (2, 4, 9, 6): `n` asks and stands before `m`."
+        )
+    if torch.is_tensor(got) and got.shape == (2, 6, 9):
+        return (
+            "The letter `h` is gone from your scores, (2, 6, 9): then all heads are one head, and "
+            "share one look."
+        )
+    if problem := no_tensor(got, want.shape, "the scores"):
+        return problem
+    if same(got, want, atol=1e-3):
+        return None
+    spread = f"Your scores have a spread of {got.std():.1f}, it should be near 1"
+    for times, words in (
+        (64**0.5, "the division by the root of d is missing"),
+        (64**-0.5, "you divide by d; its root is enough"),
+        (4.0, "you divide by the root of the number of heads; d is the last axis"),
+        (64, "you multiply by the root of d"),
+    ):
+        if same(got, want * times, atol=1e-3):
+            return f"{spread}: {words}."
+    return f"The scores are off by {off_by(got, want):.2f} on average."
+
+
+# ---- 06.3: into heads ---------------------------------------------------------------------------
+
+
+def split(tokens, heads):
+    return rearrange(tokens, "b n (h d) -> b h n d", h=heads)
+
+
+def numbers_interleaved(tokens, heads):
+    return rearrange(tokens, "b n (d h) -> b h n d", h=heads)
+
+
+def places_mixed(tokens, heads):
+    b, n, width = tokens.shape
+    return tokens.reshape(b, heads, n, width // heads)
+
+
+def heads_last(tokens, heads):
+    return rearrange(tokens, "b n (h d) -> b n h d", h=heads)
+
+
+def check_split(function):
+    tokens = torch.arange(2 * 6 * 12.0).reshape(2, 6, 12)  # place n holds 12 n to 12 n + 11
+    got, want = function(tokens, 4), split(tokens, 4)
+    if torch.is_tensor(got) and got.shape == (2, 6, 4, 3):
+        return (
+            "Your shape is (B, N, heads, D): the heads must stand before the places, because "
+            "each head compares all places with all."
+        )
+    if problem := no_tensor(got, want.shape, "what the heads get"):
+        return problem
+    if same(got, want):
+        return None
+    if same(got, places_mixed(tokens, 4)):
+        places = got[0, 0].div(12, rounding_mode="floor").unique().tolist()
+        return (
+            f"The shape is right, but your first head holds only the places {places[0]:.0f} and "
+            f"{places[-1]:.0f} of six, cut in pieces: reshape reads on across places, name the "
+            "axes instead."
+        )
+    if same(got, numbers_interleaved(tokens, 4)):
+        return (
+            f"Your first head gets the numbers {got[0, 0, 0].int().tolist()} of the first place, "
+            "one from each head: it should be [0, 1, 2], so `h` stands before `d` in the bracket."
+        )
+    return f"What the heads get is off by {off_by(got, want):.1f} on average."
+
+
+# ---- 06.4: the bill -----------------------------------------------------------------------------
+
+
+def bill(side, heads):
+    return heads * side**4  # side * side places, and each looks at each
+
+
+def check_bill(function):
+    for side, heads in ((16, 8), (8, 4)):
+        got = function(side, heads)
+        if problem := no_number(got, "the number of weights"):
+            return problem
+        if got == bill(side, heads):
+            continue
+        case = f"For side {side} and {heads} heads you say {float(got):,.0f}"
+        for wrong, words in (
+            (heads * side**2, "that counts the places; each of them looks at all of them"),
+            (side**4, "right for one head"),
+            (heads * side**3, f"{side}x{side} is {side**2} places, and each looks at {side**2}"),
+            ((heads * side**2) ** 2, "the heads do not look at each other"),
+        ):
+            if got == wrong:
+                return f"{case}: {words}."
+        return f"{case}: it is heads x places x places."
+    return None
+
+
+# ---- 06.5: the diagnosis ------------------------------------------------------------------------
+
+DIAGNOSES = ("itself", "chaos", "scale", "head", "axis", "pictures")
+PART = {  # of the chaos of twelve scenes; the first of them is watched
+    "own left": (0, ..., slice(0, 12)),
+    "own right": (0, ..., slice(20, None)),
+    "others": slice(1, None),
+}
+
+
+def diagnosis():
+    return "pictures"
+
+
+@functools.cache
+def examined():
+    """What the three experiments of the lesson find: how far the left third moves, and the maps."""
+    x, other, found = chaos(12, seed=0, device="cpu"), chaos(12, seed=1, device="cpu"), {}
+    with torch.no_grad():
+        for name, net in (("healthy", load_twins(device="cpu")), ("sick", patient("06", "cpu"))):
+            with watch(net) as maps:
+                before = net(x, 990)
+            found[name, "maps"] = [seen[0] for seen in maps.values()]
+            for part, where in PART.items():
+                y = x.clone()
+                y[where] = other[where]
+                found[name, part] = (net(y, 990) - before)[0, :, :, :12].abs().mean().item()
+    return found
+
+
+def largest(maps):
+    return sum(weights.max(-1).values.mean().item() for weights in maps) / len(maps)
+
+
+def check_diagnosis(function):
+    got = function()
+    word = got.strip().lower() if isinstance(got, str) else None
+    if word not in DIAGNOSES:
+        said = repr(got) if isinstance(got, str) else f"a {type(got).__name__}"
+        return f"Return one of the words {', '.join(DIAGNOSES)}, in quotes; you returned {said}."
+    if word == "pictures":
+        return None
+    found = examined()
+    healthy, maps = largest(found["healthy", "maps"]), found["sick", "maps"]
+    sums = torch.cat([weights.sum(-1).flatten() for weights in maps])
+    return {
+        "itself": "Then nobody else could matter, but with other scenes around it the first one "
+        f"moves by {found['sick', 'others']:.4f} (experiment 2).",
+        "chaos": "Then the start would not matter, but with another left third of its own chaos "
+        f"the left disc moves by {found['sick', 'own left']:.4f} (experiment 2).",
+        "scale": "Then the looks would be sharper, but the largest share of a look is "
+        f"{largest(maps):.2f} on average, and {healthy:.2f} in the healthy net (experiment 3).",
+        "head": "Then the other head would still reach across, but with another right third the "
+        f"left disc moves by {found['sick', 'own right']:.4f}, in the healthy net by "
+        f"{found['healthy', 'own right']:.4f} (experiment 2).",
+        "axis": "Then the shares of one who asks would sum to anything, but their sums go from "
+        f"{sums.min():.2f} to {sums.max():.2f} (experiment 3).",
+    }[word]
+
+
+# ---- 06.6: short sight on purpose ---------------------------------------------------------------
+
+
+def window(side, reach):
+    y, x = torch.arange(side**2) // side, torch.arange(side**2) % side
+    rows, columns = (y[:, None] - y).abs(), (x[:, None] - x).abs()
+    return (rows <= reach) & (columns <= reach)
+
+
+def neighbours_in_the_list(side, reach):
+    token = torch.arange(side**2)
+    return (token[:, None] - token).abs() <= reach
+
+
+def distances(side):
+    y, x = torch.arange(side**2) // side, torch.arange(side**2) % side
+    return (y[:, None] - y).abs(), (x[:, None] - x).abs()
+
+
+def check_window(function):
+    for side, reach in ((8, 1), (5, 2)):
+        got, want = function(side, reach), window(side, reach)
+        if torch.is_tensor(got) and got.shape == (side, side):
+            return "One row for each *place* is asked for: (side * side, side * side)."
+        if problem := no_tensor(got, want.shape, "the window"):
+            return problem
+        if got.dtype != torch.bool:
+            return f"Expected bools, got {got.dtype}: a comparison such as `<=` makes them."
+        if torch.equal(got, want):
+            continue
+        rows, columns = distances(side)
+        sees = f"Side {side}, reach {reach}: the first place sees {int(got[0].sum())}"
+        for wrong, words in (
+            (neighbours_in_the_list(side, reach), "the list's neighbours are not the picture's"),
+            ((rows < reach) & (columns < reach), "at most `reach`, so <= and not <"),
+            ((rows <= reach) | (columns <= reach), "rows *and* columns are asked for"),
+            (rows + columns <= reach, "a diamond, but a square was asked for"),
+        ):
+            if torch.equal(got, wrong):
+                return f"{sees} instead of {int(want[0].sum())} places: {words}."
+        return f"{sees}; the row of place i is i // side, its column i % side."
+    return None
+
+
+# ---- 06.7: look at nothing else -----------------------------------------------------------------
+
+
+def shares_within(scores, allowed):
+    return scores.masked_fill(~allowed, -torch.inf).softmax(dim=-1)
+
+
+def cut_afterwards(scores, allowed):
+    return scores.softmax(dim=-1) * allowed
+
+
+def scores_to_zero(scores, allowed):
+    return (scores * allowed).softmax(dim=-1)
+
+
+def the_other_way_round(scores, allowed):
+    return scores.masked_fill(allowed, -torch.inf).softmax(dim=-1)
+
+
+def check_shares_within(function):
+    scores, allowed = torch.randn(2, 3, 25, 25), window(5, 1)
+    got, want = function(scores, allowed), shares_within(scores, allowed)
+    if torch.is_tensor(got) and got.shape == want.shape and got.isnan().any():
+        return "Some weights are NaN: each row needs at least one place at which it may look."
+    if problem := no_tensor(got, want.shape, "the weights"):
+        return problem
+    if same(got, want):
+        return None
+    outside = (got * ~allowed).sum(-1).mean().item()
+    if same(got, cut_afterwards(scores, allowed)):
+        return (
+            f"Nothing lies outside, but a row now sums to {got.sum(-1).mean():.2f} on average: "
+            "divide by what is left, or take the places out before the softmax."
+        )
+    if same(got, scores_to_zero(scores, allowed)):
+        return (
+            f"{outside:.0%} of a look still goes outside: a score of 0 is not nothing, its "
+            "exponential is 1."
+        )
+    if same(got, the_other_way_round(scores, allowed)):
+        return f"{outside:.0%} of a look goes outside: `allowed` is True where it may look."
+    return f"The weights are off by {off_by(got, want):.3f}, and {outside:.0%} go outside."
+
+
+# ---- 06.8: tell them where they are -------------------------------------------------------------
+
+
+def with_places(tokens):
+    return tokens + torch.linspace(-1, 1, tokens.shape[1])[:, None]
+
+
+def rows_only(tokens):
+    return tokens + (torch.arange(tokens.shape[1]) // 8 / 8)[:, None]
+
+
+def check_places(function):
+    tokens, order = torch.randn(2, 64, 128), torch.randperm(64)
+    placed = function(tokens)
+    if problem := no_tensor(placed, tokens.shape, "the tokens"):
+        return problem
+    added = placed - tokens
+    again, bare = function(tokens) - tokens, function(torch.zeros_like(tokens))
+    if not torch.allclose(added, again, atol=1e-5):
+        return (
+            f"Called twice, you add something else, {off_by(added, again):.2f} apart: a place "
+            "needs a code that stays."
+        )
+    if not torch.allclose(added, bare, atol=1e-4):
+        return (
+            "What you add depends on what stands there: for tokens of zeros it is another, by "
+            f"{off_by(added, bare):.2f} on average."
+        )
+    if added.abs().max() < 1e-6:
+        return "Nothing is added."
+    if torch.allclose(added, added[:, :1].expand_as(added), atol=1e-5):
+        return "Every place gets the same; then nobody knows where he is."
+    codes = len(added[0].mul(1e4).round().unique(dim=0))
+    if codes < 64:
+        return f"64 places share {codes} codes; each needs one of its own."
+    look = Attention(128)
+    look.out.reset_parameters()  # a fresh one changes nothing
+    with torch.no_grad():
+        plain = look(function(tokens))
+        back = look(function(tokens[:, order]))[:, order.argsort()]
+    gap = (plain - back).abs().max().item()
+    return None if gap > 1e-3 else f"Too faint: after shuffling the answers differ by {gap:.0e}."
+
+
+EXERCISES = (
+    Exercise(
+        name="06.1",
+        title="the softmax",
+        check=check_shares,
+        solution=shares,
+        hints=(
+            "`scores` has one row for each who asks. Each of them has one whole attention to "
+            "share out among those who answer.",
+            "A tensor has the method `.softmax(dim=...)`. Over `dim` the result sums to 1: dim 0 "
+            "runs down a column, dim 1 along a row.",
+        ),
+        wrong={
+            "over the columns": shares_of_a_column,
+            "over everything at once": shares_of_everything,
+            "forgot to divide by the sum": not_divided,
+            "forgot the exponential": without_exponential,
+        },
+    ),
+    Exercise(
+        name="06.2",
+        title="scaled scores",
+        check=check_scaled_scores,
+        solution=scaled_scores,
+        hints=(
+            "Put the two letters for picture and head in front of `attend_once`'s einsum; they "
+            "stay. Which letter disappears?",
+            '`einsum(query, key, "b h n d, b h m d -> b h n m")`, divided by the root of '
+            "`query.shape[-1]`.",
+        ),
+        wrong={
+            "forgot the division": lambda query, key: scaled_scores(query, key) * 8,
+            "divided by d": lambda query, key: scaled_scores(query, key) * query.shape[-1] ** -0.5,
+            "took the number of heads for d": lambda query, key: (
+                scaled_scores(query, key) * (query.shape[-1] / query.shape[1]) ** 0.5
+            ),
+            "summed over the heads": lambda query, key: einsum(
+                query, key, "b h n d, b h m d -> b n m"
+            ),
+            "keys ask queries": lambda query, key: scaled_scores(key, query),
+        },
+    ),
+    Exercise(
+        name="06.3",
+        title="into heads",
+        check=check_split,
+        solution=split,
+        hints=(
+            "The width is heads times d, the numbers of one head side by side. Einops writes such "
+            "an axis with a bracket.",
+            '`rearrange(tokens, "b n (h d) -> ...", h=heads)`. In which order does `my_attend` '
+            "want the four letters?",
+        ),
+        wrong={
+            "reshape, which mixes places": places_mixed,
+            "every fourth number to one head": numbers_interleaved,
+            "heads behind places": heads_last,
+        },
+    ),
+    Exercise(
+        name="06.4",
+        title="the bill",
+        check=check_bill,
+        solution=bill,
+        hints=(
+            "How many places has a picture of side x side? Each of them looks at each of them.",
+            "N = side * side; N * N weights for one head, and the heads do not share.",
+        ),
+        wrong={
+            "counted the places only": lambda side, heads: heads * side**2,
+            "forgot the heads": lambda side, heads: side**4,
+            "took the side for the places once": lambda side, heads: heads * side**3,
+            "squared the heads too": lambda side, heads: (heads * side**2) ** 2,
+        },
+    ),
+    Exercise(
+        name="06.5",
+        title="diagnose it",
+        check=check_diagnosis,
+        solution=diagnosis,
+        hints=(
+            "Experiment 1: in the sick net the first scene depends on who else is in the batch. "
+            "How many of the six claims can explain that?",
+            "Experiment 3: read the shapes. The last axis counts those who answer. Now give it "
+            "five scenes instead of twelve: which number follows?",
+        ),
+        wrong={
+            "each place looks at itself": lambda: "itself",
+            "deaf to its chaos": lambda: "chaos",
+            "no division by the root of d": lambda: "scale",
+            "a dead head": lambda: "head",
+            "softmax over those who ask": lambda: "axis",
+        },
+    ),
+    Exercise(
+        name="06.6",
+        title="short sight on purpose",
+        check=check_window,
+        solution=window,
+        hints=(
+            "Make the row and the column of each place first: place i stands in row i // side and "
+            "column i % side.",
+            "`(y[:, None] - y).abs()` holds the distance in rows of each place to each. The same "
+            "for columns; `&` joins two tensors of bools.",
+        ),
+        wrong={
+            "neighbours in the list": neighbours_in_the_list,
+            "less than reach": lambda side, reach: window(side, reach - 1),
+            "rows or columns": lambda side, reach: (
+                (distances(side)[0] <= reach) | (distances(side)[1] <= reach)
+            ),
+            "a diamond": lambda side, reach: sum(distances(side)) <= reach,
+            "numbers instead of bools": lambda side, reach: window(side, reach).float(),
+        },
+    ),
+    Exercise(
+        name="06.7",
+        title="look at nothing else",
+        check=check_shares_within,
+        solution=shares_within,
+        hints=(
+            "A share becomes exactly 0 when its score is so low that the exponential is 0. Which "
+            "number does that?",
+            "`scores.masked_fill(~allowed, -torch.inf)` changes the scores outside; then the "
+            "softmax over the last axis.",
+        ),
+        wrong={
+            "cut after the softmax": cut_afterwards,
+            "scores outside to zero": scores_to_zero,
+            "the mask the other way round": the_other_way_round,
+        },
+    ),
+    Exercise(
+        name="06.8",
+        title="tell them where they are",
+        check=check_places,
+        solution=with_places,
+        hints=(
+            "Add a code of its own to each of the N places: the same for every picture, whatever "
+            "stands there.",
+            "The plainest code is one number that grows from place to place: "
+            "`torch.linspace(-1, 1, N)`, shaped (N, 1) so that it meets all C numbers.",
+        ),
+        wrong={
+            "the same for every place": lambda tokens: tokens + 1,
+            "new dice at each call": lambda tokens: tokens + torch.randn(tokens.shape[1:]),
+            "depends on what stands there": lambda tokens: tokens + tokens.roll(1, dims=1),
+            "rows only": rows_only,
+            "nothing": lambda tokens: tokens,
+        },
+    ),
+)

@@ -1,0 +1,639 @@
+"""Lesson 07: likeness, masks, looks, guidance, condition dropout, a diagnosis, spells."""
+
+import functools
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+
+from ..checkpoints import load_checkpoint
+from ..data import load_emoji
+from ..evaluation import rank_among
+from ..noising import add_noise, cosine_schedule
+from ..patients import patient
+from ..sampling import sample
+from ..scenes import captions, scenes
+from ..text import Text, load_words, split_words
+from . import Exercise, no_number, no_tensor, off_by, same
+
+# ---- 07.1: likeness -----------------------------------------------------------------------------
+
+
+def alike(one, other):
+    return F.cosine_similarity(one.mean(0), other.mean(0), dim=0)
+
+
+def dot_product(one, other):
+    return one.mean(0) @ other.mean(0)
+
+
+def every_word_as_long(one, other):
+    return alike(F.normalize(one, dim=1), F.normalize(other, dim=1))
+
+
+def mean_over_pairs(one, other):
+    return F.cosine_similarity(one[:, None], other[None], dim=2).mean()
+
+
+def first_words(one, other):
+    return F.cosine_similarity(one[0], other[0], dim=0)
+
+
+def check_alike(function):
+    one = torch.randn(3, 128) * torch.tensor([[0.2], [1.0], [0.6]])  # like "a red apple"
+    other = one[1:] + 0.6 * torch.randn(2, 128)
+    got, want = function(one, other), alike(one, other).item()
+    if problem := no_number(got, "the likeness"):
+        return problem
+    got, said = float(got), f"Two texts of three and two words: you say {float(got):.2f}, "
+    typical = {
+        dot_product: "a product that grows with the length of the vectors; the cosine divides by "
+        "both lengths.",
+        every_word_as_long: f"it should be {want:.2f}. You made all words equally long first; then "
+        '"a" counts as much as "apple".',
+        mean_over_pairs: f"it should be {want:.2f}. That is the mean over all pairs of words; take "
+        "the mean of the words first, then one cosine.",
+        first_words: f"it should be {want:.2f}. You compared only the first words.",
+    }
+    for mistake, words in typical.items():
+        if abs(got - mistake(one, other).item()) < 1e-4:
+            return said + words
+    return None if abs(got - want) < 1e-4 else f"{said}it should be {want:.2f}."
+
+
+# ---- 07.2: the mask -----------------------------------------------------------------------------
+
+
+def word_mask(lengths, longest):
+    return torch.arange(longest) < lengths[:, None]
+
+
+def check_mask(function):
+    lengths = torch.tensor([2, 5, 0, 3])
+    for longest in (6, 9):
+        try:
+            got = function(lengths, longest)
+        except NotImplementedError:
+            raise
+        except RuntimeError as problem:
+            if "must match the size" not in str(problem):
+                raise
+            return (
+                f"A row of {longest} places does not fit beside a row of 4 lengths: make a column "
+                "of the lengths, so that each meets every place."
+            )
+        if problem := no_tensor(got, (4, longest), "the mask"):
+            return problem
+        if got.dtype != torch.bool:
+            return f"A tensor of bools was asked for, yours holds {got.dtype}."
+        place = torch.arange(longest)
+        if torch.equal(got, place <= lengths[:, None]):
+            words = got.sum(1).tolist()
+            return f"One word too many: you let in {words} for {lengths.tolist()}; count from 0."
+        if torch.equal(got, place >= lengths[:, None]):
+            return "It is turned round: True means that there is a word."
+        if torch.equal(got, place >= longest - lengths[:, None]):
+            return "Your words stand at the end of the row; a spell begins at place 0."
+        if not torch.equal(got, word_mask(lengths, longest)):
+            wrong = (got != word_mask(lengths, longest)).double().mean().item()
+            return f"{wrong:.0%} of the places are wrong: compare a row of places with a column."
+    return None
+
+
+# ---- 07.3: shares of a look ---------------------------------------------------------------------
+
+
+def share_out(scores, mask):
+    scores = scores.masked_fill(~rearrange(mask, "b m -> b 1 1 m"), -torch.inf)
+    return scores.softmax(dim=-1)
+
+
+def without_mask(scores, mask):
+    return scores.softmax(dim=-1)
+
+
+def zero_scores(scores, mask):
+    return (scores * rearrange(mask, "b m -> b 1 1 m")).softmax(dim=-1)
+
+
+def zero_shares(scores, mask):
+    return scores.softmax(dim=-1) * rearrange(mask, "b m -> b 1 1 m")
+
+
+def turned_round(scores, mask):
+    return scores.masked_fill(rearrange(mask, "b m -> b 1 1 m"), -torch.inf).softmax(dim=-1)
+
+
+def over_the_places(scores, mask):
+    return scores.masked_fill(~rearrange(mask, "b m -> b 1 1 m"), -torch.inf).softmax(dim=-2)
+
+
+def check_share_out(function):
+    mask = torch.tensor([[True, True, False, False, False], [True] * 5])
+    scores = torch.randn(2, 3, 4, 5)
+    got = function(scores.clone(), mask)
+    if torch.is_tensor(got) and got.shape == scores.shape and got.dtype.is_floating_point:
+        empty = got[0, ..., 2:].sum(-1).mean().item()
+        typical = {
+            without_mask: f"The places where there is no word still get {empty:.0%} of the look: "
+            "use the mask.",
+            zero_scores: f"A score of 0 is no silence, since exp(0) is 1: the empty places still "
+            f"get {empty:.0%} of the look.",
+            zero_shares: f"The shares of a look sum to {got[0].sum(-1).mean():.2f} instead of 1: "
+            "mask the scores, before the softmax.",
+            turned_round: "The mask is turned round: its True means that there is a word, and "
+            "masked_fill fills where it finds True.",
+            over_the_places: f"Each place shares out its own look: softmax over the words, the "
+            f"last axis. Yours sum to {got[1].sum(-1).mean():.2f} over the words.",
+        }
+        for mistake, words in typical.items():
+            if torch.allclose(got, mistake(scores, mask), atol=1e-5, equal_nan=True):
+                return words
+    if problem := no_tensor(got, scores.shape, "the shares"):
+        return problem
+    want = share_out(scores, mask)
+    return None if same(got, want) else f"The shares are off by {off_by(got, want):.2f} on average."
+
+
+# ---- 07.4: guidance -----------------------------------------------------------------------------
+
+
+def guide(silent, heard, scale):
+    return silent + scale * (heard - silent)
+
+
+def flipped(silent, heard, scale):
+    return silent - scale * (heard - silent)
+
+
+def from_the_spell(silent, heard, scale):
+    return heard + scale * (heard - silent)
+
+
+def exchanged(silent, heard, scale):
+    return heard + scale * (silent - heard)
+
+
+def only_louder(silent, heard, scale):
+    return scale * heard
+
+
+def only_the_difference(silent, heard, scale):
+    return scale * (heard - silent)
+
+
+def check_guide(function):
+    silent, heard = torch.randn(2, 2, 3, 8, 8)
+    typical = {
+        flipped: "A flipped sign: at scale 1 you are {spell:.2f} away from the spell's answer, and "
+        "each further step leads away.",
+        from_the_spell: "Start at the silent answer: at scale 0 yours is {silence:.2f} away from "
+        "it, on average.",
+        exchanged: "The two answers are exchanged: scale 0 gives the spell's, scale 1 the silent "
+        "one.",
+        only_louder: "That makes the whole answer louder, not what the spell changed in it: at "
+        "scale 0 nothing is left.",
+        only_the_difference: "That is only the difference; it has to be added to the silent "
+        "answer.",
+    }
+    answers = {scale: function(silent, heard, scale) for scale in (3.0, 7.5, 1.0, 0.0)}
+    for got in answers.values():
+        if problem := no_tensor(got, heard.shape, "the answer"):
+            return problem
+    away = {"spell": off_by(answers[1.0], heard), "silence": off_by(answers[0.0], silent)}
+    for scale, got in answers.items():
+        want = guide(silent, heard, scale)
+        if same(got, want):
+            continue
+        for mistake, words in typical.items():
+            if same(got, mistake(silent, heard, scale)):
+                return words.format(**away)
+        return (
+            f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
+            "silent answer at 0 and the spell's at 1."
+        )
+    return None
+
+
+# ---- 07.5: condition dropout --------------------------------------------------------------------
+
+
+def hush(mask, share):
+    hidden = torch.rand(len(mask), 1) < share  # one throw for each spell
+    return mask & ~hidden
+
+
+def single_words(mask, share):
+    return mask & (torch.rand(mask.shape) >= share)
+
+
+def one_throw_for_all(mask, share):
+    return mask & (torch.rand(1) >= share)
+
+
+def the_others(mask, share):
+    return mask & (torch.rand(len(mask), 1) < share)
+
+
+def nothing_hidden(mask, share):
+    return mask.clone()
+
+
+def check_hush(function):
+    mask = torch.arange(6) < torch.randint(2, 7, (2000, 1))
+    hidden = []
+    for _ in range(40):
+        got = function(mask.clone(), 0.15)
+        if problem := no_tensor(got, mask.shape, "the mask"):
+            return problem
+        if got.dtype != torch.bool:
+            return f"A mask is a tensor of bools, yours holds {got.dtype}."
+        if (got & ~mask).any():
+            return "Your mask lets in words where there are none."
+        some = ((got != mask).any(1) & got.any(1)).double().mean().item()
+        if some > 0:
+            return (
+                f"{some:.0%} of the spells lost a part of their words: hide all words of a spell "
+                "or none, with one throw of the dice for each spell."
+            )
+        hidden.append((~got.any(1)).double().mean().item())
+    mean = sum(hidden) / len(hidden)
+    if mean == 0:
+        return "In 40 batches not one spell was hidden."
+    if all(share in (0, 1) for share in hidden):
+        return "Each batch is hidden as a whole or not at all: throw the dice for each spell."
+    if abs(mean - 0.85) < 0.01:
+        return f"{mean:.0%} of the spells are hidden, asked for were 15%: the others stay."
+    if abs(mean - 0.15) > 0.01:
+        return f"{mean:.1%} of the spells are hidden, asked for were 15%."
+    return None
+
+
+# ---- 07.6: the patient --------------------------------------------------------------------------
+
+
+def diagnosis():
+    return "last"
+
+
+CAUSES = ("sign", "order", "eight", "last", "shapes")
+
+
+def check_diagnosis(function):
+    named = function()
+    cause = named.strip().lower() if isinstance(named, str) else None
+    if cause not in CAUSES:
+        return f"Expected one of the words {', '.join(CAUSES)}."
+    return None if cause == "last" else _against(cause)
+
+
+@functools.cache
+def _against(cause):
+    """Which experiment speaks against a wrong diagnosis, with its number."""
+    net, words = patient("07", "cpu"), load_words()
+    above = "a big red circle above a small blue square"  # nine words
+    beside = above.replace("above", "left of")  # ten
+
+    def heard(spell):  # how many words the ear lets in
+        return int(net.text(words.encode(spell))[2].sum()) - 1  # without the style token
+
+    with torch.no_grad():
+        if cause == "sign":
+            drawn, schedule = scenes(8, seed=9), cosine_schedule()
+            eps, t = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)), 800
+            x_t = add_noise(drawn.images, t, eps, schedule)
+            signal, dust = schedule.signal_and_dust(t, like=x_t)
+            want = signal * eps - dust * drawn.images
+            text = words.encode(captions(drawn.attributes))
+            told, hushed = (F.mse_loss(net(x_t, t, said), want) for said in (text, None))
+            return (
+                f"On real scenes at t = {t} its squared error is {told:.3f} with the spell and "
+                f"{hushed:.3f} without: the spell leads the right way, and sizes and colours obey."
+            )
+        if cause == "order":
+            both = words.encode([above, "a big blue circle above a small red square"])
+            tokens = net.text(both)[1]
+            (first, second), length = tokens.mean(1), tokens.mean(1).norm(dim=1).mean()
+            return (
+                f"Exchange the two colours: the mean of what its ear says changes by "
+                f"{(first - second).norm() / length:.0%} of its length, without order not at "
+                "all. And each colour stands where it was asked for."
+            )
+        if cause == "eight":
+            return (
+                f"Say 'left of': of these ten words its ear lets in {heard(beside)}, more than "
+                "eight, and the colour of the second object, the ninth word, is still right."
+            )
+        return (
+            f"Its ear lets in {heard(above)} of the nine words of '{above}', so it does not hear "
+            "every word. Add one at the end: the second object gets its shape."
+        )
+
+
+# ---- 07.7: away from a spell --------------------------------------------------------------------
+
+
+def guide_away(silent, heard, unwanted, scale):
+    return unwanted + scale * (heard - unwanted)
+
+
+def not_avoided(silent, heard, unwanted, scale):
+    return silent + scale * (heard - silent)
+
+
+def away_from_the_spell(silent, heard, unwanted, scale):
+    return unwanted - scale * (heard - unwanted)
+
+
+def beyond_the_spell(silent, heard, unwanted, scale):
+    return heard + scale * (heard - unwanted)
+
+
+def from_silence(silent, heard, unwanted, scale):
+    return silent + scale * (heard - unwanted)
+
+
+def check_guide_away(function):
+    silent, heard, unwanted = torch.randn(3, 5)
+    typical = {
+        not_avoided: "That is guidance without a negative spell: you do not use what is unwanted.",
+        away_from_the_spell: "A flipped sign; this runs away from the spell.",
+        beyond_the_spell: "Start at the unwanted answer: at scale 1 yours is not the spell's.",
+        from_silence: "Start at the unwanted answer: at scale 0 yours gives the silent one.",
+    }
+    for scale in (3.0, 7.5, 1.0, 0.0):
+        got, want = (f(silent, heard, unwanted, scale) for f in (function, guide_away))
+        if problem := no_tensor(got, want.shape, "the answer"):
+            return problem
+        if same(got, want):
+            continue
+        for mistake, words in typical.items():
+            if same(got, mistake(silent, heard, unwanted, scale)):
+                return words
+        return (
+            f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
+            "unwanted answer at 0 and the spell's at 1."
+        )
+    return None
+
+
+# ---- 07.8: between two spells -------------------------------------------------------------------
+
+
+def between(a, b, share):
+    vectors = (1 - share) * a.vectors + share * b.vectors
+    return replace(a, vectors=vectors, mask=a.mask | b.mask)
+
+
+def from_b_to_a(a, b, share):
+    return between(b, a, share)
+
+
+def words_of_the_first(a, b, share):
+    return replace(between(a, b, share), mask=a.mask)
+
+
+def words_of_both(a, b, share):
+    return replace(between(a, b, share), mask=a.mask & b.mask)
+
+
+def added(a, b, share):
+    return replace(between(a, b, share), vectors=a.vectors + share * b.vectors)
+
+
+def check_between(function):
+    masks = torch.arange(16) < torch.tensor([[2], [4]])
+    short, long = (
+        Text(torch.randn(1, 16, 128) * mask[None, :, None], mask[None], torch.tensor([style]))
+        for mask, style in zip(masks, (1, 2))
+    )
+    for a, b, share in ((long, short, 0.4), (short, long, 0.25)):
+        got, want = function(a, b, share), between(a, b, share)
+        if not isinstance(got, Text):
+            return "Expected a Text: replace(a, vectors=..., mask=...) makes one."
+        if problem := no_tensor(got.vectors, want.vectors.shape, "its vectors"):
+            return problem
+        if same(got.vectors, between(b, a, share).vectors):
+            return "Share 0 must give a, and share 1 must give b; yours goes the other way."
+        if same(got.vectors, added(a, b, share).vectors):
+            return "The two shares must sum to 1: of a there is only 1 - share left."
+        if not same(got.vectors, want.vectors):
+            off = off_by(got.vectors, want.vectors)
+            return f"The vectors are off by {off:.2f}: (1 - share) times a's, plus share times b's."
+        if not torch.equal(got.styles, a.styles):
+            return "Leave the style as it is."
+        if not torch.is_tensor(got.mask) or got.mask.dtype != torch.bool:
+            return "The mask stays a tensor of bools."
+        if got.mask.shape != a.mask.shape or not torch.equal(got.mask, a.mask | b.mask):
+            lost = int((a.mask | b.mask).sum()) - int(got.mask.sum())
+            if a is short and torch.equal(got.mask, a.mask):
+                return f"On the way to a longer spell your mask leaves out {lost} words of that."
+            return f"Your mask lets in {lost} words less than it should: let in those of either."
+    return None
+
+
+# ---- 07.9: a spell that works -------------------------------------------------------------------
+
+
+def my_spell():
+    return "щенок"
+
+
+def check_my_spell(function):
+    spell = function()
+    if not isinstance(spell, str) or not spell.strip():
+        return "Expected a spell, some words between quotation marks."
+    if "dog" in spell.lower():
+        return 'The letters "dog" are in it: find another word.'
+    words = load_words()
+    if not split_words(spell):
+        return "There is no word in your spell."
+    if unknown := list(words.unknown(spell)):
+        return f"The table does not know the word {unknown[0]!r}, so no network will hear it."
+    found = _dogs(spell)
+    if found >= 3:
+        return None
+    vectors = words.encode([spell, "dog face"])
+    means = [v[m].mean(0) for v, m in zip(vectors.vectors, vectors.mask)]
+    near = F.cosine_similarity(*means, dim=0).item()
+    return (
+        f"The dog face is found in {found} of 8 pictures, 3 are needed. The likeness of your spell "
+        f"to 'dog face' is {near:.2f}."
+    )
+
+
+@functools.cache
+def _dogs(spell):
+    """In how many of eight pictures the judge finds the dog face among its first five."""
+    emoji = load_emoji()
+    rows = [i for i, style in enumerate(emoji.styles) if style == "twemoji"]
+    place = torch.tensor([[emoji.names[i] for i in rows].index("dog face")] * 8)
+    eight = sample(load_checkpoint("demiurge"), spell, "twemoji", steps=12, n=8, seed=11)
+    return int((rank_among(eight.cpu(), emoji.images[rows], place) < 5).sum())
+
+
+EXERCISES = (
+    Exercise(
+        name="07.1",
+        title="likeness",
+        check=check_alike,
+        solution=alike,
+        hints=(
+            "First the mean over the words of each text, so that both are one vector of 128 "
+            "numbers. Then the cosine of the angle between the two.",
+            "`.mean(0)` is the mean over the rows; `F.cosine_similarity(u, v, dim=0)` compares two "
+            "vectors.",
+        ),
+        wrong={
+            "a product without the lengths": dot_product,
+            "all words made equally long": every_word_as_long,
+            "the mean over all pairs of words": mean_over_pairs,
+            "only the first words": first_words,
+        },
+    ),
+    Exercise(
+        name="07.2",
+        title="the mask",
+        check=check_mask,
+        solution=word_mask,
+        hints=(
+            "A place holds a word when its number is smaller than the length of its prompt; places "
+            "count from 0.",
+            "Compare a row, `torch.arange(longest)`, with a column, `lengths[:, None]`.",
+        ),
+        wrong={
+            "one word too many": lambda lengths, longest: torch.arange(longest) <= lengths[:, None],
+            "turned round": lambda lengths, longest: torch.arange(longest) >= lengths[:, None],
+            "words at the end of the row": lambda lengths, longest: word_mask(
+                lengths, longest
+            ).flip(1),
+            "lengths as a row": lambda lengths, longest: torch.arange(longest) < lengths,
+        },
+    ),
+    Exercise(
+        name="07.3",
+        title="shares of a look",
+        check=check_share_out,
+        solution=share_out,
+        hints=(
+            "Before the softmax: where there is no word, the score becomes minus infinity. Then "
+            "its share is zero, and the others still sum to 1.",
+            'Shape the mask for heads and places, `rearrange(mask, "b m -> b 1 1 m")`; '
+            "`scores.masked_fill(where, -torch.inf)` fills where it finds True. The softmax goes "
+            "over the last axis.",
+        ),
+        wrong={
+            "forgot the mask": without_mask,
+            "scores times the mask": zero_scores,
+            "masked after the softmax": zero_shares,
+            "turned the mask round": turned_round,
+            "softmax over the places": over_the_places,
+        },
+    ),
+    Exercise(
+        name="07.4",
+        title="guidance",
+        check=check_guide,
+        solution=guide,
+        hints=(
+            "A walk on a straight line: start at the answer without the spell; scale 1 brings you "
+            "to the answer with it.",
+            "What the spell changes is `heard - silent`. Take `scale` times that, and add it to "
+            "where you started.",
+        ),
+        wrong={
+            "a flipped sign": flipped,
+            "started at the spell's answer": from_the_spell,
+            "the answers exchanged": exchanged,
+            "the whole answer louder": only_louder,
+            "only the difference": only_the_difference,
+        },
+    ),
+    Exercise(
+        name="07.5",
+        title="condition dropout",
+        check=check_hush,
+        solution=hush,
+        hints=(
+            "Throw the dice once for each spell, and hide all of its words or none.",
+            "`torch.rand(len(mask), 1) < share` is a column of throws, True for about `share` of "
+            "the spells; a word stays where the mask has it and its spell is not hidden.",
+        ),
+        wrong={
+            "hid single words": single_words,
+            "one throw for the whole batch": one_throw_for_all,
+            "hid the others": the_others,
+            "hid nothing": nothing_hidden,
+        },
+    ),
+    Exercise(
+        name="07.6",
+        title="diagnose the patient",
+        check=check_diagnosis,
+        solution=diagnosis,
+        hints=(
+            "Which of the seven attributes fails? Tell the same scenes from the other side: does "
+            "the fault go with the object, or with its place in the sentence?",
+            "Make the sentence longer by a word, at its front, in its middle ('left of'), at its "
+            "end. When does the fault go away? And which word does nobody look at?",
+        ),
+        wrong={
+            "a flipped sign": lambda: "sign",
+            "no order": lambda: "order",
+            "only eight words": lambda: "eight",
+            "shapes never learned": lambda: "shapes",
+        },
+    ),
+    Exercise(
+        name="07.7",
+        title="away from a spell",
+        check=check_guide_away,
+        solution=guide_away,
+        hints=(
+            "The unwanted answer takes the place that the silent one had.",
+            "A straight line again: the unwanted answer at scale 0, the spell's at scale 1. The "
+            "silent one is not needed.",
+        ),
+        wrong={
+            "without the negative spell": not_avoided,
+            "a flipped sign": away_from_the_spell,
+            "started at the spell's answer": beyond_the_spell,
+            "started at silence": from_silence,
+        },
+    ),
+    Exercise(
+        name="07.8",
+        title="between two spells",
+        check=check_between,
+        solution=between,
+        hints=(
+            "Two lines: the mixed vectors, then a Text that holds them. Which words must be heard "
+            "on the way from a short spell to a long one?",
+            "`replace(a, vectors=..., mask=...)` keeps the style of a; `a.mask | b.mask` lets in "
+            "the words of either.",
+        ),
+        wrong={
+            "from b to a": from_b_to_a,
+            "only the words of the first spell": words_of_the_first,
+            "only words that both have": words_of_both,
+            "added without taking away": added,
+        },
+    ),
+    Exercise(
+        name="07.9",
+        title="a spell that works",
+        check=check_my_spell,
+        solution=my_spell,
+        hints=(
+            "The word must lie near 'dog' on the map, and mean the face rather than the whole "
+            'animal, which is another emoji. `likeness("your word", "dog")` tells how near.',
+            "Young animals are nearly all face. Try that in either language.",
+        ),
+        wrong={
+            "has the letters": lambda: "a small dog",
+            "a word that nobody knows": lambda: "pupppyy",
+            "another thing": lambda: "red car",
+        },
+    ),
+)

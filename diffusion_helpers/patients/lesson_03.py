@@ -1,0 +1,38 @@
+"""The patient of lesson 03. What it suffers from stands below: do your experiments first."""
+
+from torch import nn
+
+from ..checkpoints import load_checkpoint
+from ..noising import cosine_schedule
+
+
+class Patient(nn.Module):
+    """A Sculptor that was taught with pictures in [0, 1] instead of [-1, 1].
+
+    Made from the apprentice, and exact. For y = (x + 1) / 2, y_t = signal y + dust eps is also
+    2 y_t - signal = signal x + 2 dust eps: a picture x under more dust. The apprentice is blind, so
+    it cleans that as it is; what it sees, said in y, is what a network of its skill would answer
+    after lessons with y. Call it as model(x_t, t).
+    """
+
+    predicts = "velocity"
+
+    def __init__(self, apprentice):
+        super().__init__()
+        self.apprentice = apprentice
+        self.image_shape = apprentice.image_shape
+        self.schedule = cosine_schedule()
+
+    def forward(self, x_t, t=None):
+        if t is None:
+            raise ValueError("this network is told t: call it as model(x_t, t)")
+        signal, dust = self.schedule.signal_and_dust(t, like=x_t)
+        size = (signal**2 + 4 * dust**2).sqrt()
+        seen = (2 * x_t - signal) / size  # a point on the circle again, at a dustier place
+        clean = (signal * seen - 2 * dust * self.apprentice(seen)) / size
+        return (signal * x_t - (clean + 1) / 2) / dust
+
+
+def patient(device=None):
+    """The broken Sculptor, in evaluation mode on `device` (default: `pick_device()`)."""
+    return Patient(load_checkpoint("apprentice", device)).eval()
