@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 
@@ -248,3 +249,18 @@ def test_the_stub_in_the_notebook_is_to_do_and_looks_like_the_solution(
     assert space[stub.name] is solution and solution.__name__ == stub.name
     parameters = [argument.arg for argument in stub.args.args]
     assert list(inspect.signature(solution).parameters) == parameters
+
+
+# ---- enough of each -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [f"{n:02}" for n in range(1, 9)])
+def test_each_lesson_has_enough_to_do(number):
+    (path,) = NOTEBOOKS[0].parent.glob(f"{number}_*.ipynb")
+    text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells)
+    asked = set(re.findall(r'predict\(\s*"(\d\d\.[a-z])"', text))
+    revealed = set(re.findall(r'reveal\(\s*"(\d\d\.[a-z])"', text))
+    assert len(exercises.of_lesson(number)) >= (2 if number == "08" else 4)
+    assert asked == revealed and len(asked) >= 3
+    assert f'card("{number}")' in text
+    assert ("patient(" in text) == ("03" <= number <= "07")
