@@ -126,7 +126,15 @@ def captions(emoji):
 
 
 def make_tokenizer():
-    """Byte pairs learned from the captions (arXiv 1508.07909), written as CLIP's are."""
+    """Byte pairs learned from the captions (arXiv 1508.07909), written as CLIP's are.
+
+    The numbers of a few rare pieces differ from run to run, and a painter knows only the tokenizer
+    that it was trained with: so an existing one is never replaced.
+    """
+    folder = OUT / "tokenizer"
+    if (folder / "vocab.json").exists():
+        print(f"{folder} is there: delete it, the painter and its training to begin anew")
+        return
     alphabet = sorted(ByteLevel.alphabet())  # 256 signs, so that any text at all can be spelled
     trainer = BpeTrainer(
         vocab_size=VOCABULARY,
@@ -141,7 +149,6 @@ def make_tokenizer():
     vocabulary = learned["vocab"]
     for sign in alphabet:  # each sign may also end a word
         vocabulary.setdefault(sign + "</w>", len(vocabulary))
-    folder = OUT / "tokenizer"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
     merges = ["#version: 0.2", *(" ".join(pair) for pair in learned["merges"])]

@@ -16,7 +16,8 @@ from .text import _warn
 POCKET = DATA / "pocket-stable-diffusion"
 STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
 MISSING = (
-    'this needs diffusers and transformers: pip install -e ".[pocket]", then restart the kernel'
+    'this needs diffusers and transformers. Run  %pip install -e "..[pocket]"  in the notebook, '
+    'or  pip install -e ".[pocket]"  in the folder of the course, then restart the kernel'
 )
 
 
