@@ -77,7 +77,9 @@ def spell(pipe, words, style=None):
     room -= len(pipe.tokenizer(end, add_special_tokens=False).input_ids)
     if len(tokens) > room:
         _warn(f"I hear the first {room} tokens of a prompt")
-        words = pipe.tokenizer.decode(tokens[:room])
+        while len(tokens) > room:  # a sign that was cut in two spells itself anew
+            words = pipe.tokenizer.decode(tokens[: min(room, len(tokens) - 2)])
+            tokens = pipe.tokenizer(words, add_special_tokens=False).input_ids
     return words + end
 
 
