@@ -168,6 +168,11 @@ def speed(model):
             model, "a red apple", "noto", steps=8, sampler=dpm_solver
         ),
     }
+    return medians(takes)
+
+
+def medians(takes):
+    """Median seconds of each of these functions, called in turn: a dict like `takes`."""
     seconds = {name: [] for name in takes}
     for _ in range(ROUNDS):
         for name, take in takes.items():

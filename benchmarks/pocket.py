@@ -16,12 +16,11 @@ benchmarks/pocket.txt.
 
 import argparse
 import platform
-import time
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from demiurge import hits, save_sheet, wilson
+from demiurge import hits, medians, save_sheet, wilson
 
 from diffusion_helpers import load_emoji
 from diffusion_helpers.pocket import STYLES, load_pocket, spell, to_latents, to_pictures
@@ -32,19 +31,22 @@ BATCH = 50
 STEPS = 20
 SCALES = (1.0, 3.0, 5.0)
 DEFAULT = 3.0
-ROUNDS = 7
 
 
 def psnr(pictures, truth):
     return (10 * torch.log10(4 / (pictures - truth).square().mean((1, 2, 3)))).mean().item()
 
 
+def restored(pipe, pictures):
+    """These (N, 3, 64, 64), through the autoencoder and back."""
+    return torch.cat([to_pictures(pipe, to_latents(pipe, b)) for b in pictures.split(100)])
+
+
 def autoencoder(pipe, pictures):
     """PSNR in dB of these (N, 3, 64, 64), squeezed by the autoencoder and by a thumbnail."""
-    again = torch.cat([to_pictures(pipe, to_latents(pipe, b)) for b in pictures.split(100)])
     small = F.interpolate(pictures, size=18, mode="bilinear", antialias=True)  # 972 numbers
     thumbnail = F.interpolate(small, size=64, mode="bicubic").clamp(-1, 1)
-    return psnr(again, pictures), psnr(thumbnail, pictures)
+    return psnr(restored(pipe, pictures), pictures), psnr(thumbnail, pictures)
 
 
 def draw(pipe, emoji, rows, scale):
@@ -74,14 +76,8 @@ def speed(pipe):
             pipe.unet(x, 500, words)
 
     how = {"num_inference_steps": STEPS, "guidance_scale": DEFAULT}
-    takes = {f"{STEPS} steps": lambda: pipe("a red apple, noto", **how), "bare calls": bare}
-    seconds = {name: [] for name in takes}
-    for _ in range(ROUNDS):
-        for name, take in takes.items():
-            began = time.perf_counter()
-            take()
-            seconds[name].append(time.perf_counter() - began)
-    return {name: sorted(s)[ROUNDS // 2] for name, s in seconds.items()}
+    drawn = f"{STEPS} steps"
+    return medians({drawn: lambda: pipe("a red apple, noto", **how), "bare calls": bare})
 
 
 def main():
@@ -107,8 +103,7 @@ def main():
     if not wish.quick:
         kinds["held out"] = order[(known & emoji.held_out)[order]].tolist()
         real = large.images[kinds["training"]]
-        through = torch.cat([to_pictures(pipe, to_latents(pipe, b)) for b in real.split(100)])
-        right = sum(hits(halved(through), emoji, kinds["training"]))
+        right = sum(hits(halved(restored(pipe, real)), emoji, kinds["training"]))
         say(f"the real pictures, through the autoencoder: {wilson(right, len(real))}")
     for scale in (DEFAULT,) if wish.quick else SCALES:
         for kind, rows in kinds.items():

@@ -29,17 +29,15 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from diffusion_helpers import add_noise, load_emoji, pick_device, train
-from diffusion_helpers.data import DATA
 from diffusion_helpers.device import fast_math
+from diffusion_helpers.pocket import POCKET, STYLES
 from diffusion_helpers.text import Captions, load_words
 from diffusion_helpers.training import NO_SPELL, target
 
 SEED = 0
-STYLES = ("noto", "twemoji", "fluent")  # the three that draw every concept
 NAME = 0.7  # how often a picture is shown with its English name
 VOCABULARY = 8000  # tokens: most words of the captions whole, everything else in pieces
 LONGEST = 20  # tokens of a prompt, with the two that mark its ends
-OUT = DATA / "pocket-stable-diffusion"
 KL = 1e-4  # how much the latents are asked to look like plain noise; more blurs the pictures
 
 
@@ -101,7 +99,7 @@ def train_autoencoder(wish):
         vae.register_to_config(scaling_factor=1.0)
         spread = latents_of(vae, load_emoji(64).training().images).std().item()
         vae.register_to_config(scaling_factor=round(1 / spread, 4))
-        vae.save_pretrained(OUT / "vae")
+        vae.save_pretrained(POCKET / "vae")
 
 
 # ---- the tokenizer ------------------------------------------------------------------------------
@@ -131,7 +129,7 @@ def make_tokenizer():
     The numbers of a few rare pieces differ from run to run, and a painter knows only the tokenizer
     that it was trained with: so an existing one is never replaced.
     """
-    folder = OUT / "tokenizer"
+    folder = POCKET / "tokenizer"
     if (folder / "vocab.json").exists():
         print(f"{folder} is there: delete it, the painter and its training to begin anew")
         return
@@ -266,8 +264,8 @@ def round_weights(model):
 
 def train_painter(wish):
     torch.manual_seed(SEED)
-    tokenizer = CLIPTokenizer.from_pretrained(OUT / "tokenizer")
-    vae = AutoencoderKL.from_pretrained(OUT / "vae").eval()
+    tokenizer = CLIPTokenizer.from_pretrained(POCKET / "tokenizer")
+    vae = AutoencoderKL.from_pretrained(POCKET / "vae").eval()
     emoji = load_emoji(64).training()
     emoji = emoji.where(torch.tensor([style in STYLES for style in emoji.styles]))
     texts, shares = captions(emoji)
@@ -310,8 +308,8 @@ def save(model, vae, tokenizer):
         requires_safety_checker=False,
     )
     for name, part in parts.items():
-        part.save_pretrained(OUT / name)
-    pipe.save_config(OUT)  # model_index.json: which class reads which folder
+        part.save_pretrained(POCKET / name)
+    pipe.save_config(POCKET)  # model_index.json: which class reads which folder
 
 
 def main():

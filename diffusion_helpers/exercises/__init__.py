@@ -148,6 +148,15 @@ def no_number(got, what="the result"):
     return None
 
 
+def as_word(got, words):
+    """(the word, None) when `got` is one of `words`, in any case; else (None, a sentence)."""
+    word = got.strip().lower() if isinstance(got, str) else None
+    if word in words:
+        return word, None
+    said = repr(got) if isinstance(got, str) else f"a {type(got).__name__}"
+    return None, f"Return one of the words {', '.join(words)}, in quotes; you returned {said}."
+
+
 def same(got, want, atol=1e-4):
     """Whether two tensors of one shape agree within `atol`."""
     return torch.allclose(got.double(), want.double(), rtol=1e-4, atol=atol)

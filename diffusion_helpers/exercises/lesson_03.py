@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
-from . import Exercise, no_number, no_tensor, off_by, same
+from . import Exercise, as_word, no_number, no_tensor, off_by, same
 
 # ---- 03.1: one mistake --------------------------------------------------------------------------
 
@@ -236,12 +236,9 @@ def evidence(t=500):
 
 
 def check_diagnosis(function):
-    got = function()
-    word = got.strip().lower() if isinstance(got, str) else got
-    if not isinstance(word, str) or word not in CAUSES:
-        return (
-            f"Expected one of the words {', '.join(CAUSES)}, got {type(got).__name__} {got!r:.20}."
-        )
+    word, problem = as_word(function(), CAUSES)
+    if problem:
+        return problem
     if word == diagnosis():
         return None
     found = evidence()

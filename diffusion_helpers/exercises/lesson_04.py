@@ -10,7 +10,7 @@ from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
 from ..patients import patient
 from ..sampling import chaos, predict
-from . import Exercise, no_tensor, off_by, same
+from . import Exercise, as_word, no_tensor, off_by, same
 
 # ---- 04.1: one DDPM step ------------------------------------------------------------------------
 
@@ -149,10 +149,9 @@ def alike(a, b):
 
 
 def check_diagnosis(function):
-    said = function()
-    said = said.strip().lower() if isinstance(said, str) else said
-    if said not in CAUSES:
-        return f"Expected one of the words {', '.join(CAUSES)}."
+    said, problem = as_word(function(), CAUSES)
+    if problem:
+        return problem
     found = examination() if said != "noise" else {}
     if said == "dead":
         return (

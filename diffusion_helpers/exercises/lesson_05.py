@@ -12,7 +12,7 @@ from ..checkpoints import load_checkpoint
 from ..data import load_emoji
 from ..noising import cosine_schedule, linear_schedule
 from ..patients import patient
-from . import Exercise, no_number, no_tensor, off_by, same
+from . import Exercise, as_word, no_number, no_tensor, off_by, same
 
 # ---- 05.1: a dust meter -------------------------------------------------------------------------
 
@@ -391,10 +391,9 @@ def mistake(net, true_t, told_t):
 
 
 def check_diagnosis(function):
-    said = function()
-    if not isinstance(said, str) or said.strip().lower() not in CAUSES:
-        return f"One of the words is asked for: {', '.join(CAUSES)}."
-    said = said.strip().lower()
+    said, problem = as_word(function(), CAUSES)
+    if problem:
+        return problem
     if said == "jams":
         return None
     ill, well = patient("05", "cpu"), load_checkpoint("ladder_time", "cpu")

@@ -9,7 +9,7 @@ from ..attention import Attention, watch
 from ..patients import patient
 from ..sampling import chaos
 from ..twins import load_twins
-from . import Exercise, no_number, no_tensor, off_by, same
+from . import Exercise, as_word, no_number, no_tensor, off_by, same
 
 # ---- 06.1: the softmax over the right axis ------------------------------------------------------
 
@@ -205,11 +205,9 @@ def largest(maps):
 
 
 def check_diagnosis(function):
-    got = function()
-    word = got.strip().lower() if isinstance(got, str) else None
-    if word not in DIAGNOSES:
-        said = repr(got) if isinstance(got, str) else f"a {type(got).__name__}"
-        return f"Return one of the words {', '.join(DIAGNOSES)}, in quotes; you returned {said}."
+    word, problem = as_word(function(), DIAGNOSES)
+    if problem:
+        return problem
     if word == "pictures":
         return None
     found = examined()

@@ -15,7 +15,7 @@ from ..patients import patient
 from ..sampling import sample
 from ..scenes import captions, scenes
 from ..text import Text, load_words, split_words
-from . import Exercise, no_number, no_tensor, off_by, same
+from . import Exercise, as_word, no_number, no_tensor, off_by, same
 
 # ---- 07.1: likeness -----------------------------------------------------------------------------
 
@@ -281,10 +281,9 @@ CAUSES = ("sign", "order", "eight", "last", "shapes")
 
 
 def check_diagnosis(function):
-    named = function()
-    cause = named.strip().lower() if isinstance(named, str) else None
-    if cause not in CAUSES:
-        return f"Expected one of the words {', '.join(CAUSES)}."
+    cause, problem = as_word(function(), CAUSES)
+    if problem:
+        return problem
     return None if cause == "last" else _against(cause)
 
 
