@@ -110,15 +110,34 @@ def test_it_leaves_the_dice_of_the_lesson_alone(one):
 
 
 @every
-def test_it_helps_twice_and_then_shows_the_solution(one, capsys):
+def test_it_helps_twice_and_shows_the_solution(one, capsys):
     shown = []
-    for _ in range(4):
-        hint(one.name)
+    for number in (1, 2, 3):
+        hint(one.name, number)
         shown.append(capsys.readouterr().out)
-    assert one.hints[0] in shown[0] and one.hints[1] in shown[1]
+        assert progress.state(one.name) == {"right": False, "hints": number}
+    assert one.hints[0] in shown[0] and one.hints[1] in shown[1] and one.source in shown[2]
     assert len(one.hints) == 2 and one.hints[0] != one.hints[1]
-    assert one.source not in shown[1] and one.source in shown[2] == shown[3]
-    assert progress.state(one.name) == {"right": False, "hints": 3}
+    assert one.source not in shown[0] + shown[1]
+    for number, said in enumerate(shown[:2], start=2):
+        assert said.endswith(f': hint("{one.name}", {number}).\n')  # how to go on
+
+
+def test_a_hint_that_runs_again_says_the_same_and_spends_no_other(capsys):
+    hint("01.1", 2)
+    capsys.readouterr()
+    for _ in range(3):
+        hint("01.1")
+    assert len(set(capsys.readouterr().out.strip().split("\n"))) == 2
+    assert progress.state("01.1")["hints"] == 2
+
+
+@pytest.mark.parametrize("number", [0, 4, -1, "2", None, 1.5])
+def test_an_unknown_hint_gets_one_sentence(number, capsys):
+    hint("01.1", number)
+    said = f"There is no hint {number!r} to 01.1: 1 to 2, or 3 for our solution.\n"
+    assert capsys.readouterr().out == said
+    assert not Path(progress.FILE).exists()
 
 
 # ---- the machinery ------------------------------------------------------------------------------

@@ -81,22 +81,30 @@ def exercise(name):
     return judged
 
 
-def hint(name):
-    """Print the first hint to the exercise `name`; called again, the second, then our solution.
+def hint(name, number=1):
+    """Print hint `number` to the exercise `name`: 1, 2, or 3 for our solution.
 
-    An unknown name gets one sentence.
+    Each call says the same as often as it runs, so that a hint left in a cell spends no other one.
+    An unknown name or number gets one sentence.
     """
     try:
         found = find(name)
     except ValueError as problem:
         print(problem)
         return
-    taken = min(progress.state(name)["hints"] + 1, len(found.hints) + 1)
-    progress.note(name, hints=taken)
-    if taken <= len(found.hints):
-        print(f"Hint {taken} of {len(found.hints)} to {name}: {found.hints[taken - 1]}")
-    else:
+    last = len(found.hints) + 1
+    if number not in range(1, last + 1):
+        print(
+            f"There is no hint {number!r} to {name}: 1 to {last - 1}, or {last} for our solution."
+        )
+        return
+    progress.note(name, hints=max(number, progress.state(name)["hints"]))
+    if number == last:
         print(f"Our solution to {name}; yours may look different:\n\n{found.source}")
+        return
+    more = "More" if number < last - 1 else "Our solution"
+    print(f"Hint {number} of {last - 1} to {name}: {found.hints[number - 1]}")
+    print(f'{more}: hint("{name}", {number + 1}).')
 
 
 def find(name):
