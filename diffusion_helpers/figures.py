@@ -58,9 +58,10 @@ def show(fig, alt):
 def show_pictures(images, alt, captions=None, columns=8, height=96):
     """Show a batch as a grid of crisp pixels, `columns` wide, each `height` CSS pixels tall.
 
-    `images` is (N, C, H, W) in [-1, 1], C = 1 or 3; values outside are clamped, for display only.
-    `captions`, if given, are N strings, one under each picture. Raises ValueError on an empty
-    `alt`, a wrong shape, NaN, or captions that do not match.
+    Where the page is too narrow for that, all of them shrink; none is cut off. `images` is
+    (N, C, H, W) in [-1, 1], C = 1 or 3; values outside are clamped, for display only. `captions`,
+    if given, are N strings, one under each picture. Raises ValueError on an empty `alt`, a wrong
+    shape, NaN, or captions that do not match.
     """
     check_alt(alt)
     arrays = to_uint8(images)
@@ -70,17 +71,17 @@ def show_pictures(images, alt, captions=None, columns=8, height=96):
     for i, array in enumerate(arrays):
         caption = "" if captions is None else html.escape(str(captions[i]))
         words = caption or f"{i + 1} of {len(arrays)}"
+        width = round(height * array.shape[1] / array.shape[0])
         cells.append(
-            '<figure style="display:inline-block;margin:0;text-align:center">'
+            '<figure style="min-width:0;margin:0;text-align:center">'
             f'<img alt="{html.escape(alt)}: {words}" src="{png_data_uri(array)}"'
-            f' style="height:{height}px;width:auto;max-width:none;image-rendering:pixelated">'
+            f' style="width:{width}px;max-width:100%;height:auto;image-rendering:pixelated">'
             f'<figcaption style="max-width:{height}px;font-size:16px">{caption}</figcaption>'
             "</figure>"
         )
-    grid = f"display:grid;grid-template-columns:repeat({columns},max-content);gap:8px"
-    # A grid wider than the page scrolls; tabindex lets the keys do it too.
-    group = f'tabindex="0" role="group" aria-label="{html.escape(alt)}"'
-    display(HTML(f'<div {group} style="{grid};overflow-x:auto">{"".join(cells)}</div>'))
+    grid = f"display:grid;grid-template-columns:repeat({columns},minmax(0,max-content));gap:8px"
+    group = f'role="group" aria-label="{html.escape(alt)}"'
+    display(HTML(f'<div {group} style="{grid}">{"".join(cells)}</div>'))
 
 
 def to_uint8(images):

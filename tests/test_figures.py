@@ -70,6 +70,20 @@ def test_show_pictures_escapes_and_decodes():
         assert np.array_equal(decode(uri), expected)
 
 
+@pytest.mark.parametrize(("width", "wanted"), [(1300, 80), (600, 42)])
+def test_a_row_of_pictures_is_never_cut_off(visit, tmp_path, width, wanted):
+    images = torch.rand(12, 3, 8, 8) * 2 - 1
+    page = displayed(figures.show_pictures, images, "twelve", ["a"] * 12, columns=12, height=80)
+    (tmp_path / "row.html").write_text(f'<!doctype html><html lang="en"><main>{page}</main></html>')
+    with visit() as tab:
+        tab.page.set_viewport_size({"width": width, "height": 400})
+        tab.page.goto((tmp_path / "row.html").as_uri())
+        boxes = [picture.bounding_box() for picture in tab.page.locator("img").all()]
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert all(abs(box["width"] - wanted) < 2 for box in boxes)
+    assert all(abs(box["width"] - box["height"]) < 1 for box in boxes)
+
+
 def test_show_pictures_wants_words_and_matching_captions():
     with pytest.raises(ValueError, match="expected alt"):
         figures.show_pictures(torch.zeros(1, 3, 8, 8), "")
