@@ -2,6 +2,7 @@
 
 import html
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,11 @@ class Fragment:
 
     def __repr__(self):
         return self.summary
+
+
+def as_html(text):
+    """Text for the page, with `code` as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def as_frames(track, name):

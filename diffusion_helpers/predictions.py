@@ -10,7 +10,7 @@ import html
 import json
 import re
 
-from .look import AGAIN, CSS, STATIC, Fragment
+from .look import AGAIN, CSS, STATIC, Fragment, as_html
 
 SCRIPT = (STATIC / "prediction.js").read_text("utf-8")
 NAME = re.compile(r"\d\d\.[a-z]")
@@ -38,13 +38,13 @@ def predict(name, question, options):
     # JupyterLab takes the arrow keys unless a control says data-lm-suppress-shortcuts.
     radios = "".join(
         f'<label><input type="radio" name="prediction-{name}" value="{html.escape(option)}"'
-        f' autocomplete="off" data-lm-suppress-shortcuts><span>{_words(option)}</span></label>'
+        f' autocomplete="off" data-lm-suppress-shortcuts><span>{as_html(option)}</span></label>'
         for option in options
     )
     page = f"""
 <div class="sculptor prediction" data-prediction="{name}">
 <style>{CSS}</style>
-<fieldset><legend>{_words(question)}</legend>{radios}</fieldset>
+<fieldset><legend>{as_html(question)}</legend>{radios}</fieldset>
 <div class="last"><p class="caption" aria-live="polite"></p>
 <button type="button" class="quiet" hidden="hidden" title="{AGAIN}"
  data-lm-suppress-shortcuts>Start over</button></div>
@@ -69,28 +69,23 @@ def reveal(name, truth, measured):
     if not str(measured).strip():
         raise ValueError("expected the measured words, got nothing")
     why = "".join(
-        f'<details data-option="{html.escape(option)}"><summary>{_words(option)}'
+        f'<details data-option="{html.escape(option)}"><summary>{as_html(option)}'
         f"{' <strong>(this happened)</strong>' if option == truth else ''}</summary>"
-        f"<p>{_words(reason)}</p></details>"
+        f"<p>{as_html(reason)}</p></details>"
         for option, reason in options.items()
     )
     page = f"""
 <div class="sculptor revealed" data-prediction="{name}" data-truth="{html.escape(truth)}"
  role="group" aria-label="What happened: {html.escape(question)}">
 <style>{CSS}</style>
-<p class="title">{_words(question)}</p>
+<p class="title">{as_html(question)}</p>
 <p class="said" aria-live="polite" hidden="hidden"></p>
-<p class="happened"><strong>What happened:</strong> {_words(truth)}. {_words(str(measured))}</p>
+<p class="happened"><strong>What happened:</strong> {as_html(truth)}. {as_html(str(measured))}</p>
 {why}
 <p class="asleep">{UNTOLD}</p>
 <script>{_script(name)}</script>
 </div>"""
     return Fragment(page, f"What happened: {truth}. {measured}")
-
-
-def _words(text):
-    """Text for the page, with `code` as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def _script(name):

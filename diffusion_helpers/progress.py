@@ -38,7 +38,7 @@ def reset(lesson=None):
 
 
 def card(lesson=None):
-    """Your progress as a small card: one lesson ("01"), or all of them.
+    """Your progress as a small card: one lesson ("01"), or all of them, their exercises folded.
 
     It shows what was known when the cell ran. Raises ValueError for a lesson without exercises.
     """
@@ -49,7 +49,7 @@ def card(lesson=None):
         raise ValueError(f"expected one of the lessons {', '.join(there)}, got {lesson!r}")
     done = _read()
     parts = [
-        _part(number, exercises.of_lesson(number), done)
+        _part(number, exercises.of_lesson(number), done, folded=lesson is None)
         for number in ([lesson] if lesson else there)
     ]
     title = f"Your progress in lesson {lesson}" if lesson else "Your progress"
@@ -62,7 +62,7 @@ def card(lesson=None):
     return Fragment(page, "; ".join(words for _, words in parts))
 
 
-def _part(number, exercises, done):
+def _part(number, exercises, done, folded):
     """One lesson of the card: (HTML, the same in a few words)."""
     states = [NOTHING | done.get(e.name, {}) for e in exercises]
     right = sum(s["right"] for s in states)
@@ -73,7 +73,8 @@ def _part(number, exercises, done):
         for e, s in zip(exercises, states)
     ]
     meter = f'<progress max="{len(exercises)}" value="{right}" aria-label="{words}"></progress>'
-    return f'<p class="title">{words}</p>{meter}<ul>{"".join(lines)}</ul>', words
+    fold = f"<details{'' if folded else ' open'}><summary>{words}{meter}</summary>"
+    return f"{fold}<ul>{''.join(lines)}</ul></details>", words
 
 
 def _words(state, hints):

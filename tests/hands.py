@@ -108,14 +108,15 @@ class PredictionHand:
         """right, wrong or none, after checking that the words and the folds say the same."""
         verdict = self.revealed.get_attribute("data-verdict")
         said = self.revealed.locator(".said").inner_text()
+        truth = self.revealed.get_attribute("data-truth")
         opened = self.revealed.locator("details[open]").all()
-        assert [part.get_attribute("data-option") for part in opened] == self.chosen
+        names = {part.get_attribute("data-option") for part in opened}
+        assert names == ({*self.chosen, truth} if self.chosen else set())
         assert all(part.locator("p").is_visible() for part in opened)
         if verdict == "none":
             assert not self.chosen and said.startswith("You made no prediction")
         else:
             assert said.startswith(f"You said: {self.chosen[0]}. ")
-            truth = self.revealed.get_attribute("data-truth")
             assert (verdict == "right") == (self.chosen == [truth]) == said.endswith("So it was.")
         return verdict
 

@@ -120,7 +120,7 @@ def test_it_helps_twice_and_shows_the_solution(one, capsys):
     assert len(one.hints) == 2 and one.hints[0] != one.hints[1]
     assert one.source not in shown[0] + shown[1]
     for number, said in enumerate(shown[:2], start=2):
-        assert said.endswith(f': hint("{one.name}", {number}).\n')  # how to go on
+        assert said.endswith(f': `hint("{one.name}", {number})`.\n')  # how to go on
 
 
 def test_a_hint_that_runs_again_says_the_same_and_spends_no_other(capsys):
@@ -128,7 +128,7 @@ def test_a_hint_that_runs_again_says_the_same_and_spends_no_other(capsys):
     capsys.readouterr()
     for _ in range(3):
         hint("01.1")
-    assert len(set(capsys.readouterr().out.strip().split("\n"))) == 2
+    assert len(set(capsys.readouterr().out.splitlines())) == 1
     assert progress.state("01.1")["hints"] == 2
 
 
@@ -268,6 +268,26 @@ def test_the_stub_in_the_notebook_is_to_do_and_looks_like_the_solution(
     assert space[stub.name] is solution and solution.__name__ == stub.name
     parameters = [argument.arg for argument in stub.args.args]
     assert list(inspect.signature(solution).parameters) == parameters
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_cell_needs_what_only_an_optional_one_defines(path):
+    """Whoever leaves the parts marked Deeper out must not meet a NameError later."""
+    known, optional = set(), {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type != "code":
+            continue
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        names = [n for n in nodes if isinstance(n, ast.Name)]
+        parameters = {n.arg for n in nodes if isinstance(n, ast.arg)}
+        defined = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        defined |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        if cell.source.startswith("# Deeper"):
+            optional |= dict.fromkeys(defined, cell.id)
+            continue
+        known |= defined
+        for name in {n.id for n in names} - known - parameters:
+            assert name not in optional, f"{cell.id} needs {name}, from {optional[name]} only"
 
 
 # ---- enough of each -----------------------------------------------------------------------------

@@ -124,9 +124,14 @@ def test_the_card_says_what_is_right_and_how_many_hints_were_taken():
     assert shown._repr_html_() == shown.page and "http" not in shown.page
 
 
-def test_the_card_of_all_lessons_shows_each():
-    shown = re.findall(r"Lesson (\d\d): 0 of", repr(card()))
-    assert shown == exercises.lessons()
+def test_the_card_of_all_lessons_shows_each_and_folds_their_exercises():
+    shown = card()
+    assert re.findall(r"Lesson (\d\d): 0 of", repr(shown)) == exercises.lessons()
+    folds = BeautifulSoup(shown.page, "html.parser")("details")
+    assert len(folds) == len(exercises.lessons())
+    assert not any(fold.has_attr("open") for fold in folds)
+    assert all(fold.summary.progress for fold in folds)  # the meter is seen without unfolding
+    assert BeautifulSoup(card("01").page, "html.parser").details.has_attr("open")
 
 
 def test_a_lesson_without_exercises_gets_one_sentence():

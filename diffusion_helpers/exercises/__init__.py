@@ -1,6 +1,6 @@
 """Learning by doing: a reader fills in a function, and hears at once whether it is right.
 
-`@exercise("01.1")` above the reader's function runs that exercise's check and prints one line. It
+`@exercise("01.1")` above the reader's function runs that exercise's check and says one line. It
 hands on a correct function, the reader's or ours, so that a lesson always runs to its end. One
 module a lesson, `lesson_01` and so on, holds the exercises as `EXERCISES`.
 """
@@ -16,8 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from IPython.display import display
 
 from .. import progress
+from ..look import CSS, Fragment, as_html
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Exercise:
 
 
 def exercise(name):
-    """Decorate the answer to the exercise `name` ("01.1"): judge it, and print one line.
+    """Decorate the answer to the exercise `name` ("01.1"): judge it, and say one line.
 
     The decorated name becomes the reader's own function when it is right, otherwise our solution.
     A right answer is noted in the progress file. Raises ValueError when there is no such exercise.
@@ -72,17 +74,18 @@ def exercise(name):
         verdict = found.judge(function)
         if verdict == "":
             progress.note(name, right=True)
-            print(f"Exercise {name}: right.")
+            _say(f"Exercise {name}: right.", "right")
             return function
-        words = f'to do. Stuck? hint("{name}").' if verdict is None else f"not yet. {verdict}"
-        print(f"Exercise {name}: {words} The lesson goes on with our solution.")
+        words = f'to do. Stuck? `hint("{name}")`.' if verdict is None else f"not yet. {verdict}"
+        words = f"Exercise {name}: {words} The lesson goes on with our solution."
+        _say(words, "open" if verdict is None else "wrong")
         return found.solution
 
     return judged
 
 
 def hint(name, number=1):
-    """Print hint `number` to the exercise `name`: 1, 2, or 3 for our solution.
+    """Show hint `number` to the exercise `name`: 1, 2, or 3 for our solution.
 
     Each call says the same as often as it runs, so that a hint left in a cell spends no other one.
     An unknown name or number gets one sentence.
@@ -102,9 +105,9 @@ def hint(name, number=1):
     if number == last:
         print(f"Our solution to {name}; yours may look different:\n\n{found.source}")
         return
-    more = "More" if number < last - 1 else "Our solution"
-    print(f"Hint {number} of {last - 1} to {name}: {found.hints[number - 1]}")
-    print(f'{more}: hint("{name}", {number + 1}).')
+    more = "More help" if number < last - 1 else "Our solution"
+    words = f"Hint {number} of {last - 1} to {name}: {found.hints[number - 1]}"
+    _say(f'{words} {more}: `hint("{name}", {number + 1})`.', "open")
 
 
 def find(name):
@@ -126,6 +129,15 @@ def lessons():
 def of_lesson(number):
     """The exercises of the lesson `number`, in their order; its module is imported only now."""
     return importlib.import_module(f"{__name__}.lesson_{number}").EXERCISES
+
+
+def _say(words, verdict):
+    """Show one line in the colour of its verdict: right, wrong or open."""
+    page = (
+        f'<div class="sculptor told" data-verdict="{verdict}"><style>{CSS}</style>'
+        f'<p class="said">{as_html(words)}</p></div>'
+    )
+    display(Fragment(page, words))
 
 
 # ---- what a check needs -------------------------------------------------------------------------

@@ -46,8 +46,9 @@
     said.hidden = false;
     follow(root, () => {
       const mine = all.find((part) => part.dataset.option === chosen());
-      all.forEach((part) => { part.open = part === mine; });
-      const right = mine?.dataset.option === root.dataset.truth;
+      const truth = all.find((part) => part.dataset.option === root.dataset.truth);
+      const right = mine === truth;
+      all.forEach((part) => { part.open = Boolean(mine) && (part === mine || part === truth); });
       root.dataset.verdict = mine ? (right ? "right" : "wrong") : "none";
       said.textContent = mine
         ? `You said: ${mine.dataset.option}. ${right ? "So it was." : "It was not so."}`
