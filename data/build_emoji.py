@@ -9,7 +9,7 @@ Run it once, from the root of the repository (Node's npm and `pip install -e ".[
 
 It writes, into data/emoji/, one sheet of pictures per style and size (`noto_32.webp`: 40 pictures
 a row, lossless, on white) and `emoji.json` with the captions, the order of the pictures on their
-sheets, the held-out pairs and the sheets' checksums.
+sheets and the held-out pairs. Then run data/checksums.py.
 """
 
 import hashlib
@@ -149,7 +149,6 @@ def save_sheet(pictures, path):
         np.concatenate([pictures, blank]), "(row col) h w c -> (row h) (col w) c", col=COLUMNS
     )
     Image.fromarray(sheet).save(path, lossless=True, quality=100, method=6)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def choose_held_out(order):
@@ -176,12 +175,11 @@ def main(packages):
         style: [c["hexcode"] for c in concepts if c["hexcode"] in icons[style]] for style in STYLES
     }
     OUT.mkdir(exist_ok=True)
-    checksums = {}
     for style, hexcodes in order.items():
         for size in SIZES:
             pictures = np.stack([render(icons[style][h], size) for h in hexcodes])
             path = OUT / f"{style}_{size}.webp"
-            checksums[path.name] = save_sheet(pictures, path)
+            save_sheet(pictures, path)
             print(f"{path.name}: {len(pictures)} pictures, {path.stat().st_size / 1e6:.2f} MB")
     used = {h for hexcodes in order.values() for h in hexcodes}
     index = {
@@ -189,7 +187,6 @@ def main(packages):
         "concepts": [c for c in concepts if c["hexcode"] in used],
         "order": order,
         "held_out": choose_held_out(order),
-        "sha256": checksums,
     }
     (OUT / "emoji.json").write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")))
     print(f"{len(used)} concepts, {len(index['held_out'])} held-out pairs")

@@ -1,52 +1,81 @@
 """Weights on disk: safetensors only, never pickle, so that a stranger's file cannot run code."""
 
+import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from einops import rearrange
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
-from .data import DATA
+from .data import DATA, read_data
 from .device import pick_device
 from .unet import UNet
 
+BLANK = "0" * 64  # where the checksum will stand, while it is computed
 SCALE = ".scale_of_rows"  # beside a weight in 8 bits: what its rows are to be multiplied by
 SHIPPED = ("apprentice", "ladder_blind", "ladder_time", "ladder_attention", "ladder_text")
 SHIPPED += ("demiurge", "scenes")
 
 
 def save_tensors(path, tensors, notes):
-    """Write named tensors and a dict of notes; an interrupted write never harms an older file."""
+    """Write named tensors and a dict of notes, with a checksum over both.
+
+    An interrupted write never harms an older file. Raises OSError, with one sentence, where nothing
+    can be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     half_written = path.with_name(path.name + ".part")
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    half_written.write_bytes(save(tensors, metadata={"notes": json.dumps(notes)}))
-    os.replace(half_written, path)
+    content = save(tensors, metadata={"notes": json.dumps(notes), "sha256": BLANK})
+    content = _with_checksum(content, BLANK, hashlib.sha256(content).hexdigest())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with half_written.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # all of it is on the disk before the older file goes
+        os.replace(half_written, path)
+    except OSError as error:
+        with suppress(OSError):
+            half_written.unlink()
+        raise OSError(
+            f"{path} cannot be written ({error.strerror or error}): make room there, or choose "
+            "another folder"
+        ) from None
+
+
+def _with_checksum(content, old, new):
+    """The bytes of a safetensors file with another checksum in its header."""
+    return content.replace(f'"sha256":"{old}"'.encode(), f'"sha256":"{new}"'.encode(), 1)
 
 
 def load_tensors(path):
     """(tensors, notes) of a file made by `save_tensors`.
 
-    Raises FileNotFoundError, or ValueError for a file that is cut short, damaged or not ours.
+    Raises FileNotFoundError, or ValueError for a file that is cut short, damaged or not ours: a
+    single bit that changed is noticed.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no checkpoint {str(path)!r}: check the name, "
-            "or restore the shipped one with `git checkout data`"
-        )
+    if path.is_relative_to(DATA):
+        content = read_data(path.relative_to(DATA).as_posix())
+    elif path.is_file():
+        content = path.read_bytes()
+    else:
+        raise FileNotFoundError(f"there is no checkpoint {str(path)!r}: check the name")
     try:
-        with safe_open(path, framework="pt") as file:
-            notes = json.loads((file.metadata() or {})["notes"])
-            return {name: file.get_tensor(name).clone() for name in file.keys()}, notes  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError, OSError):
+        size = int.from_bytes(content[:8], "little")  # of the header, which is JSON
+        about = json.loads(content[8 : 8 + size])["__metadata__"]
+        blank = _with_checksum(content, about["sha256"], BLANK)
+        if hashlib.sha256(blank).hexdigest() != about["sha256"]:
+            raise ValueError
+        return load(content), json.loads(about["notes"])
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(
-            f"{path} is damaged or is no checkpoint of this course: delete it and train again, "
-            "or restore the shipped one with `git checkout data`"
+            f"{path} is damaged or is no checkpoint of this course: delete it and train again"
         ) from None
 
 

@@ -17,6 +17,42 @@ DATA = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else Path(__file__).parent.parent
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
 
 
+def read_data(name):
+    """The bytes of a file that the course ships, such as "words/words.json".
+
+    Raises FileNotFoundError where it is missing, and ValueError unless it is, to the last bit, the
+    one in data/SHA256SUMS.
+    """
+    content = _read(name)
+    if f"{hashlib.sha256(content).hexdigest()}  {name}" not in _checksums():
+        raise ValueError(
+            f"{DATA / name} is damaged: restore it with `git checkout data`, "
+            "or install the package again"
+        )
+    return content
+
+
+def shipped(folder):
+    """The names of the files that the course ships in a folder of its data."""
+    names = [line.partition("  ")[2] for line in _checksums()]
+    return [name for name in names if name.startswith(f"{folder}/")]
+
+
+def _checksums():
+    """The lines of data/SHA256SUMS; that file itself may be damaged, too."""
+    return _read("SHA256SUMS").decode("ascii", "replace").splitlines()
+
+
+def _read(name):
+    try:
+        return (DATA / name).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(
+            f"{DATA / name} is missing: restore it with `git checkout data`, "
+            "or install the package again"
+        ) from None
+
+
 @dataclass(frozen=True)
 class Emoji(Dataset):
     """Emoji pictures and what they show; every list has length N. `emoji[i]` is one picture.
@@ -68,17 +104,13 @@ def load_emoji(size=32):
     """
     if size not in (32, 64) or not isinstance(size, int):
         raise ValueError(f"emoji come in size 32 or 64, got {size!r}")
-    try:
-        index = json.loads(_read("emoji.json"))
-        concepts = {c["hexcode"]: c for c in index["concepts"]}
-        held_out = {tuple(pair) for pair in index["held_out"]}
-        order, sha256 = index["order"], index["sha256"]
-    except (ValueError, KeyError):
-        raise ValueError(_DAMAGED.format(DATA / "emoji" / "emoji.json")) from None
+    index = json.loads(read_data("emoji/emoji.json"))
+    concepts = {c["hexcode"]: c for c in index["concepts"]}
+    held_out = {tuple(pair) for pair in index["held_out"]}
     sheets, columns = [], {name: [] for name in Emoji.__dataclass_fields__}
-    for style, hexcodes in order.items():
-        file = f"{style}_{size}.webp"
-        sheets.append(_cut(_read(file, sha256[file]), size)[: len(hexcodes)])
+    for style, hexcodes in index["order"].items():
+        sheet = read_data(f"emoji/{style}_{size}.webp")
+        sheets.append(_cut(sheet, size)[: len(hexcodes)])
         for hexcode in hexcodes:
             concept = concepts[hexcode]
             columns["names"].append(concept["name"])
@@ -94,23 +126,8 @@ def load_emoji(size=32):
     return Emoji(**columns)
 
 
-_DAMAGED = "{} is damaged: restore it with `git checkout data`, or install the package again"
-
-
-def _read(name, sha256=None):
-    path = DATA / "emoji" / name
-    if not path.exists():
-        raise FileNotFoundError(
-            f"{path} is missing: install the package again, or restore it with `git checkout data`"
-        )
-    content = path.read_bytes()
-    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
-        raise ValueError(_DAMAGED.format(path))
-    return content
-
-
-def _cut(sheet_file, size):
-    sheet = np.asarray(Image.open(io.BytesIO(sheet_file)).convert("RGB"))
+def _cut(sheet, size):
+    sheet = np.asarray(Image.open(io.BytesIO(sheet)).convert("RGB"))
     return rearrange(sheet, "(row h) (col w) c -> (row col) h w c", h=size, w=size)
 
 

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from einops import rearrange, repeat
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import nn
 
 from .attention import TokenBlock
-from .data import DATA
+from .data import read_data
 
 SIZE = 128  # numbers for each word
 MAX_WORDS = 16  # the longest emoji name has 8 words; later words of a prompt are not heard
@@ -223,29 +222,12 @@ def style_number(style):
 
 @functools.cache
 def load_words():
-    """The word table of the course. Raises FileNotFoundError or ValueError if it is missing or bad.
-
-    Where it comes from: data/README.md.
+    """The word table of the course. Raises FileNotFoundError or ValueError for a missing or damaged
+    file. Where it comes from: data/README.md.
     """
-    table, index = DATA / "words" / "words.safetensors", DATA / "words" / "words.json"
-    for path in (table, index):
-        if not path.exists():
-            raise FileNotFoundError(
-                f"{path} is missing: install the package again, or restore it with "
-                "`git checkout data`"
-            )
-    try:
-        tensors = load_file(table)
-        vectors = tensors["vectors"].float() * rearrange(tensors["scales"].float(), "n -> n 1")
-        forms = json.loads(index.read_text(encoding="utf-8"))
-        rows = _all_forms(**forms)
-        if vectors.shape != (len(forms["words"]), SIZE):
-            raise ValueError
-    except (SafetensorError, LookupError, TypeError, AttributeError, ValueError, RuntimeError):
-        raise ValueError(
-            f"{table.parent} is damaged: restore it with `git checkout data`, or install the "
-            "package again"
-        ) from None
+    tensors = load(read_data("words/words.safetensors"))
+    vectors = tensors["vectors"].float() * rearrange(tensors["scales"].float(), "n -> n 1")
+    rows = _all_forms(**json.loads(read_data("words/words.json")))
     return Words(torch.cat([vectors, torch.zeros(1, SIZE)]), rows)
 
 

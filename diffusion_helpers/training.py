@@ -172,7 +172,7 @@ def train(
     share = spent()
     team.start_alike(model)
     with _stop_between_steps() as stop:
-        stopped = False
+        stopped = saved = False
         while not (run.finished or stopped):
             set_rate(optimisers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - share))
             generator = torch.Generator().manual_seed(seed + 1_000_003 * run.steps)
@@ -188,7 +188,7 @@ def train(
             run.finished = share == 1
             if int(share * reports) > int(before * reports) or stopped:
                 if checkpoint and team.leads:
-                    _save(checkpoint, model, optimisers, run, seed)
+                    saved = _save(checkpoint, model, optimisers, run, seed)
                 model.eval()
                 if team.leads:
                     report(run, share, model)
@@ -196,7 +196,7 @@ def train(
                     settle_threads()
     model.eval()
     if not run.finished:
-        where = f", and in {checkpoint}: call train again to go on" if checkpoint else ""
+        where = f", and in {checkpoint}: call train again to go on" if saved else ""
         print(f"stopped at step {run.steps}; what was learned is kept in the network{where}")
     return run
 
@@ -338,13 +338,19 @@ def _stop_between_steps():
 
 
 def _save(path, model, optimisers, run, seed):
+    """Whether it worked: a full disk costs the checkpoint, but not the training."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for i, optimiser in enumerate(optimisers):
         for p, memory in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{p}.{name}": value for name, value in memory.items()}
     tensors["losses"] = torch.tensor(run.losses, dtype=torch.float64)
     notes = {"config": model.config, "seed": seed, "seconds": run.seconds, "finished": run.finished}
-    save_tensors(path, tensors, notes)
+    try:
+        save_tensors(path, tensors, notes)
+    except OSError as problem:
+        print(f"{problem}. What was learned so far is kept in the network.", flush=True)
+        return False
+    return True
 
 
 def _resume(path, model, optimisers, seed):

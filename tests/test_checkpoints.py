@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from diffusion_helpers import checkpoints
+from diffusion_helpers import checkpoints, data
 from diffusion_helpers.checkpoints import (
     load_checkpoint,
     load_tensors,
@@ -226,7 +226,8 @@ def test_a_missing_file_is_named(file):
 
 
 def test_a_missing_shipped_network_says_how_to_get_it_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "DATA", tmp_path)
+    for module in (checkpoints, data):
+        monkeypatch.setattr(module, "DATA", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"apprentice\.safetensors.*git checkout data"):
         load_checkpoint("apprentice")
 

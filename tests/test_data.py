@@ -29,6 +29,7 @@ def copied_data(tmp_path, monkeypatch):
     """The 32-pixel emoji in a folder that a test may damage."""
     folder = tmp_path / "emoji"
     shutil.copytree(data.DATA / "emoji", folder, ignore=shutil.ignore_patterns("*_64.webp"))
+    shutil.copy(data.DATA / "SHA256SUMS", tmp_path)
     monkeypatch.setattr(data, "DATA", tmp_path)
     return folder
 

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from browser import REPO
 from nbclient import NotebookClient
 
-from diffusion_helpers import chaos, cosine_schedule, ddim, load_emoji, rank_among
-from diffusion_helpers import pocket as pocket_module
+from diffusion_helpers import chaos, cosine_schedule, data, ddim, load_emoji, rank_among
 from diffusion_helpers.pocket import (
     POCKET,
     STYLES,
@@ -204,8 +203,11 @@ def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
 
 
 def test_a_missing_folder_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(pocket_module, "POCKET", tmp_path / "nothing")
-    with pytest.raises(FileNotFoundError, match="git checkout data"):
+    shutil.copy(data.DATA / "SHA256SUMS", tmp_path)
+    monkeypatch.setattr(data, "DATA", tmp_path)
+    with pytest.raises(
+        FileNotFoundError, match=r"pocket-stable-diffusion.* is missing.*git checkout data"
+    ):
         load_pocket()
 
 

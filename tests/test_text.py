@@ -1,7 +1,6 @@
 """Whisper of the Spell: whatever is typed becomes words, and words become numbers that agree."""
 
 import difflib
-import json
 import shutil
 import time
 import unicodedata
@@ -11,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from diffusion_helpers import text
+from diffusion_helpers import data
 from diffusion_helpers.data import DATA, load_emoji
 from diffusion_helpers.text import (
     MAX_WORDS,
@@ -496,7 +495,8 @@ def test_every_prompt_is_heard_on_its_own():
 def copied_words(tmp_path, monkeypatch):
     """The word table in a folder that a test may damage."""
     shutil.copytree(DATA / "words", tmp_path / "words")
-    monkeypatch.setattr(text, "DATA", tmp_path)
+    shutil.copy(DATA / "SHA256SUMS", tmp_path)
+    monkeypatch.setattr(data, "DATA", tmp_path)
     load_words.cache_clear()
     yield tmp_path / "words"
     load_words.cache_clear()
@@ -518,53 +518,9 @@ def put(content):
     return lambda file: file.write_bytes(content)
 
 
-def without(key):
-    def damage(file):
-        index = json.loads(file.read_text(encoding="utf-8"))
-        del index[key]
-        file.write_text(json.dumps(index), encoding="utf-8")
-
-    return damage
-
-
-def one_row_less(file):
-    tensors = load_file(file)
-    save_file({name: tensor[:-1].clone() for name, tensor in tensors.items()}, file)
-
-
-def narrower(file):
-    tensors = load_file(file)
-    save_file({**tensors, "vectors": tensors["vectors"][:, :64].clone()}, file)
-
-
-def no_scales(file):
-    save_file({"vectors": load_file(file)["vectors"]}, file)
-
-
-def two_scales(file):
-    save_file({**load_file(file), "scales": torch.ones(2)}, file)
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [
-        ("words.safetensors", cut_short),
-        ("words.safetensors", put(b"")),
-        ("words.safetensors", put(b"garbage" * 99)),
-        ("words.safetensors", one_row_less),
-        ("words.safetensors", narrower),
-        ("words.safetensors", no_scales),
-        ("words.safetensors", two_scales),
-        ("words.json", cut_short),
-        ("words.json", put(b"")),
-        ("words.json", put(b"\xff\xfe\x00")),
-        ("words.json", put(b"[1, 2]")),
-        ("words.json", put(b'{"words":[],"plurals":[],"endings":[],"inflected":[],"same":{}}')),
-        ("words.json", without("endings")),
-        ("words.json", without("same")),
-    ],
-)
+@pytest.mark.parametrize("name", ["words.safetensors", "words.json"])
+@pytest.mark.parametrize("damage", [cut_short, put(b""), put(b"garbage" * 99)])
 def test_a_damaged_table_is_named_with_what_to_do(copied_words, name, damage):
     damage(copied_words / name)
-    with pytest.raises(ValueError, match=r"words is damaged: restore it with `git checkout data`"):
+    with pytest.raises(ValueError, match=f"{name} is damaged: restore it with `git checkout data`"):
         load_words()
