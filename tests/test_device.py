@@ -24,6 +24,10 @@ def test_the_fastest_device_is_picked(monkeypatch, cuda, mps, expected):
     assert pick_device() == torch.device(expected)
 
 
+WAYS = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [
@@ -32,13 +36,16 @@ def test_the_fastest_device_is_picked(monkeypatch, cuda, mps, expected):
         ("default", True),
         ("AVX512_CORE_AMX", True),
         ("AVX512_CORE_AMX_FP16", True),
-        ("AVX512_CORE_BF16", False),
+        ("AVX512_CORE_BF16", True),
+        ("AVX512_CORE_VNNI", False),
+        ("AVX512_CORE", False),
         ("AVX2", False),
         ("avx2", False),
     ],
 )
-def test_bf16_follows_the_instruction_limit_of_onednn(monkeypatch, limit, expected):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True, raising=False)
+def test_bf16_follows_the_instruction_limit_of_onednn(monkeypatch, way, limit, expected):
+    for name in WAYS:
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: name == way, raising=False)
     if limit is None:
         monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
     else:
@@ -46,14 +53,16 @@ def test_bf16_follows_the_instruction_limit_of_onednn(monkeypatch, limit, expect
     assert bf16_helps(CPU) is expected
 
 
-def test_bf16_does_not_help_a_cpu_without_tiles(monkeypatch):
+def test_bf16_does_not_help_a_cpu_that_would_emulate_it(monkeypatch):
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    for name in WAYS:
+        monkeypatch.setattr(torch.cpu, name, lambda: False, raising=False)
     assert bf16_helps(CPU) is False
 
 
 def test_bf16_does_not_help_where_torch_cannot_tell(monkeypatch):
-    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    for name in WAYS:
+        monkeypatch.delattr(torch.cpu, name, raising=False)
     assert bf16_helps(CPU) is False
 
 
