@@ -188,12 +188,13 @@ def test_a_stub_may_raise(small, capsys):
 def test_the_line_that_failed_is_named(small, capsys):
     def own(x):
         x = x + 1
-        return x / 0
+        return x / 0  # a comment
 
     line = said(own, "99.1", capsys)[1]
     number = own.__code__.co_firstlineno + 2
     assert (
-        f"ZeroDivisionError: division by zero, in line {number} of the cell: return x / 0" in line
+        f"ZeroDivisionError: division by zero, in line {number} of the cell: `return x / 0`. The"
+        in line
     )
 
 

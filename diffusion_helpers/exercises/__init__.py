@@ -214,5 +214,8 @@ def _stopped(error, function):
     own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == home]
     if not own:
         return f"What your function returns cannot be used ({kind})."
-    line, number = linecache.getline(home, own[-1].lineno).strip(), own[-1].lineno
-    return f"Your function stopped with {kind}, in line {number} of the cell{line and ': '}{line}"
+    number = own[-1].lineno
+    line = linecache.getline(home, number).partition("  #")[0].strip()  # without its comment
+    return (
+        f"Your function stopped with {kind}, in line {number} of the cell{line and f': `{line}`'}."
+    )
