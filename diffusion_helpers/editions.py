@@ -1,11 +1,13 @@
-"""Two more editions of all lessons, made from the same notebooks.
+"""More editions of all lessons, made from the same notebooks.
 
 python -m diffusion_helpers.editions instructor editions/instructor
 python -m diffusion_helpers.editions handout editions/handout
+python -m diffusion_helpers.editions nbgrader source/sculptor
 
 The instructor's edition holds our solutions where the reader's stubs stand, hints and typical
 mistakes below them, and the speaker's notes unfolded. The hand-out is what a reader gets: no
-outputs, no speaker's notes, no solutions.
+outputs, no speaker's notes, no solutions. For nbgrader, the hand-out has a point below each
+exercise.
 """
 
 import ast
@@ -55,7 +57,17 @@ def handout(notebook):
     return made | {"cells": cells}
 
 
-EDITIONS = {"instructor": instructor, "handout": handout}
+def nbgrader(notebook):
+    """The hand-out, with a cell below each exercise from which nbgrader takes one point."""
+    made = handout(notebook)
+    cells = []
+    for cell in made["cells"]:
+        cells.append(cell)
+        cells += [_point(name, node.name) for name, node in _stubs_in(cell)]
+    return made | {"cells": cells}
+
+
+EDITIONS = {"instructor": instructor, "handout": handout, "nbgrader": nbgrader}
 
 
 def write(edition, folder, notebooks=NOTEBOOKS):
@@ -68,7 +80,7 @@ def write(edition, folder, notebooks=NOTEBOOKS):
     folder = Path(folder)
     lessons = sorted(Path(notebooks).glob("[0-9][0-9]_*.ipynb"))
     if edition not in EDITIONS:
-        raise ValueError(f"There is no edition {edition!r}: choose {' or '.join(EDITIONS)}.")
+        raise ValueError(f"There is no edition {edition!r}: choose {', '.join(EDITIONS)}.")
     if not lessons:
         raise ValueError(f"There are no lessons in {notebooks}: run this in a copy of the course.")
     if folder.resolve() == Path(notebooks).resolve():
@@ -143,6 +155,21 @@ def _help(exercise):
     }
 
 
+def _point(name, function):
+    """A cell for nbgrader: 1 when the exercise is right, for then the reader's function stands."""
+    grade_id = "point-" + name.replace(".", "-")
+    graded = {"schema_version": 3, "grade_id": grade_id, "grade": True, "points": 1}
+    ours = {"solution": False, "locked": True, "task": False}  # nobody's to change but ours
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": grade_id,
+        "metadata": {"nbgrader": graded | ours},
+        "outputs": [],
+        "source": [f'float({function}.__module__ == "__main__")  # the point for {name}'],
+    }
+
+
 def _without_outputs(notebook):
     made = copy.deepcopy(notebook)
     made["metadata"].pop("widgets", None)
@@ -173,7 +200,7 @@ def _lines(text):
 def main(arguments):
     """Write the edition that the command line asks for; one sentence where that fails."""
     if len(arguments) != 2:
-        sys.exit(f"{USAGE} or handout FOLDER.")
+        sys.exit(f"{USAGE}, handout FOLDER, or nbgrader FOLDER.")
     try:
         paths = write(*arguments)
     except ValueError as problem:

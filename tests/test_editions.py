@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from diffusion_helpers import editions, progress
-from diffusion_helpers.exercises import find
+from diffusion_helpers.exercises import exercise, find
 
 LESSONS = sorted(editions.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
@@ -110,6 +110,32 @@ def test_the_hand_out_differs_only_where_it_should(path, made):
     assert "olutions</summary>" not in json.dumps(list(after.values()))
 
 
+@lessons
+def test_for_nbgrader_the_hand_out_has_one_point_below_each_exercise(path, made):
+    plain = read(made / "handout" / path.name)["cells"]
+    cells = read(made / "nbgrader" / path.name)["cells"]
+    points = [cell for cell in cells if "nbgrader" in cell["metadata"]]
+    assert [cell for cell in cells if cell not in points] == plain
+    names = [name for name, *_ in editions.stubs(plain)]
+    assert [cell["metadata"]["nbgrader"]["grade_id"] for cell in points] == [
+        f"point-{name.replace('.', '-')}" for name in names
+    ]
+    for point in points:
+        above = [cell for cell in cells[: cells.index(point)] if cell not in points]
+        assert "@exercise" in text(above[-1])
+
+
+def test_the_point_for_nbgrader_is_given_for_a_right_answer_only(capsys):
+    stub = '@exercise("01.2")\ndef half_dust(alpha_bar):\n    return ...'
+    cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": [stub]}
+    _, point = editions.nbgrader(notebook(cell))["cells"]
+    answers = {"...": 0, "0": 0, "(alpha_bar - 0.5).abs().argmin().item()": 1}
+    for answer, worth in answers.items():
+        space = {"__name__": "__main__", "exercise": exercise}
+        exec(stub.replace("...", answer), space)
+        assert eval(text(point), space) == worth
+
+
 def notebook(*cells):
     metadata = {"widgets": {}, "kernelspec": {"name": "python3"}}
     return {"cells": list(cells), "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
@@ -178,7 +204,7 @@ def test_the_command_says_what_it_made(tmp_path):
     [
         ((), "Say which edition and where"),
         (("instructor",), "Say which edition and where"),
-        (("teacher", "x"), "no edition 'teacher': choose instructor or handout"),
+        (("teacher", "x"), "no edition 'teacher': choose instructor, handout, nbgrader"),
         (("handout", "notebooks"), "holds the lessons themselves"),
         (("handout", "README.md"), "README.md cannot be written"),
     ],
