@@ -1,0 +1,160 @@
+"""A class on one server: how much does each student take, and what happens when it is full?
+
+    sudo .venv/bin/python benchmarks/classroom.py 4 8 12      (about twenty minutes)
+
+On a Linux server with systemd: the hub of diffusion_helpers/classroom starts on loopback with its
+own configuration. The students sign up, are approved, log in, start their servers and run all cells
+of lesson 01 over the web socket: first one alone, then classes of the given sizes, all at the same
+time. Then one student too many knocks at the door while another asks for all the memory and all the
+cores, and the rest measure how fast their kernels answer. Everything that was started is stopped
+and removed; a class that would take more than 8 GB is not started. The result stands in
+benchmarks/classroom.txt; times depend on the machine, memory hardly.
+"""
+
+import contextlib
+import os
+import platform
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+REPO = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPO / "tests"))
+from pupils import Full, Pupil, hub  # noqa: E402
+
+from diffusion_helpers.classroom.__main__ import obstacle  # noqa: E402
+
+LESSON = "01_forward_noising.ipynb"
+CAP = 8e9  # bytes that all servers together may take
+STATE = Path("/var/lib")
+FOLDER = STATE / "sculptor_loadtest"
+COMMAND = [sys.executable, "-m", "diffusion_helpers.classroom", "--admin", "teacher"]
+HOG = """
+import os
+for _ in range(8):
+    if os.fork() == 0:
+        while True: pass
+"""
+GREEDY = "kept = [bytearray(100 * 2**20) for _ in range(40)]"  # 4 GB, twice the limit
+
+
+def at_once(function, pupils):
+    """function(pupil) for all pupils at the same time."""
+    with ThreadPoolExecutor(len(pupils)) as pool:
+        return list(pool.map(function, pupils))
+
+
+def seconds(function):
+    started = time.monotonic()
+    function()
+    return time.monotonic() - started
+
+
+def spread(values):
+    return f"median {median(values):.1f}, slowest {max(values):.1f}"
+
+
+def teach(pupils):
+    """Start everybody's server and run the lesson, all at once; prints what it took."""
+    starts = at_once(lambda pupil: seconds(pupil.start), pupils)
+    at_once(Pupil.open_kernel, pupils)
+    before = [pupil.processor() for pupil in pupils]
+    lessons = at_once(lambda pupil: pupil.run_lesson(LESSON), pupils)
+    work = [pupil.processor() - earlier for pupil, earlier in zip(pupils, before)]
+    memory = [pupil.memory() for pupil in pupils]
+    print(
+        f"{len(pupils):3d} at once: server ready after {spread(starts)} s; lesson 01 took "
+        f"{spread(lessons)} s, {median(work):.0f} s of one core each; memory "
+        f"{median(memory) / 1e6:.0f} MB each, {sum(memory) / 1e9:.1f} GB together",
+        flush=True,
+    )
+    return sum(memory)
+
+
+def answers(pupils, rounds=10):
+    """Milliseconds in which the kernels add two numbers, as a median and the slowest."""
+    times = [pupil.answer_time() * 1000 for _ in range(rounds) for pupil in pupils]
+    return f"median {median(times):.0f} ms, slowest {max(times):.0f} ms of {len(times)}"
+
+
+def fill(pupils, late):
+    """With everybody at work: one too many, and one who wants everything."""
+    greedy, *others = pupils
+    print(f"all places taken; the kernels of the others answer: {answers(others)}", flush=True)
+    for _ in range(10):
+        with contextlib.suppress(Full):
+            late.start()
+            raise AssertionError("there was a place for one too many")
+    page = late.browser.get(f"{late.url}/hub/spawn", timeout=60)
+    heading = page.text.partition("<h1>")[2].partition("</h1>")[0]
+    print(f"one more, ten times: refused, status {page.status_code}, the page says: {heading}")
+    print(f"  meanwhile the others: {answers(others)}", flush=True)
+    greedy.run(HOG)
+    print(f"one with eight busy processes; the others: {answers(others)}", flush=True)
+    try:
+        greedy.run(GREEDY)
+        print("one asked for 4 GB and GOT IT")
+    except RuntimeError as problem:
+        print(f"one asks for 4 GB: {problem} The others: {answers(others)}", flush=True)
+    servers = at_once(lambda pupil: pupil.ask("GET", f"user/{pupil.name}/api").ok, pupils)
+    print(f"servers that still answer: {sum(servers)} of {len(servers)}")
+    greedy.stop()
+    waited = seconds(late.start)
+    print(f"one server stopped: the one too many is in, ready after {waited:.1f} s")
+
+
+def report(sizes):
+    machine = psutil.virtual_memory().total
+    print(
+        f"{platform.platform()}, {os.cpu_count()} cores, {machine / 1e9:.0f} GB; other programs "
+        f"keep {os.getloadavg()[0]:.1f} cores busy"
+    )
+    limit = f"c.JupyterHub.active_server_limit = {max(sizes)}\n"
+    with hub(FOLDER, [*COMMAND, "--folder", str(FOLDER)], limit) as url:
+        teacher = Pupil(url, "teacher")
+        assert not teacher.log_in()
+        pupils = [Pupil(url, f"loadtest-{i}") for i in range(max(sizes) + 1)]
+        for pupil in pupils:
+            pupil.sign_up()
+            assert "not been authorized" in pupil.log_in()
+            teacher.approve(pupil.name)
+        entered = [seconds(pupil.log_in) for pupil in pupils]
+        print(f"{len(pupils)} students signed up, were approved, logged in: {spread(entered)} s")
+        for size in sizes:
+            each = teach(pupils[:size]) / size
+            if size < max(sizes):
+                at_once(Pupil.stop, pupils[:size])
+                grown = sizes[sizes.index(size) + 1]
+                if grown * each > CAP:
+                    sys.exit(f"{grown} at once would take {grown * each / 1e9:.0f} GB: too many.")
+        fill(pupils[:-1], pupils[-1])
+    print(
+        f"largest class measured: {max(sizes)}. By memory alone this machine would hold "
+        f"{(machine - 1e9) / each:.0f} (extrapolated: {machine / 1e9:.0f} GB, less 1 for the hub "
+        f"and the system, {each / 1e6:.0f} MB each)"
+    )
+
+
+def main(sizes):
+    if not sizes or sizes != sorted(sizes):
+        sys.exit("Say how large the classes are, the smallest first: 4 8 12")
+    problem = obstacle(FOLDER)
+    if problem:
+        sys.exit(problem)
+    FOLDER.mkdir()
+    try:
+        report([1, *sizes])
+    finally:
+        shutil.rmtree(FOLDER)
+        for home in (STATE / "private").glob("sculptor-loadtest-*"):
+            shutil.rmtree(home)
+            (STATE / home.name).unlink()
+
+
+if __name__ == "__main__":
+    main([int(size) for size in sys.argv[1:]])

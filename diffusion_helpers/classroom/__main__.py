@@ -1,0 +1,109 @@
+"""Start the hub of a class; the first time with --admin NAME, who chooses a password.
+
+sudo .venv/bin/python -m diffusion_helpers.classroom --admin NAME
+"""
+
+import argparse
+import getpass
+import importlib.util
+import json
+import os
+import re
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+from .. import editions
+
+HERE = Path(__file__).resolve().parent
+BIN = Path(sys.executable).parent
+PASSWORD = 10  # characters at least, as in jupyterhub_config.py
+HIDDEN = [Path(f"/{name}") for name in ("home", "root", "run/user", "tmp", "var/tmp")]
+
+
+def obstacle(folder, systemd=Path("/run/systemd/system")):
+    """What stands in the way of a class in `folder`, in a sentence; None where nothing does."""
+    engines = ("jupyterhub", "nativeauthenticator", "systemdspawner")
+    if not all(importlib.util.find_spec(name) for name in engines):
+        return f'Install the extra first: {BIN / "pip"} install -e ".[classroom]".'
+    path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
+    if not shutil.which("configurable-http-proxy", path=path):
+        return (
+            f"JupyterHub's proxy is missing: run {BIN / 'npm'} install --global "
+            f"--prefix {sys.prefix} configurable-http-proxy@5."
+        )
+    if not systemd.is_dir() or os.geteuid() != 0:
+        return (
+            "A class needs a Linux server with systemd, and to be started there with sudo: systemd "
+            "gives every student a user, a folder and limits of their own."
+        )
+    for place in (HERE, Path(sys.prefix), folder.parent):
+        if not readable(place):
+            return (
+                f"Students cannot read {place}: it must be open to everybody and outside of /home "
+                "and /tmp; for the course with its .venv, /opt is the usual place."
+            )
+    return None
+
+
+def readable(place):
+    """Whether a student's server sees the folder `place` and may go into it."""
+    place = place.resolve()
+    if any(place.is_relative_to(hidden) for hidden in HIDDEN):
+        return False
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (place, *place.parents))
+
+
+def prepare(folder):
+    """The class folder: lessons that everybody can read, and what is the hub's alone."""
+    for path, mode in ((folder, 0o711), (folder / "private", 0o700), (folder / "lessons", 0o755)):
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(mode)
+    for path in editions.write("handout", folder / "lessons"):
+        path.chmod(0o644)
+
+
+def name_instructor(folder, name, password):
+    """Note the instructor's `name` and new `password` (hashed) for the start of the hub."""
+    import bcrypt
+
+    if not re.fullmatch(r"[a-z][a-z0-9._-]{0,29}", name):
+        raise ValueError(f"{name!r} cannot be a name here: use up to 30 of a-z, 0-9, dot, _ and -.")
+    if len(password) < PASSWORD:
+        raise ValueError(f"The password is too short: take {PASSWORD} characters or more.")
+    path = folder / "private" / "instructors.json"
+    names = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    names[name] = bcrypt.hashpw(password.encode(), bcrypt.gensalt()).decode()
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(names), "utf-8")
+
+
+def main(arguments):
+    """Check, prepare, and become JupyterHub; one sentence where that fails."""
+    parser = argparse.ArgumentParser("python -m diffusion_helpers.classroom")
+    parser.add_argument("--admin", metavar="NAME", help="the instructor, or a new password for one")
+    parser.add_argument("--folder", type=Path, default=Path("/var/lib/sculptor_class"))
+    asked = parser.parse_args(arguments)
+    problem = obstacle(asked.folder)
+    if problem:
+        sys.exit(problem)
+    try:
+        prepare(asked.folder)
+        if asked.admin:
+            question = f"A password for {asked.admin}: "
+            name_instructor(asked.folder, asked.admin, getpass.getpass(question))
+    except ValueError as problem:
+        sys.exit(str(problem))
+    except OSError as problem:
+        sys.exit(f"{problem.filename} cannot be written: {problem.strerror}.")
+    if not (asked.folder / "private" / "instructors.json").exists():
+        sys.exit("Say who the instructor is, this first time: add --admin NAME.")
+    os.chdir(asked.folder / "private")
+    hub = str(BIN / "jupyterhub")
+    env = os.environ | {"SCULPTOR_CLASS": str(asked.folder)}
+    os.execve(hub, [hub, "--config", str(HERE / "jupyterhub_config.py")], env)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
