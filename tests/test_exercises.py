@@ -11,6 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import torch
+from bs4 import BeautifulSoup
 
 from diffusion_helpers import editions, exercises, progress
 from diffusion_helpers.exercises import Exercise, exercise, find, hint
@@ -239,6 +240,28 @@ def test_the_package_stays_fast_to_import():
 def test_helpers_of_checks_say_what_is_wrong(got, words):
     assert re.search(words, exercises.no_tensor(got, (2,)))
     assert exercises.no_tensor(torch.zeros(2), (2,)) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "verdict"),
+    [(lambda x: 2 * x, "right"), (lambda x: x, "wrong"), (lambda x: None, "open")],
+)
+def test_what_it_says_has_the_colour_of_its_verdict(own, verdict, small, monkeypatch):
+    shown = []
+    monkeypatch.setattr(exercises, "display", shown.append)
+    exercise("99.1")(own)
+    box = BeautifulSoup(shown[0].page, "html.parser").div
+    assert box["data-verdict"] == verdict and box.p.get_text() == repr(shown[0]).replace("`", "")
+
+
+def test_what_it_says_is_never_taken_for_html(small, monkeypatch):
+    def own(x):
+        raise ValueError("<img src=x onerror=alert(1)>")
+
+    shown = []
+    monkeypatch.setattr(exercises, "display", shown.append)
+    exercise("99.1")(own)
+    assert "<img" in repr(shown[0]) and "<img" not in shown[0].page
 
 
 # ---- in the notebooks ---------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from hands import check_accessible
 
 from diffusion_helpers import exercises, progress
 from diffusion_helpers.progress import FILE, card, note, reset, state
@@ -132,6 +133,23 @@ def test_the_card_of_all_lessons_shows_each_and_folds_their_exercises():
     assert not any(fold.has_attr("open") for fold in folds)
     assert all(fold.summary.progress for fold in folds)  # the meter is seen without unfolding
     assert BeautifulSoup(card("01").page, "html.parser").details.has_attr("open")
+
+
+def test_it_folds_by_mouse_and_keyboard_and_is_accessible(visit, tmp_path):
+    note("01.1", right=True)
+    file, page = tmp_path / "card.html", card().page
+    file.write_text(f'<!doctype html><html lang="en"><title>C</title><main>{page}</main></html>')
+    with visit() as tab:
+        tab.page.goto(file.as_uri())
+        own = tab.page.get_by_text("01.1 one jump: right")
+        summary = tab.page.locator("summary").first
+        assert not own.is_visible()
+        summary.click()
+        assert own.is_visible()
+        check_accessible(tab.page, "main")
+        summary.press("Enter")
+        assert not own.is_visible()
+        tab.check_quiet()
 
 
 def test_a_lesson_without_exercises_gets_one_sentence():
