@@ -26,7 +26,8 @@ def running_order(path):
     lines, minute = [Path(path).stem], 0
     for minutes, title, words in stage_notes(path):
         lines += ["", f"{minute:2}  {title.upper()} ({minutes} min)"]
-        lines += [textwrap.fill(words, 76, initial_indent="    ", subsequent_indent="    ")]
+        for paragraph in words.split("\n\n"):
+            lines += [textwrap.fill(paragraph, 76, initial_indent="    ", subsequent_indent="    ")]
         minute += minutes
     return "\n".join([*lines, "", f"{minute:2}  the end", ""])
 

@@ -122,8 +122,15 @@ def style_of(path):
     return nbformat.read(path, as_version=4).metadata.get(LOOKS)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
+def test_the_last_note_has_questions_to_discuss(path):
+    _, _, words = stage_notes(path)[-1]
+    assert words.count("*To discuss afterwards.*") == 1
+    assert words.partition("*To discuss afterwards.*")[2].count("?") >= 2
+
+
 def test_the_running_order_says_when_each_note_begins(tmp_path):
-    notes = ["", "Words.", "More\nwords."]
+    notes = ["", "Words.", "More\nwords.\n\nAnd more."]
     cells = [nbformat.v4.new_markdown_cell(note(i, words)) for i, words in enumerate(notes) if i]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "lesson.ipynb")
     assert stage_notes(tmp_path / "lesson.ipynb") == [(1, "T1", "Words."), (2, "T2", notes[2])]
@@ -135,6 +142,7 @@ def test_the_running_order_says_when_each_note_begins(tmp_path):
         "",
         " 1  T2 (2 min)",
         "    More words.",
+        "    And more.",
         "",
         " 3  the end",
     ]
