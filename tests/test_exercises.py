@@ -12,6 +12,7 @@ import nbformat
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from hands import check_accessible
 
 from diffusion_helpers import editions, exercises, progress
 from diffusion_helpers.exercises import Exercise, exercise, find, hint
@@ -251,7 +252,28 @@ def test_what_it_says_has_the_colour_of_its_verdict(own, verdict, small, monkeyp
     monkeypatch.setattr(exercises, "display", shown.append)
     exercise("99.1")(own)
     box = BeautifulSoup(shown[0].page, "html.parser").div
-    assert box["data-verdict"] == verdict and box.p.get_text() == repr(shown[0]).replace("`", "")
+    assert box["data-verdict"] == verdict and exercises.COLOURS[verdict][0] in box["style"]
+    assert box.get_text() == repr(shown[0]).replace("`", "")
+
+
+def test_what_it_says_is_accessible_and_never_too_wide(visit, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(exercises, "display", lambda fragment: shown.append(fragment.page))
+
+    def wordy(*_):
+        raise ValueError("x" * 90)
+
+    for function in (find("01.1").solution, lambda *_: None, wordy):
+        exercise("01.1")(function)
+    file = tmp_path / "said.html"
+    file.write_text(
+        f'<!doctype html><html lang="en"><title>S</title><main>{"".join(shown)}</main></html>'
+    )
+    with visit() as tab:
+        tab.page.set_viewport_size({"width": 400, "height": 600})
+        tab.page.goto(file.as_uri())
+        check_accessible(tab.page, "main")
+        assert tab.page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
 def test_what_it_says_is_never_taken_for_html(small, monkeypatch):

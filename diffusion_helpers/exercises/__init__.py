@@ -19,7 +19,13 @@ import torch
 from IPython.display import display
 
 from .. import progress
-from ..look import CSS, Fragment, as_html
+from ..look import Fragment, as_html
+
+COLOURS = {  # of the edge and the ground, as in a prediction
+    "right": ("#009e73", "#edf8f4"),
+    "wrong": ("#d55e00", "#fff4ec"),
+    "open": ("#718898", "#f2f4f6"),
+}
 
 
 @dataclass(frozen=True)
@@ -133,11 +139,16 @@ def of_lesson(number):
 
 def _say(words, verdict):
     """Show one line in the colour of its verdict: right, wrong or open."""
-    page = (
-        f'<div class="sculptor told" data-verdict="{verdict}"><style>{CSS}</style>'
-        f'<p class="said">{as_html(words)}</p></div>'
+    edge, ground = COLOURS[verdict]
+    # Styles of its own, not the style sheet: a lesson says a dozen such lines.
+    box = (
+        "width:fit-content;max-width:min(860px,100%);box-sizing:border-box;margin:0 0 8px;"
+        f"padding:8px 12px;border-left:6px solid {edge};background:{ground};color:#1a1a1a;"
+        "font:18px/1.4 system-ui,sans-serif;overflow-wrap:anywhere"
     )
-    display(Fragment(page, words))
+    code = '<code style="padding:0;color:inherit;background:none;font-size:.92em">'
+    page = f'<div data-verdict="{verdict}" style="{box}">{as_html(words)}</div>'
+    display(Fragment(page.replace("<code>", code), words))
 
 
 # ---- what a check needs -------------------------------------------------------------------------
