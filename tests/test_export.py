@@ -120,6 +120,8 @@ def test_the_wheel_puts_them_where_jupyter_looks(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         root = next(name for name in archive.namelist() if ".data/" in name).split("/")[0]
         assert archive.read(f"{root}/data/etc/jupyter/jupyter_config.json") == CONFIG.read_bytes()
+        kernel = archive.read(f"{root}/data/etc/ipython/ipython_kernel_config.json")
+        assert kernel == (REPO / "diffusion_helpers" / "kernel_config.json").read_bytes()
         page = archive.read(f"{root}/data/share/jupyter/nbconvert/templates/sculptor/{PAGE.name}")
         assert page == PAGE.read_bytes()
 
