@@ -109,7 +109,8 @@ class Pupil:
 
     def submit(self, page, **fields):
         """Fill in the form on a page of the hub."""
-        self.browser.get(f"{self.url}/hub/{page}", timeout=60)
+        # Redirects are not followed: after the login they would start a server.
+        self.browser.get(f"{self.url}/hub/{page}", timeout=60, allow_redirects=False)
         fields["_xsrf"] = self.browser.cookies.get("_xsrf", path="/hub/")
         return self.browser.post(
             f"{self.url}/hub/{page}", data=fields, timeout=60, allow_redirects=False

@@ -114,6 +114,14 @@ def test_settings_of_ones_own_come_last(load, folder):
     assert load().JupyterHub.active_server_limit == 7
 
 
+def test_the_advice_on_opening_the_internet_works(load, folder):
+    advice = re.search(r"((?:    #     .*\n)+)", CONFIG.read_text("utf-8"))[1]
+    (folder / "local_config.py").write_text(advice.replace("    #     ", ""))
+    assert not {"IPAddressDeny", "IPAddressAllow"} & set(
+        load().SystemdSpawner.unit_extra_properties
+    )
+
+
 def test_jupyterhub_knows_every_setting(load):
     pytest.importorskip("nativeauthenticator", reason="needs the extra classroom")
     pytest.importorskip("systemdspawner", reason="needs the extra classroom")
@@ -369,9 +377,10 @@ def against(schema, values, where="values"):
         return [] if isinstance(values, dict) else [f"{where} is no mapping"]
     if not isinstance(schema, dict):
         return [] if isinstance(values, schema) else [f"{where} is {values!r}"]
-    found = [f"{where}.{name}" for name in values if name not in schema]
-    for name in values.keys() & schema.keys():
-        found += against(schema[name], values[name], f"{where}.{name}")
+    found = []
+    for name, value in values.items():
+        place = f"{where}.{name}"
+        found += against(schema[name], value, place) if name in schema else [place]
     return found
 
 
@@ -425,10 +434,11 @@ def test_the_image_installs_what_pyproject_knows():
 # ---- a hub with pupils --------------------------------------------------------------------------
 
 WITHOUT_SYSTEMD = """
-import os
 c.JupyterHub.spawner_class = "simple"  # everybody is the user who tests; limits are not enforced
-c.SimpleLocalProcessSpawner.home_dir_template = os.environ["SCULPTOR_CLASS"] + "/{username}"
-c.Spawner.args = [*c.Spawner.args, "--allow-root"]
+c.SimpleLocalProcessSpawner.home_dir_template = f"{FOLDER}/{{username}}"
+c.Spawner.args.append("--allow-root")
+# The names of sockets are short, as they are with systemd.
+c.Spawner.environment["RUNTIME_DIRECTORY"] = lambda spawner: f"{FOLDER}/{spawner.user.id}"
 """
 
 
@@ -536,7 +546,7 @@ def test_two_pupils_run_a_lesson_at_the_same_time_each_in_a_folder_of_their_own(
     homes = [pupil.run("import os; print(os.path.expanduser('~'))") for pupil in pair]
     assert homes[0] != homes[1]
     ada, bob = pair
-    ada.run("open(os.path.expanduser('~/lessons/mine.txt'), 'w').write('ada')")
+    ada.run("import os; open(os.path.expanduser('~/lessons/mine.txt'), 'w').write('ada')")
     assert ada.read("lessons/mine.txt").ok
     assert bob.read("lessons/mine.txt").status_code == 404
 
@@ -550,7 +560,8 @@ def test_one_too_many_is_told_so_and_comes_in_when_a_place_is_free(school, pair)
     page = dora.browser.get(f"{dora.url}/hub/spawn")
     assert page.status_code == 429 and "All places in this class are taken" in page.text
     assert max(pupil.answer_time() for pupil in pair) < 5  # nobody else noticed
-    ada.run("open(os.path.expanduser('~/lessons/02_unet_anatomy.ipynb'), 'w').write('my work')")
+    lesson = "os.path.expanduser('~/lessons/02_unet_anatomy.ipynb')"
+    ada.run(f"import os; open({lesson}, 'w').write('my work')")
     ada.stop()
     dora.start()
     dora.stop()

@@ -83,7 +83,6 @@ c.Spawner.cpu_limit = 1.0  # core; when all are busy, each server gets the same 
 memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 c.JupyterHub.active_server_limit = max(1, int((memory - GIGABYTE) / (0.75 * GIGABYTE)))
 c.JupyterHub.concurrent_spawn_limit = 2 * os.cpu_count()  # the others wait some seconds
-c.JupyterHub.spawn_throttle_retry_range = (5, 15)  # seconds
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 c.Spawner.args = [
     # Kernels talk through files that only their owner can open. Through ports, everybody on this
@@ -102,5 +101,6 @@ native = importlib.util.find_spec("nativeauthenticator")
 if native:  # its pages add "Authorize" and "Change password" to the menu
     c.JupyterHub.template_paths.append(str(Path(native.origin).parent / "templates"))
 
-if (FOLDER / "local_config.py").exists():
-    load_subconfig(str(FOLDER / "local_config.py"))  # noqa: F821
+local = FOLDER / "local_config.py"
+if local.exists():  # read as a part of this file, so that it can also take something away
+    exec(compile(local.read_text("utf-8"), local, "exec"))
