@@ -23,13 +23,15 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
-from fast_runs import N, REPO, RUNS
+from fast_runs import REPO, RUNS, N
 from peers import PEERS, Sculptor, borrowed
 
 RESULTS = Path(__file__).parent / "fast.json"
 SECONDS = 600  # of CPU, for each peer
 OURS = (60, 120, 200, 600)  # our budgets; each is a training of its own, decayed to zero
 STEPS = (5, 8, 10, 20, 50)
+PLAIN = ("resolution", "batch", "width", "threads")  # what grows
+PACKAGES = ("diffusers", "smalldiffusion", "denoising-diffusion-pytorch", "k-diffusion")
 
 
 def plan(part):
@@ -83,13 +85,153 @@ def measure(part, setting):
     print(part, setting, found, flush=True)
 
 
+def rows_of(part):
+    """(setting, found) of every run of a part that is kept, in the order of the plan."""
+    found = kept().get(part, {})
+    keys = [json.dumps(setting) for setting in plan(part)]
+    return [(json.loads(key), found[key]) for key in keys if key in found]
+
+
+def training_lines():
+    lines = ["Training: pictures of 32x32 per CPU-second, batches of 64, the faster number format"]
+    for setting, rates in rows_of("training"):
+        lines.append(f"about {setting['size']} weights, instructions: {setting['isa']}")
+        best = {}  # by contender: the faster of its number formats
+        for name, rate in rates.items():
+            contender, kind = name.split("/")
+            if contender not in best or rate["cpu"] > best[contender][1]["cpu"]:
+                best[contender] = kind, rate
+        ours = best[Sculptor.name][1]["cpu"]
+        for contender, (kind, rate) in best.items():
+            if contender != "matmul":
+                share = (
+                    rate["gflop_per_cpu_second"] / rates[f"matmul/{kind}"]["gflop_per_cpu_second"]
+                )
+                lines.append(
+                    f"  {contender:20} {rate['weights'] / 1e6:.2f} M  {kind}  {rate['cpu']:6.1f}  "
+                    f"ours is {ours / rate['cpu']:.2f} times as fast  "
+                    f"{rate['gflop_per_picture']:.2f} GFLOP a picture, {share:.0%} of a matmul"
+                )
+    return lines
+
+
+def quality_lines():
+    lines = [
+        f"Quality: Frechet distance of N = {N} pictures to as many real ones (the judge's net)"
+    ]
+    runs = [setting | found for setting, found in rows_of("quality")]
+    for run in runs:
+        spent = f"{run['cpu_seconds']:4} CPU-s" if run["cpu_seconds"] else " " * 10
+        line = f"  {run['data']:7} {run['isa']:4}  {run['contender']:38} {spent}  "
+        line += f"distance {run['distance']:6.2f}  precision {run['precision']:.3f}  "
+        lines.append(line + f"recall {run['recall']:.3f}" + equal_quality(run, runs))
+    return lines
+
+
+def equal_quality(run, runs):
+    """How soon we are as good as this peer, as words."""
+    if run["contender"] in (Sculptor.name, "real against real") or "our" in run["contender"]:
+        return ""
+    ours = [
+        r["cpu_seconds"]
+        for r in runs
+        if (r["contender"], r["data"], r["isa"]) == (Sculptor.name, run["data"], run["isa"])
+        and r["distance"] <= run["distance"]
+    ]
+    return f"  reached by ours in {min(ours)} or less" if ours else "  not reached by ours so far"
+
+
+def sampling_lines():
+    lines = ["Sampling: a network of the ladder, 20 steps; CPU-ms a picture, in turn"]
+    for setting, found in rows_of("overhead"):
+        n, bare = setting["n"], found["bare calls"]
+        for name in ("our ddim", "diffusers' ddim", "our dpm_solver", "diffusers' dpm_solver"):
+            lines.append(
+                f"  {n:2} at once  {name:21} {1000 * found[name] / n:6.1f}, bare calls "
+                f"{1000 * bare / n:6.1f}: {found[name] / bare - 1:.1%} beside the network"
+            )
+        apart = ", ".join(f"{s} {found[f'{s} apart']:.0e}" for s in ("ddim", "dpm_solver"))
+        lines.append(f"  {n:2} at once  largest difference of a pixel from diffusers': {apart}")
+    lines.append(f"The demiurge by steps, guidance 1, N = {N}")
+    for setting, found in rows_of("steps"):
+        lines.append(
+            f"  {setting['steps']:2} steps  {setting['sampler']:10}  distance "
+            f"{found['distance']:6.2f}  precision {found['precision']:.3f}  recall "
+            f"{found['recall']:.3f}  {found['pictures_per_cpu_second']:5.1f} pictures a CPU-second"
+        )
+    return lines
+
+
+def lesson_lines():
+    lines = ["Lessons: Run All on one thread, beside other work"]
+    for setting, found in rows_of("lessons"):
+        lines.append(
+            f"  {setting['lesson']:32} {found['seconds']:4.0f} s, {found['cpu_seconds']:4.0f} "
+            f"CPU-s, {found['peak_gb']:.2f} GB at most"
+        )
+    for _, found in rows_of("import"):
+        lines.append(
+            f"  importing diffusion_helpers adds {found['adds']:.0%} to torch, torchvision"
+        )
+    for _, found in rows_of("size"):
+        lines.append(
+            f"  a clone with its history {found['history_mb']:.0f} MB, its files "
+            f"{found['tree_mb']:.0f} MB; beside torch {found['packages']} packages, "
+            f"{found['installed_mb']:.0f} MB"
+        )
+    for setting, found in rows_of("live"):
+        lines.append(
+            f"  lesson 03 after {setting['seconds']} CPU-s of live training: {found['share']:.0%} "
+            "of 50 samples are as like a real face as two artists' drawings of one emoji are "
+            f"to each other; of the real faces {found['share of real faces']:.0%}"
+        )
+    return lines
+
+
+def growth_lines():
+    lines = [
+        "Growth: ms a picture; resolution 32, batch 64, widths (w, 2w, 3w) with w = 32, 1 thread"
+    ]
+    for setting, found in rows_of("growth"):
+        usual = found["cases"][0]
+        for case in found["cases"]:
+            changed = [f"{k} {case[k]}" for k in usual if k in PLAIN and case[k] != usual[k]]
+            lines.append(
+                f"  {setting['kind']}  {' '.join(changed) or 'as above':15} training "
+                f"{case['training']:7.2f}  one call {case['call']:6.2f}"
+            )
+        shares = ", ".join(f"{name} {share:.0%}" for name, share in found["profile"].items())
+        lines.append(f"  where a training step spends its time: {shares}")
+    return lines
+
+
+def processor():
+    with open("/proc/cpuinfo") as file:
+        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def table():
+    versions = []
+    for name in ("torch", *PACKAGES):
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            versions.append(f"{name} not installed")
+    parts = (training_lines, quality_lines, sampling_lines, lesson_lines, growth_lines)
+    head = [f"{processor()}, one thread; {', '.join(versions)}"]
+    return "\n".join(line for part in (lambda: head, *parts) for line in [*part(), ""])
+
+
 def main(words):
     if words[:1] == ["one"]:
         print(json.dumps(RUNS[words[1]](**json.loads(words[2]))))
         return
-    for part in words or RUNS:
+    for part in [] if words == ["table"] else words or RUNS:
         for setting in plan(part):
             measure(part, setting)
+    (RESULTS.parent / "fast.txt").write_text(table())
+    print(table())
 
 
 if __name__ == "__main__":

@@ -86,11 +86,10 @@ class Sculptor(Contender):
     """This course: velocity, Muon and AdamW, a rate that decays to zero; 20 steps of DDIM."""
 
     name = "this course"
-    widths = {"1 M": (32, 64, 96), "3 M": (32, 64, 192)}
     layout = CHANNELS_LAST
 
     def network(self, size):
-        return UNet(self.shape, widths=self.widths[size])
+        return UNet(self.shape, widths={"1 M": (32, 64, 96), "3 M": (32, 64, 192)}[size])
 
     def optimiser(self):
         self.schedule = cosine_schedule()
@@ -199,7 +198,7 @@ class SmallDiffusion(Contender):
 
 
 class Lucidrains(Contender):
-    """denoising-diffusion-pytorch: the README's usage and its Trainer's defaults; DDIM, 25 steps."""
+    """denoising-diffusion-pytorch: the README's usage and its Trainer's defaults; 25 steps."""
 
     name = "denoising-diffusion"
     batch, clip = 16, 1.0
@@ -267,23 +266,25 @@ class KDiffusion(Contender):
 PEERS = (Diffusers, SmallDiffusion, Lucidrains, KDiffusion)
 
 
+ENDS = {  # the first and the last layer of each peer's network
+    "diffusers": ("conv_in", "conv_out"),
+    "smalldiffusion": ("conv_in", "out_layer"),
+    "denoising-diffusion": ("init_conv", "final_conv"),
+    "k-diffusion": ("proj_in", "proj_out"),
+}
+
+
 class Borrowed(nn.Module):
     """A peer's bare network with the face of ours, so that our `train` and samplers take it."""
 
     predicts = "velocity"
-    ends = {  # the first and the last layer
-        "diffusers": ("conv_in", "conv_out"),
-        "smalldiffusion": ("conv_in", "out_layer"),
-        "denoising-diffusion": ("init_conv", "final_conv"),
-        "k-diffusion": ("proj_in", "proj_out"),
-    }
 
     def __init__(self, peer):
         super().__init__()
         inner = {"denoising-diffusion": "model", "k-diffusion": "inner_model"}.get(peer.name)
         self.net = getattr(peer.net, inner) if inner else peer.net
         self.name = peer.name
-        self.enter, self.leave = (getattr(self.net, end) for end in self.ends[peer.name])
+        self.enter, self.leave = (getattr(self.net, end) for end in ENDS[peer.name])
         self.image_shape, self.schedule = peer.shape, cosine_schedule()
 
     def forward(self, x_t, t, text=None):
