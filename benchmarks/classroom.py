@@ -40,7 +40,7 @@ for _ in range(8):
     if os.fork() == 0:
         while True: pass
 """
-GREEDY = "kept = [bytearray(100 * 2**20) for _ in range(40)]"  # 4 GB, twice the limit
+GREEDY = "kept = [bytearray(100 * 2**20) for _ in range(40)]"  # 4 GB, more than the limit
 
 
 def at_once(function, pupils):

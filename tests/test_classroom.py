@@ -23,6 +23,8 @@ from traitlets.config import PyFileConfigLoader
 from diffusion_helpers.classroom import __main__ as command
 from diffusion_helpers.classroom import student
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="JupyterHub does not run on Windows")
+
 REPO = Path(__file__).resolve().parents[1]
 KUBERNETES = CONFIG.parent / "kubernetes"
 VALUES = yaml.safe_load((KUBERNETES / "values.yaml").read_text("utf-8"))
@@ -94,7 +96,7 @@ def test_what_is_the_hubs_is_in_its_private_folder(load, folder):
 
 def test_every_server_has_limits_and_a_user_of_its_own(load):
     c = load()
-    assert c.Spawner.mem_limit == "2G" and c.Spawner.cpu_limit == 1
+    assert c.Spawner.mem_limit == "3G" and c.Spawner.cpu_limit == 1
     assert c.Spawner.environment["OMP_NUM_THREADS"] == "1"
     assert 1 <= c.JupyterHub.active_server_limit < 10_000
     assert c.JupyterHub.concurrent_spawn_limit >= 1
