@@ -23,6 +23,7 @@ from diffusers import (
 )
 from diffusers.models.attention_processor import AttnProcessor
 from einops import rearrange
+from safetensors.torch import load_file, save_file
 from tokenizers.pre_tokenizers import ByteLevel
 from tokenizers.trainers import BpeTrainer
 from torch import nn
@@ -265,7 +266,7 @@ def round_weights(model):
 def train_painter(wish):
     torch.manual_seed(SEED)
     tokenizer = CLIPTokenizer.from_pretrained(POCKET / "tokenizer")
-    vae = AutoencoderKL.from_pretrained(POCKET / "vae").eval()
+    vae = AutoencoderKL.from_pretrained(POCKET / "vae", use_safetensors=True).eval()
     emoji = load_emoji(64).training()
     emoji = emoji.where(torch.tensor([style in STYLES for style in emoji.styles]))
     texts, shares = captions(emoji)
@@ -285,6 +286,12 @@ def train_painter(wish):
     )
     if run.finished:
         save(model, vae, tokenizer)
+
+
+def name_weights_for_all_versions(file):
+    """transformers 5 writes the names without their first part, which transformers 4 needs."""
+    weights = load_file(file)
+    save_file({f"text_model.{n}": w for n, w in weights.items()}, file, {"format": "pt"})
 
 
 def save(model, vae, tokenizer):
@@ -309,6 +316,7 @@ def save(model, vae, tokenizer):
     )
     for name, part in parts.items():
         part.save_pretrained(POCKET / name)
+    name_weights_for_all_versions(POCKET / "text_encoder" / "model.safetensors")
     pipe.save_config(POCKET)  # model_index.json: which class reads which folder
 
 

@@ -83,7 +83,7 @@ def write(edition, folder, notebooks=NOTEBOOKS):
         raise ValueError(f"There is no edition {edition!r}: choose {', '.join(EDITIONS)}.")
     if not lessons:
         raise ValueError(f"There are no lessons in {notebooks}: run this in a copy of the course.")
-    if folder.resolve() == Path(notebooks).resolve():
+    if any((folder / path.name).resolve() == path.resolve() for path in lessons):  # links, too
         raise ValueError(f"{folder} holds the lessons themselves: choose another folder.")
     made = {  # all of them first: a lesson that fails leaves no half edition
         path.name: EDITIONS[edition](json.loads(path.read_text("utf-8"))) for path in lessons

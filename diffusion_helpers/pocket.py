@@ -48,6 +48,12 @@ def load_pipeline(name_or_folder, device=None):
     of_diffusers.disable_progress_bar()
     of_transformers.disable_progress_bar()
     here = Path(name_or_folder).is_dir()
+    code = sorted(Path(name_or_folder).rglob("*.py")) if here else []
+    if code:  # older versions of diffusers would run it
+        raise ValueError(
+            f"there is no pipeline to load at {str(name_or_folder)!r}: it brings code of its own, "
+            f"{code[0].name}, which is never run here"
+        )
     try:
         pipe = DiffusionPipeline.from_pretrained(
             str(name_or_folder), local_files_only=here, use_safetensors=True, safety_checker=None

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from browser import REPO
 from nbclient import NotebookClient
+from safetensors import safe_open
 
 from diffusion_helpers import chaos, cosine_schedule, data, ddim, load_emoji, rank_among
 from diffusion_helpers.pocket import (
@@ -50,6 +51,11 @@ def test_the_stock_pipeline_reads_the_folder_with_no_code_of_ours():
     }
     (picture,) = pipe("a red apple, noto", num_inference_steps=2).images
     assert picture.size == (64, 64)
+
+
+def test_its_weights_have_the_names_that_every_version_of_transformers_reads():
+    with safe_open(POCKET / "text_encoder" / "model.safetensors", "pt") as file:
+        assert all(name.startswith("text_model.") for name in file.keys())  # noqa: SIM118
 
 
 def test_it_is_small_and_holds_no_pickle():
