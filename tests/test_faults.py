@@ -76,7 +76,7 @@ def no_file_longer_than(size):
 
 @pytest.fixture
 def disk(tmp_path):
-    """A disk of 1 MB and a function that mounts it anew with other options."""
+    """A function that mounts a small disk with these options, and mounts it anew with others."""
     folder = tmp_path / "disk"
     folder.mkdir()
 
@@ -140,7 +140,7 @@ def test_a_disk_that_is_full_for_a_while_costs_no_step(tmp_path, undisturbed, ca
 
 
 def test_a_small_disk_that_fills_up_costs_no_step(disk, undisturbed, capsys):
-    folder = disk("size=1m")
+    folder = disk("size=4m")
     ballast = folder / "ballast"
 
     def fill():
@@ -226,8 +226,8 @@ def test_any_bit_that_flips_in_ones_own_checkpoint_is_noticed(own_file):
     whole = own_file.read_bytes()
     header = 8 + int.from_bytes(whole[:8], "little")
     where = random.Random(0)
-    bits = [*range(8 * 8), *(where.randrange(8 * header) for _ in range(300))]
-    bits += [where.randrange(8 * len(whole)) for _ in range(200)] + [8 * len(whole) - 1]
+    bits = [*range(8 * 8), *(where.randrange(8 * header) for _ in range(200))]
+    bits += [where.randrange(8 * len(whole)) for _ in range(100)] + [8 * len(whole) - 1]
     for bit in bits:
         own_file.write_bytes(flipped(whole, bit))
         with pytest.raises(ValueError, match=r"mine\.safetensors is damaged or is no checkpoint"):
