@@ -76,13 +76,13 @@ c.Spawner.environment = {
 
 # ---- limits -------------------------------------------------------------------------------------
 
-# Measured in benchmarks/classroom.txt: the heaviest lessons take up to 1.6 GB, and many students
-# leave the kernel of the lesson before it open.
+# Measured in benchmarks/classroom.txt: the heaviest lesson takes up to 1.9 GB, and many students leave
+# the kernel of the lesson before it open.
 c.Spawner.mem_limit = "3G"  # beyond it the student's own kernel is stopped, nothing else
 c.Spawner.cpu_limit = 1.0  # core; when all are busy, each server gets the same share
 # Places for a class that runs the heaviest lesson at once; 1 GB is for the hub and the system.
 memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-c.JupyterHub.active_server_limit = max(1, int((memory - GIGABYTE) / (1.5 * GIGABYTE)))
+c.JupyterHub.active_server_limit = max(1, int((memory - GIGABYTE) / (1.75 * GIGABYTE)))
 c.JupyterHub.concurrent_spawn_limit = 2 * os.cpu_count()  # the others wait some seconds
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 c.Spawner.args = [
