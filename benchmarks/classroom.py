@@ -1,6 +1,6 @@
 """A class on one server: how much does each student take, and what happens when it is full?
 
-    sudo .venv/bin/python benchmarks/classroom.py 4 8 12      (about twenty minutes)
+    sudo .venv/bin/python benchmarks/classroom.py 4 6 8      (about twenty minutes)
 
 On a Linux server with systemd: the hub of diffusion_helpers/classroom starts on loopback with its
 own configuration. The students sign up, are approved, log in, start their servers and run all cells
@@ -77,7 +77,7 @@ def teach(pupils):
 
 
 def look_at_lessons(pupils):
-    """Each of the heaviest lessons once: the most memory that it takes, seen every two seconds."""
+    """Each of the heaviest lessons once; returns the most bytes that one takes, seen every 2 s."""
 
     def run(pupil, lesson):
         pupil.start()
@@ -98,10 +98,11 @@ def look_at_lessons(pupils):
             done.set()
             watcher.join()
         pupil.stop()
-        return f"{lesson[:-6]:23} at most {most[0] / 1e6:5.0f} MB, {work:4.0f} s of one core"
+        print(f"{lesson[:-6]:23} at most {most[0] / 1e6:5.0f} MB, {work:4.0f} s of one core")
+        return most[0]
 
     with ThreadPoolExecutor(len(pupils)) as pool:
-        print(*pool.map(run, pupils, HEAVIEST), sep="\n", flush=True)
+        return max(pool.map(run, pupils, HEAVIEST))
 
 
 def answers(pupils, rounds=10):
@@ -153,7 +154,7 @@ def report(sizes):
             teacher.approve(pupil.name)
         entered = [seconds(pupil.log_in) for pupil in pupils]
         print(f"{len(pupils)} students signed up, were approved, logged in: {spread(entered)} s")
-        look_at_lessons(pupils[: len(HEAVIEST)])
+        heaviest = look_at_lessons(pupils[: len(HEAVIEST)])
         for size in sizes:
             each = teach(pupils[:size]) / size
             if size < max(sizes):
@@ -162,16 +163,18 @@ def report(sizes):
                 if grown * each > min(CAP, 0.7 * psutil.virtual_memory().available):
                     sys.exit(f"{grown} at once would take {grown * each / 1e9:.0f} GB: too many.")
         fill(pupils[:-1], pupils[-1])
+    left = machine - 1e9
     print(
         f"largest class measured: {max(sizes)}. By memory alone this machine would hold "
-        f"{(machine - 1e9) / each:.0f} (extrapolated: {machine / 1e9:.0f} GB, less 1 for the hub "
-        f"and the system, {each / 1e6:.0f} MB each)"
+        f"{left / each:.0f} in lesson 01 ({each / 1e6:.0f} MB each), {left / heaviest:.0f} in the "
+        f"heaviest ({heaviest / 1e6:.0f} MB): extrapolated, 1 GB kept for the hub and the system"
     )
 
 
 def main(sizes):
     if not sizes or sizes != sorted(sizes):
-        sys.exit("Say how large the classes are, the smallest first: 4 8 12")
+        sys.exit("Say how large the classes are, the smallest first: 4 6 8")
+    shutil.rmtree(FOLDER, ignore_errors=True)  # of a run that was cut off
     FOLDER.mkdir()
     try:
         report([1, *sizes])

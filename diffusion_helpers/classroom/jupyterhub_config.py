@@ -69,15 +69,15 @@ c.Spawner.cmd = [sys.executable, str(HERE / "student.py")]
 c.Spawner.default_url = "/lab/tree/lessons/00_start_here.ipynb"
 c.Spawner.environment = {
     "SCULPTOR_LESSONS": str(FOLDER / "lessons"),
-    # More threads than cores fight for them: measured with a class, they only lose.
+    # One core each: more threads would only fight for it.
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 # ---- limits -------------------------------------------------------------------------------------
 
-# Measured in benchmarks/classroom.txt: the heaviest lesson takes up to 1.9 GB, and many students leave
-# the kernel of the lesson before it open.
+# Measured in benchmarks/classroom.txt: the heaviest lesson takes up to 1.9 GB, and many students
+# leave the kernel of the lesson before it open.
 c.Spawner.mem_limit = "3G"  # beyond it the student's own kernel is stopped, nothing else
 c.Spawner.cpu_limit = 1.0  # core; when all are busy, each server gets the same share
 # Places for a class that runs the heaviest lesson at once; 1 GB is for the hub and the system.
