@@ -89,7 +89,8 @@ class Sculptor(Contender):
     layout = CHANNELS_LAST
 
     def network(self, size):
-        return UNet(self.shape, widths={"1 M": (32, 64, 96), "3 M": (32, 64, 192)}[size])
+        widths, blocks = {"1 M": ((32, 64, 128), 1), "3 M": ((32, 64, 192), 2)}[size]
+        return UNet(self.shape, widths=widths, blocks=blocks)
 
     def optimiser(self):
         self.schedule = cosine_schedule()
