@@ -24,7 +24,7 @@ from pathlib import Path
 
 import torch
 from fast_runs import REPO, RUNS, N
-from peers import PEERS, Sculptor, SmallDiffusion, borrowed
+from peers import PEERS, KDiffusion, Sculptor, borrowed
 
 RESULTS = Path(__file__).parent / "fast.json"
 SECONDS = 600  # of CPU, for each peer
@@ -58,8 +58,8 @@ def quality_plan():
     rows = [row(data, "real against real", 0) for data in ("emoji", "fashion")]
     rows += [row("emoji", peer.name, SECONDS) for peer in PEERS]
     rows += [row("emoji", Sculptor.name, seconds) for seconds in OURS]
-    rows += [row("emoji", SmallDiffusion.name, SECONDS, "AVX2")]  # the best peer
-    rows += [row("emoji", Sculptor.name, seconds, "AVX2") for seconds in (120, 200)]
+    rows += [row("emoji", KDiffusion.name, SECONDS, "AVX2")]  # the best peer
+    rows += [row("emoji", Sculptor.name, seconds, "AVX2") for seconds in (200, 120)]
     rows += [row("fashion", Sculptor.name, seconds) for seconds in OURS[:2]]
     rows += [row("fashion", peer.name, SECONDS) for peer in PEERS]
     rows += [row("emoji", borrowed(peer).name, SECONDS) for peer in PEERS]

@@ -86,6 +86,9 @@ class Sculptor(Contender):
     """This course: velocity, Muon and AdamW, a rate that decays to zero; 20 steps of DDIM."""
 
     name = "this course"
+    # more steps beat calmer gradients here: after 120 CPU-seconds on emoji the Frechet distance is
+    # 8.7 with batches of 16, 8.0 with 32, 10.1 with 64
+    batch = 32
     layout = CHANNELS_LAST
 
     def network(self, size):
@@ -109,7 +112,8 @@ class Sculptor(Contender):
     def train(self, pictures, cpu_seconds, seed=0):
         clock = SimpleNamespace(monotonic=time.process_time)  # the budget counts CPU time
         with self.autocast(), mock.patch.object(training, "time", clock):
-            run = train(self.net, pictures, seconds=cpu_seconds, seed=seed, report=lambda *_: None)
+            how = {"batch": self.batch, "report": lambda *_: None}
+            run = train(self.net, pictures, seconds=cpu_seconds, seed=seed, **how)
         return run.steps
 
     def pictures(self, n, seed=0):
