@@ -1,10 +1,12 @@
 """A class on one server: the configuration, the lessons handed out, and a hub with real pupils."""
 
+import contextlib
 import importlib.util
 import json
 import os
 import re
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -444,29 +446,37 @@ c.Spawner.environment["RUNTIME_DIRECTORY"] = lambda spawner: f"{FOLDER}/{spawner
 """
 
 
-@pytest.fixture(scope="module")
-def school():
-    """The hub's address, and its instructor; with systemd it is the very one of a class."""
+@contextlib.contextmanager
+def class_of(places):
+    """A hub's address; with systemd it is the very hub of a class."""
     reason = pupils.why_not()
     if reason:
         pytest.skip(reason)
     real = pupils.has_systemd()
     # In /tmp the names of sockets stay short enough; a real server does not see /tmp.
     folder = Path(tempfile.mkdtemp(prefix="class", dir=Path("/var/lib") if real else Path("/tmp")))
+    settings = "" if real else WITHOUT_SYSTEMD
+    start = [sys.executable, "-m", "jupyterhub", "--config", str(CONFIG)]
     try:
         command.prepare(folder)
         command.name_instructor(folder, "teacher", PASSWORD)
-        settings = "" if real else WITHOUT_SYSTEMD
-        start = [sys.executable, "-m", "jupyterhub", "--config", str(CONFIG)]
-        with pupils.hub(folder, start, settings + "c.JupyterHub.active_server_limit = 2\n") as url:
-            teacher = Pupil(url, "teacher")
-            assert teacher.log_in() == ""
-            yield url, teacher
+        limit = f"c.JupyterHub.active_server_limit = {places}\n"
+        with pupils.hub(folder, start, settings + limit) as url:
+            yield url
     finally:
         shutil.rmtree(folder)
         for home in Path("/var/lib/private").glob("sculptor-testpupil-*"):
             shutil.rmtree(home)
             (home.parents[1] / home.name).unlink()
+
+
+@pytest.fixture(scope="module")
+def school():
+    """A hub with two places: its address, and its instructor."""
+    with class_of(2) as url:
+        teacher = Pupil(url, "teacher")
+        assert teacher.log_in() == ""
+        yield url, teacher
 
 
 def enrolled(school, name):
@@ -487,6 +497,14 @@ def pair(school):
         pupil.start()
         pupil.open_kernel()
     return both
+
+
+@pytest.mark.slow
+def test_a_hub_that_stops_takes_its_proxy_along():
+    with class_of(1) as url:
+        port = int(url.rpartition(":")[2])
+    with socket.socket() as door:
+        assert door.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.mark.slow

