@@ -92,8 +92,8 @@ class Sculptor(Contender):
     layout = CHANNELS_LAST
 
     def network(self, size):
-        widths, blocks = {"1 M": ((32, 64, 128), 1), "3 M": ((32, 64, 192), 2)}[size]
-        return UNet(self.shape, widths=widths, blocks=blocks)
+        widths = {"1 M": (32, 64, 128), "3 M": (32, 64, 256)}[size]
+        return UNet(self.shape, widths=widths, blocks=1)  # weights where there are few pixels
 
     def optimiser(self):
         self.schedule = cosine_schedule()
