@@ -13,18 +13,27 @@ import torch.nn.functional as F
 from einops import einsum, rearrange
 from torch import nn
 
+from .checks import check_count, check_floats, check_kind, check_mask
+
 
 def attend(query, key, value, mask=None):
     """What each query takes along, and how it shared out its attention.
 
     query (B, heads, N, D), key and value (B, heads, M, D); mask (B, M) bool, False where nothing
-    may be looked at, with at least one True a row. Returns (B, heads, N, D) and the weights
-    (B, heads, N, M), which sum to 1 over M. Equals scaled_dot_product_attention.
+    may be looked at. Returns (B, heads, N, D) and the weights (B, heads, N, M), which sum to 1 over
+    M, or are all 0 where nothing may be looked at. Equals scaled_dot_product_attention.
     """
+    check_floats(query, "B heads N D", "queries")
+    b, heads, _, d = query.shape
+    check_floats(key, "B heads M D", "keys", query, B=b, heads=heads, D=d)
+    check_floats(value, "B heads M D", "values", query, B=b, heads=heads, M=key.shape[2])
     scores = einsum(query, key, "b h n d, b h m d -> b h n m") / math.sqrt(query.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~rearrange(mask, "b m -> b 1 1 m"), -torch.inf)
-    weights = scores.softmax(dim=-1)
+    if mask is None:
+        weights = scores.softmax(dim=-1)
+    else:
+        hidden = ~rearrange(check_mask(mask, b, key.shape[2]), "b m -> b 1 1 m")
+        weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=-1)
+        weights = weights.masked_fill(hidden, 0)  # a row that is hidden as a whole would be NaN
     return einsum(weights, value, "b h n m, b h m d -> b h n d"), weights
 
 
@@ -37,19 +46,23 @@ class Attention(nn.Module):
 
     def __init__(self, width, context_width=None, heads=4):
         super().__init__()
-        if width % heads:
+        if check_count(width, "width") % check_count(heads, "heads"):
             raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
+        context_width = width if context_width is None else context_width
+        check_count(context_width, "context_width")
         self.heads = heads
         self.query = nn.Linear(width, width, bias=False)
-        self.key = nn.Linear(context_width or width, width, bias=False)
-        self.value = nn.Linear(context_width or width, width, bias=False)
+        self.key = nn.Linear(context_width, width, bias=False)
+        self.value = nn.Linear(context_width, width, bias=False)
         self.weights = nn.Identity()  # passes the weights through, for `watch` to see
         self.out = nn.Linear(width, width)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, x, context=None, mask=None):
+        check_floats(x, "B N C", "tokens", self.query.weight, C=self.query.in_features)
         context = x if context is None else context
+        check_floats(context, "B M C", "context", x, B=len(x), C=self.key.in_features)
         projected = self.query(x), self.key(context), self.value(context)
         q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in projected)
         taken, weights = attend(q, k, v, mask)
@@ -62,6 +75,7 @@ class TokenBlock(nn.Module):
 
     def __init__(self, width, heads=4):
         super().__init__()
+        check_count(width, "width")
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.look = Attention(width, heads=heads)
         self.think1 = nn.Linear(width, 2 * width)
@@ -70,6 +84,7 @@ class TokenBlock(nn.Module):
         nn.init.zeros_(self.think2.bias)
 
     def forward(self, x, mask=None):
+        check_floats(x, "B N C", "tokens", self.think1.weight, C=self.think1.in_features)
         x = x + self.look(self.norm1(x), mask=mask)
         return x + self.think2(F.silu(self.think1(self.norm2(x))))
 
@@ -82,10 +97,12 @@ class PictureAttention(nn.Module):
 
     def __init__(self, norm, width, context_width=None, heads=4):
         super().__init__()
-        self.norm = norm
+        self.norm = check_kind(norm, nn.Module, "a normalisation such as group_norm(width)")
         self.attention = Attention(width, context_width, heads)
 
     def forward(self, h, context=None, mask=None):
+        query = self.attention.query
+        check_floats(h, "B C H W", "features", query.weight, C=query.in_features)
         tokens = rearrange(self.norm(h), "b c y x -> b (y x) c")
         change = self.attention(tokens, context, mask)
         return h + rearrange(change, "b (y x) c -> b c y x", y=h.shape[2])

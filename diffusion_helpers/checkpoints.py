@@ -11,8 +11,9 @@ from einops import rearrange
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from .checks import as_path, brief, check_kind
 from .data import DATA, read_data
-from .device import pick_device
+from .device import as_device
 from .unet import UNet
 
 BLANK = "0" * 64  # where the checksum will stand, while it is computed
@@ -27,10 +28,15 @@ def save_tensors(path, tensors, notes):
     An interrupted write never harms an older file. Raises OSError, with one sentence, where nothing
     can be written.
     """
-    path = Path(path)
+    path = as_path(path)
+    _check_tensors(tensors)
     half_written = path.with_name(path.name + ".part")
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-    content = save(tensors, metadata={"notes": json.dumps(notes), "sha256": BLANK})
+    try:
+        notes = json.dumps(notes)
+    except (TypeError, ValueError):
+        raise ValueError(f"notes are kept as JSON, which cannot hold {brief(notes)}") from None
+    content = save(tensors, metadata={"notes": notes, "sha256": BLANK})
     content = _with_checksum(content, BLANK, hashlib.sha256(content).hexdigest())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,13 +65,13 @@ def load_tensors(path):
     Raises FileNotFoundError, or ValueError for a file that is cut short, damaged or not ours: a
     single bit that changed is noticed.
     """
-    path = Path(path)
+    path = as_path(path)
     if path.is_relative_to(DATA):
         content = read_data(path.relative_to(DATA).as_posix())
     elif path.is_file():
         content = path.read_bytes()
     else:
-        raise FileNotFoundError(f"there is no checkpoint {str(path)!r}: check the name")
+        raise FileNotFoundError(f"there is no checkpoint {brief(str(path))}: check the name")
     try:
         size = int.from_bytes(content[:8], "little")  # of the header, which is JSON
         about = json.loads(content[8 : 8 + size])["__metadata__"]
@@ -79,6 +85,14 @@ def load_tensors(path):
         ) from None
 
 
+def _check_tensors(tensors):
+    check_kind(tensors, dict, "a dict from names to tensors")
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or not torch.is_tensor(tensor) or tensor.is_meta:
+            raise ValueError(f"expected a tensor by its name, got {brief(name)}: {brief(tensor)}")
+    return tensors
+
+
 def pack(tensors):
     """Weights in 8 bits, a quarter of their size: each row shares one scale, kept beside it.
 
@@ -86,7 +100,9 @@ def pack(tensors):
     16 bits. Measured on the demiurge: its error grows by 0.4 %.
     """
     packed = {}
-    for name, tensor in tensors.items():
+    for name, tensor in _check_tensors(tensors).items():
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"the weights {name} hold NaN or infinite values: do not keep them")
         if tensor.ndim < 2:
             packed[name] = tensor.half()
             continue
@@ -100,16 +116,20 @@ def pack(tensors):
 
 def unpack(tensors):
     """The inverse of `pack`, as float32; files of 16-bit weights are read as well."""
+    _check_tensors(tensors)
     scales = {name: tensor for name, tensor in tensors.items() if name.endswith(SCALE)}
     weights = {name: tensor.float() for name, tensor in tensors.items() if name not in scales}
     for name, scale in scales.items():
-        weight = weights[name.removesuffix(SCALE)]
+        weight = weights.get(name.removesuffix(SCALE))
+        if weight is None or scale.shape != weight.shape[:1]:
+            raise ValueError(f"{brief(name)} has no weight whose rows it could scale")
         weight *= rearrange(scale, "row -> row" + " 1" * (weight.ndim - 1))
     return weights
 
 
 def save_checkpoint(model, path, **notes):
     """Save a UNet with its configuration, so that `load_checkpoint` can rebuild it; see `pack`."""
+    check_kind(model, UNet, "a UNet to be saved")
     save_tensors(path, pack(model.state_dict()), {"config": model.config, **notes})
 
 
@@ -119,6 +139,7 @@ def load_checkpoint(name_or_path, device=None):
     Returns the UNet in evaluation mode on `device` (default: pick_device()). Raises ValueError for
     an unknown name or a damaged file, FileNotFoundError for a file that is not there.
     """
+    as_path(name_or_path)
     name = str(name_or_path)
     if name in SHIPPED:
         path = DATA / "checkpoints" / f"{name}.safetensors"
@@ -126,7 +147,9 @@ def load_checkpoint(name_or_path, device=None):
         path = Path(name_or_path)
     else:
         known = ", ".join(SHIPPED)
-        raise ValueError(f"no network is called {name!r}: choose {known}, or a .safetensors file")
+        raise ValueError(
+            f"no network is called {brief(name)}: choose {known}, or a .safetensors file"
+        )
     tensors, notes = load_tensors(path)
     try:
         model = UNet(**notes["config"])
@@ -137,4 +160,4 @@ def load_checkpoint(name_or_path, device=None):
         model.load_state_dict(unpack(tensors))
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise ValueError(f"{path} does not hold a UNet of this version of the course") from None
-    return model.eval().to(device or pick_device())
+    return model.eval().to(as_device(device))

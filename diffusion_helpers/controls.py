@@ -6,10 +6,10 @@ hand moves, one request is computed and one waits; all others are dropped but th
 """
 
 import asyncio
-import html
 import inspect
 import math
 import warnings
+from collections import deque
 from dataclasses import dataclass
 
 import anywidget
@@ -20,11 +20,13 @@ from IPython.display import HTML, display
 from torch.nn.functional import pad
 from traitlets import Dict
 
-from .data import check_images
-from .figures import check_alt, to_uint8
+from .checks import brief, check_count, check_images, check_kind, check_number, sayable
+from .figures import check_alt, escape, to_uint8
 from .look import AGAIN, CSS, STATIC, as_frames, still
 from .text import Unheard
 
+LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
+LONGEST = 300  # letters of a sentence about trouble
 ASLEEP = "A still picture. Run this cell in JupyterLab to bring its controls to life."
 
 
@@ -38,6 +40,8 @@ class Slider:
     step: float = 1
 
     def __post_init__(self):
+        for name in ("first", "last", "start", "step"):
+            check_number(getattr(self, name), name)
         if not self.first <= self.start <= self.last or self.step <= 0:
             raise ValueError(
                 f"expected first <= start <= last and a step above 0, got {self.first}, "
@@ -45,15 +49,20 @@ class Slider:
             )
 
     def spec(self):
-        return vars(self) | {"kind": "slider"}
+        return {name: self._plain(number) for name, number in vars(self).items()} | {
+            "kind": "slider"
+        }
 
     def read(self, value, _):
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or math.isnan(value):
-            raise ValueError(f"expected a number from {self.first} to {self.last}, got {value!r}")
-        value = min(max(value, self.first), self.last)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value):
+            wanted = f"a number from {self.first} to {self.last}"
+            raise ValueError(f"expected {wanted}, got {brief(value)}")
+        return self._plain(min(max(value, self.first), self.last))
+
+    def _plain(self, number):
+        """An int where the slider stands on whole numbers only, else a float."""
         whole = all(float(part).is_integer() for part in (self.first, self.step))
-        return round(value) if whole else float(value)
+        return round(number) if whole else float(number)
 
 
 @dataclass(frozen=True)
@@ -64,18 +73,21 @@ class Choice:
     start: str | None = None  # the first one when left out
 
     def __post_init__(self):
+        check_kind(self.options, (list, tuple, dict), "options as a list or a dict")
         if not self.options or self.start not in (None, *self.options):
-            raise ValueError(f"expected start among {list(self.options)}, got {self.start!r}")
+            raise ValueError(
+                f"expected start among {brief(list(self.options))}, got {brief(self.start)}"
+            )
 
     def spec(self):
         words = list(self.options)
         start = 0 if self.start is None else words.index(self.start)
-        return {"kind": "choice", "options": [str(word) for word in words], "start": start}
+        return {"kind": "choice", "options": [sayable(word) for word in words], "start": start}
 
     def read(self, value, _):
         words = list(self.options)
-        if not isinstance(value, int) or not 0 <= value < len(words):
-            raise ValueError(f"expected one of {words}, got {value!r}")
+        if type(value) is not int or not 0 <= value < len(words):
+            raise ValueError(f"expected the number of one of {brief(words)}, got {brief(value)}")
         return self.options[words[value]] if isinstance(self.options, dict) else words[value]
 
 
@@ -87,16 +99,21 @@ class Switches:
     start: tuple = ()
 
     def __post_init__(self):
-        if not self.options or not set(self.start) <= set(self.options):
-            raise ValueError(f"expected start among {list(self.options)}, got {self.start!r}")
+        for words in (self.options, self.start):
+            check_kind(words, (list, tuple, dict), "options and start as lists of words")
+        if not self.options or not all(word in self.options for word in self.start):
+            raise ValueError(
+                f"expected start among {brief(list(self.options))}, got {brief(self.start)}"
+            )
 
     def spec(self):
         start = [word in self.start for word in self.options]
-        return {"kind": "switches", "options": [str(w) for w in self.options], "start": start}
+        return {"kind": "switches", "options": [sayable(w) for w in self.options], "start": start}
 
     def read(self, value, _):
-        if not isinstance(value, list) or len(value) != len(self.options):
-            raise ValueError(f"expected {len(self.options)} switches, got {value!r}")
+        fits = isinstance(value, list) and len(value) == len(self.options)
+        if not fits or not all(isinstance(on, bool) for on in value):
+            raise ValueError(f"expected {len(self.options)} switches, got {brief(value)}")
         return tuple(word for word, on in zip(self.options, value) if on)
 
 
@@ -107,13 +124,14 @@ class Seed:
     start: int = 0
     last: int = 2**31 - 1
 
+    def __post_init__(self):
+        check_count(self.start, "start", 0, check_count(self.last, "last", 0, LARGEST_SEED))
+
     def spec(self):
-        return vars(self) | {"kind": "seed"}
+        return {"start": int(self.start), "last": int(self.last), "kind": "seed"}
 
     def read(self, value, _):
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= self.last:
-            raise ValueError(f"expected a whole number from 0 to {self.last}, got {value!r}")
-        return value
+        return check_count(value, "seed", 0, self.last)
 
 
 @dataclass(frozen=True)
@@ -124,11 +142,14 @@ class Prompt:
     longest: int = 200
 
     def __post_init__(self):
+        check_count(self.longest, "longest")
         if not isinstance(self.start, str) or len(self.start) > self.longest:
-            raise ValueError(f"expected text of at most {self.longest} letters, got {self.start!r}")
+            raise ValueError(
+                f"expected text of at most {self.longest} letters, got {brief(self.start)}"
+            )
 
     def spec(self):
-        return vars(self) | {"kind": "prompt"}
+        return {"start": sayable(self.start), "longest": int(self.longest), "kind": "prompt"}
 
     def read(self, value, _):
         if not isinstance(value, str) or len(value) > self.longest:
@@ -146,9 +167,10 @@ class Drawing:
     start: torch.Tensor
 
     def __post_init__(self):
+        shape = self.start.shape if torch.is_tensor(self.start) else ()
+        if len(shape) != 3 or shape[0] != 3 or shape[1] != shape[2]:
+            raise ValueError(f"expected a square picture (3, S, S), got {brief(self.start)}")
         check_images(self.start[None])
-        if self.start.shape[0] != 3 or self.start.shape[1] != self.start.shape[2]:
-            raise ValueError(f"expected a square picture (3, S, S), got {tuple(self.start.shape)}")
 
     def spec(self):
         size = self.start.shape[1]
@@ -156,10 +178,14 @@ class Drawing:
 
     def read(self, _, pixels):
         size = self.start.shape[1]
-        if pixels is None or len(pixels) != 4 * size * size:
+        fits = isinstance(pixels, (bytes, bytearray, memoryview))
+        if not fits or len(bytes(pixels)) != 4 * size * size:
             raise ValueError(f"expected a drawing of {size} x {size} pixels")
         rgba = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(size, size, 4)
         return rearrange(rgba[..., :3].float() / 127.5 - 1, "h w c -> c h w")  # (3, S, S)
+
+
+CONTROLS = (Slider, Choice, Switches, Seed, Prompt, Drawing)
 
 
 class Live(anywidget.AnyWidget):
@@ -175,11 +201,13 @@ class Live(anywidget.AnyWidget):
         self._wanted = self._worker = None
         specs = {name: part.spec() for name, part in parts.items()}
         starts = {name: parts[name].read(s["start"], s["start"]) for name, s in specs.items()}
-        *_, first = self._frames(starts)
+        frames = deque(self._frames(starts), maxlen=1)
+        if not frames:
+            raise ValueError("the drawing function gave no picture at the start values")
         labels = [{"label": name.replace("_", " ")} | spec for name, spec in specs.items()]
         super().__init__(
-            spec={"alt": alt, "again": AGAIN, "height": height, "parts": labels},
-            frame=first | {"view": "", "id": 0, "done": True},
+            spec={"alt": sayable(alt), "again": AGAIN, "height": height, "parts": labels},
+            frame=frames[0] | {"view": "", "id": 0, "done": True},
         )
         self.on_msg(self._hear)
 
@@ -193,7 +221,7 @@ class Live(anywidget.AnyWidget):
 
     def still(self):
         """The picture shown now as a fragment of HTML, with its words and how to wake it."""
-        alt, caption = html.escape(self.spec["alt"]), self.frame["caption"]
+        alt, caption = escape(self.spec["alt"]), self.frame["caption"]
         pictures = "".join(
             still(column["name"], _array(column, pixels), caption, self.spec["height"])
             for column, pixels in zip(self.frame["columns"], self.frame["pixels"])
@@ -202,7 +230,7 @@ class Live(anywidget.AnyWidget):
             f'<div class="sculptor still" role="group" aria-label="{alt}">'
             f"<style>{CSS}{ALIVE_OR_STILL}</style>"
             f'<div class="columns">{pictures}</div>'
-            f'<p class="caption">{html.escape(caption)}</p><p class="asleep">{ASLEEP}</p></div>'
+            f'<p class="caption">{escape(caption)}</p><p class="asleep">{ASLEEP}</p></div>'
         )
 
     def _hear(self, _, request, buffers):
@@ -221,6 +249,7 @@ class Live(anywidget.AnyWidget):
         """Compute the newest request until none is left; at each picture, let newer ones in."""
         while self._wanted is not None:
             (request, buffers), self._wanted = self._wanted, None
+            request = request if isinstance(request, dict) else {}
             answer = {"view": request.get("view"), "id": request.get("id"), "trouble": ""}
             try:
                 for frame in self._frames(self._read(request.get("values"), buffers)):
@@ -237,7 +266,7 @@ class Live(anywidget.AnyWidget):
     def _read(self, values, buffers):
         """Turn what the page sent into arguments of the drawing function."""
         if not isinstance(values, list) or len(values) != len(self._parts):
-            raise ValueError(f"expected {len(self._parts)} values, got {values!r}")
+            raise ValueError(f"expected {len(self._parts)} values, got {brief(values)}")
         pixels = iter(buffers or [])
         return {
             name: part.read(value, next(pixels, None) if isinstance(part, Drawing) else None)
@@ -261,15 +290,15 @@ class Live(anywidget.AnyWidget):
                     warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
             if step is None:
                 return
-            pictures, caption, *share = step
+            pictures, caption, *share = _checked(step)
             arrays = {name: as_frames(p[None], name)[0] for name, p in pictures.items()}
             yield {
                 "columns": [
-                    {"name": name, "size": [array.shape[1], array.shape[0]]}
+                    {"name": sayable(name), "size": [array.shape[1], array.shape[0]]}
                     for name, array in arrays.items()
                 ],
                 "pixels": [_rgba(array) for array in arrays.values()],
-                "caption": ". ".join([str(caption), *unheard]),
+                "caption": sayable(". ".join([str(caption), *unheard])),
                 "share": float(share[0]) if share else 1,
                 "trouble": "",
             }
@@ -295,19 +324,36 @@ def live(draw, *, alt, height=256, **parts):
     what it raises later is shown as one sentence in the control.
     """
     check_alt(alt)
+    check_count(height, "height")
+    for name, part in parts.items():
+        check_kind(part, CONTROLS, f"a control such as Slider(0, 9, start=3) for {name}")
     try:
-        inspect.signature(draw).bind(**parts)
-    except TypeError as problem:
+        parameters = inspect.signature(draw)
+        parameters.bind(**parts)
+    except (TypeError, ValueError) as problem:
         raise ValueError(
-            f"expected one control for each parameter of {draw.__name__}"
-            f"{inspect.signature(draw)}, got {list(parts)}: {problem}"
+            f"expected one control for each parameter of {brief(draw)}, "
+            f"got {brief(list(parts))}: {brief(str(problem))}"
         ) from None
     return Live(draw, parts, alt, height)
 
 
+def _checked(step):
+    """What a drawing function gave, or one sentence unless it is (pictures, caption[, share])."""
+    fits = isinstance(step, (tuple, list)) and len(step) in (2, 3)
+    if not fits or not isinstance(step[0], dict) or not step[0]:
+        raise ValueError(
+            "expected the drawing function to give (pictures, caption) or (pictures, caption, "
+            f"share) with a dict of pictures, got {brief(step)}"
+        )
+    if len(step) == 3:
+        check_number(step[2], "share", 0, 1)
+    return step
+
+
 def _sentence(error):
     """One line for the page: our own errors are sentences already, others get their kind."""
-    words = " ".join(str(error).split()) or "no reason given"
+    words = sayable(" ".join(str(error).split())[:LONGEST]) or "no reason given"
     return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
 
 

@@ -12,6 +12,8 @@ from einops import rearrange
 from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
+from .checks import as_path, as_tensor, brief, check_count
+
 _INSIDE_WHEEL = Path(__file__).parent / "data"
 DATA = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else Path(__file__).parent.parent / "data"
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"}
@@ -45,8 +47,8 @@ def _checksums():
 
 def _read(name):
     try:
-        return (DATA / name).read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+        return (DATA / as_path(name)).read_bytes()
+    except OSError:
         raise FileNotFoundError(
             f"{DATA / name} is missing: restore it with `git checkout data`, "
             "or install the package again"
@@ -81,8 +83,8 @@ class Emoji(Dataset):
 
     def where(self, keep):
         """The emoji for which `keep`, a (N,) bool tensor, is true."""
-        keep = torch.as_tensor(keep)
-        if keep.dtype != torch.bool or keep.shape != (len(self),):
+        keep = as_tensor(keep)
+        if keep is None or keep.dtype != torch.bool or keep.shape != (len(self),):
             raise ValueError(f"`keep` is one True or False for each of the {len(self)} emoji")
         rows = keep.nonzero().flatten().tolist()
         columns = {
@@ -102,8 +104,8 @@ def load_emoji(size=32):
     Raises ValueError for another size, FileNotFoundError or ValueError for a missing or damaged
     file. Where the pictures come from: data/README.md.
     """
-    if size not in (32, 64) or not isinstance(size, int):
-        raise ValueError(f"emoji come in size 32 or 64, got {size!r}")
+    if not isinstance(size, int) or size not in (32, 64):
+        raise ValueError(f"emoji come in size 32 or 64, got {brief(size)}")
     index = json.loads(read_data("emoji/emoji.json"))
     concepts = {c["hexcode"]: c for c in index["concepts"]}
     held_out = {tuple(pair) for pair in index["held_out"]}
@@ -133,30 +135,9 @@ def _cut(sheet, size):
 
 def to_signed(pictures):
     """Bytes (N, H, W, C) in 0..255 to float32 (N, C, H, W) in [-1, 1]."""
+    if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
+        raise ValueError(f"expected bytes (N, H, W, C) in a numpy array, got {brief(pictures)}")
     return rearrange(torch.from_numpy(pictures).float() / 127.5 - 1, "n h w c -> n c h w")
-
-
-def check_images(x, channels=None):
-    """Raise one clear sentence unless x is a float batch (B, C, H, W) of finite numbers."""
-    if not torch.is_tensor(x) or not x.is_floating_point() or x.ndim != 4:
-        got = f"{x.dtype} {tuple(x.shape)}" if torch.is_tensor(x) else type(x).__name__
-        raise ValueError(f"expected images in [-1, 1] of shape (B, C, H, W), got {got}")
-    if channels is not None and x.shape[1] != channels:
-        raise ValueError(
-            f"this network works on pictures with {channels} colour channels, "
-            f"got a batch of shape {tuple(x.shape)}"
-        )
-    if len(x) == 0:
-        raise ValueError("expected at least one picture, got an empty batch")
-    if not torch.isfinite(x).all():
-        raise ValueError("the pictures hold NaN or infinite values: check where they come from")
-
-
-def check_count(n):
-    """n, or one clear sentence unless it is a whole number from 1 up."""
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n is a whole number from 1 up, got {n!r}")
-    return n
 
 
 class Pictures(Dataset):
@@ -173,37 +154,49 @@ class Pictures(Dataset):
     """
 
     def __init__(self, source, size=32, channels=3):
-        if channels not in (1, 3):
-            raise ValueError(f"channels is 1 (grey) or 3 (colour), got {channels!r}")
+        if check_count(channels, "channels") not in (1, 3):
+            raise ValueError(f"channels is 1 (grey) or 3 (colour), got {channels}")
         if isinstance(source, (str, Path)):
-            source = _picture_files(Path(source))
+            source = _picture_files(as_path(source))
+        if not hasattr(source, "__getitem__") or not hasattr(source, "__len__"):
+            raise ValueError(f"expected a folder or a data set of pictures, got {brief(source)}")
         if len(source) == 0:
             raise ValueError("the data set is empty: it needs at least one picture")
-        self.source, self.size, self.mode = source, size, "RGB" if channels == 3 else "L"
+        self.source, self.mode = source, "RGB" if channels == 3 else "L"
+        self.size = check_count(size, "size", most=4096)
 
     def __len__(self):
         return len(self.source)
 
     def __getitem__(self, i):
         item = self.source[i]
-        picture = _to_pil(item[0] if isinstance(item, (tuple, list)) else item)
-        picture = ImageOps.exif_transpose(picture)  # phones note how they were held
+        item = item[0] if isinstance(item, (tuple, list)) and item else item
+        if isinstance(item, (Path, Image.Image)):
+            picture = _upright(item)
+        else:
+            picture = Image.fromarray(_bytes_of(item))
         if picture.mode.startswith("I;16"):  # 16 bits a pixel: keep the upper eight
             picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
+        if picture.mode in ("I", "F", "La") or 0 in picture.size:  # Pillow would cut I and F at 255
+            raise ValueError(
+                f"expected a picture such as RGB, got {picture.width} x {picture.height} pixels "
+                f"in mode {picture.mode}: convert it first"
+            )
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
         square = (left, top, left + side, top + side)
-        small = picture.convert(self.mode).resize((self.size,) * 2, Image.LANCZOS, box=square)
+        picture = picture.convert("RGB").convert(self.mode)  # not every mode goes to grey at once
+        small = picture.resize((self.size,) * 2, Image.LANCZOS, box=square)
         array = rearrange(np.array(small), "h w ... -> 1 h w (...)")
         return to_signed(array)[0]
 
 
 def _picture_files(folder):
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(folder)!r}: check the path")
+        raise FileNotFoundError(f"there is no folder {brief(str(folder))}: check the path")
     files = sorted(
         p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_file()
     )
@@ -213,27 +206,34 @@ def _picture_files(folder):
     return files
 
 
-def _to_pil(item):
-    if isinstance(item, Image.Image):
-        return item
-    if isinstance(item, Path):
-        try:
-            picture = Image.open(item)
-            picture.load()  # now: Pillow would notice a file that is cut short only later
-            return picture
-        except (OSError, SyntaxError, Image.DecompressionBombError):
-            raise ValueError(f"{item} is not a picture: remove it or save it again") from None
-    if torch.is_tensor(item) and item.ndim == 3 and item.shape[0] in (1, 3):
-        if item.is_floating_point():
-            if not (item.min() >= 0 and item.max() <= 1):  # NaN is neither
-                raise ValueError(
-                    "float pictures given to Pictures must lie in [0, 1], like torchvision's; "
-                    "pictures already in [-1, 1] need no Pictures around them"
-                )
-            item = (item * 255).round().byte()
-        array = rearrange(item, "c h w -> h w c").numpy()
-        return Image.fromarray(array if array.shape[2] == 3 else array[..., 0])
-    got = tuple(item.shape) if torch.is_tensor(item) else type(item).__name__
-    raise ValueError(
-        f"expected a PIL picture or a tensor (C, H, W) with 1 or 3 channels, got {got}"
-    )
+def _upright(picture):
+    """A picture, or the one in a file, turned as it was taken: phones note how they were held."""
+    try:
+        opened = Image.open(picture) if isinstance(picture, Path) else picture
+        opened.load()  # now: Pillow would notice a file that is cut short only later
+        return ImageOps.exif_transpose(opened)
+    except Exception:  # Pillow's readers have a hundred ways to fail, and one answer fits them all
+        name = picture if isinstance(picture, Path) else brief(picture)
+        raise ValueError(f"{name} is not a picture: remove it or save it again") from None
+
+
+def _bytes_of(item):
+    """A tensor (C, H, W), uint8 or float in [0, 1], as an array (H, W, 3) or (H, W) of bytes."""
+    is_float = torch.is_tensor(item) and item.is_floating_point()
+    if not is_float and not (torch.is_tensor(item) and item.dtype == torch.uint8):
+        raise ValueError(
+            f"expected a PIL picture or a tensor (C, H, W) of uint8 or floats, got {brief(item)}"
+        )
+    if item.ndim != 3 or item.shape[0] not in (1, 3) or 0 in item.shape or item.is_meta:
+        raise ValueError(
+            f"expected a PIL picture or a tensor (C, H, W) with 1 or 3 channels, got {brief(item)}"
+        )
+    if is_float:
+        if not (item.min() >= 0 and item.max() <= 1):  # NaN is neither
+            raise ValueError(
+                "float pictures given to Pictures must lie in [0, 1], like torchvision's; "
+                "pictures already in [-1, 1] need no Pictures around them"
+            )
+        item = (item * 255).round().byte()
+    array = rearrange(item.cpu(), "c h w -> h w c").numpy()
+    return array if array.shape[2] == 3 else array[..., 0]

@@ -6,6 +6,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+from .checks import brief
+
 ALL_THREADS = torch.get_num_threads()  # as PyTorch or OMP_NUM_THREADS chose when we were imported
 
 
@@ -21,6 +23,18 @@ def pick_device():
         return torch.device("mps")
     settle_threads()
     return torch.device("cpu")
+
+
+def as_device(device=None):
+    """A device by its name ("cuda:1"), or the fastest one; one sentence where there is no such."""
+    if device is None:
+        return pick_device()
+    try:
+        return torch.empty(0, device=device).device
+    except Exception:  # torch has several, and the same sentence answers all of them
+        raise ValueError(
+            f"this machine has no device {brief(device)}: leave `device` out to get the fastest one"
+        ) from None
 
 
 def settle_threads():

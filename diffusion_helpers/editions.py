@@ -17,6 +17,7 @@ import re
 import sys
 from pathlib import Path
 
+from .checks import as_path, brief
 from .exercises import find
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
@@ -77,12 +78,14 @@ def write(edition, folder, notebooks=NOTEBOOKS):
     holds the lessons themselves, or where there are no lessons; OSError where nothing can be
     written.
     """
-    folder = Path(folder)
-    lessons = sorted(Path(notebooks).glob("[0-9][0-9]_*.ipynb"))
-    if edition not in EDITIONS:
-        raise ValueError(f"There is no edition {edition!r}: choose {', '.join(EDITIONS)}.")
+    folder, notebooks = as_path(folder), as_path(notebooks)
+    lessons = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
+    if not isinstance(edition, str) or edition not in EDITIONS:
+        raise ValueError(f"There is no edition {brief(edition)}: choose {', '.join(EDITIONS)}.")
     if not lessons:
-        raise ValueError(f"There are no lessons in {notebooks}: run this in a copy of the course.")
+        raise ValueError(
+            f"There are no lessons in {brief(str(notebooks))}: run this in a copy of the course."
+        )
     if any((folder / path.name).resolve() == path.resolve() for path in lessons):  # links, too
         raise ValueError(f"{folder} holds the lessons themselves: choose another folder.")
     made = {  # all of them first: a lesson that fails leaves no half edition

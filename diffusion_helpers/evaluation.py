@@ -15,8 +15,16 @@ from einops import rearrange, reduce
 from torch import nn
 
 from .checkpoints import load_tensors
-from .data import DATA, check_images
-from .noising import add_noise
+from .checks import (
+    check_count,
+    check_floats,
+    check_images,
+    check_network,
+    check_rows,
+    dice,
+)
+from .data import DATA
+from .noising import add_noise, check_schedule
 from .sampling import predict
 
 # ---- which emoji is it? -------------------------------------------------------------------------
@@ -55,15 +63,14 @@ def _features(images, centres=None):
 
 
 def _check_emoji(images):
-    check_images(images, channels=3)
-    if images.shape[-2:] != (32, 32):
-        raise ValueError(f"the judge knows pictures (B, 3, 32, 32), got {tuple(images.shape)}")
+    check_floats(check_images(images), "B C H W", "pictures for the judge", C=3, H=32, W=32)
 
 
 def similarity(images, gallery):
     """Cosine similarity, best of nine one-pixel shifts: (B, 3, 32, 32), (N, ...) -> (B, N)."""
     _check_emoji(images)
     _check_emoji(gallery)
+    gallery = gallery.to(images)
     gallery_features, centres = _features(gallery)
     padded = F.pad(images.clamp(-1, 1), (1, 1, 1, 1), value=1.0)  # white
     shifted = [padded[..., y : y + 32, x : x + 32] for y in range(3) for x in range(3)]
@@ -77,6 +84,9 @@ def rank_among(images, gallery, truth):
     row of the right one.
     """
     scores = similarity(images, gallery)
+    truth = check_rows(truth, len(gallery), "truth").to(scores.device)
+    if len(truth) != len(images):
+        raise ValueError(f"expected one true row a picture, got {len(truth)} for {len(images)}")
     right = scores.gather(1, rearrange(truth, "b -> b 1"))
     return (scores > right).sum(1)
 
@@ -84,9 +94,19 @@ def rank_among(images, gallery, truth):
 def nearest(images, gallery):
     """Row of the gallery picture with the smallest squared error, and that error: (B,), (B,)."""
     check_images(images)
-    a, b = (rearrange(x, "n c h w -> n (c h w)") for x in (images, gallery))
+    check_images(gallery, what="a gallery of pictures", like=images)
+    if images.shape[1:] != gallery.shape[1:]:
+        raise ValueError(
+            "pictures and gallery need one shape, "
+            f"got {tuple(images.shape)} and {tuple(gallery.shape)}"
+        )
+    exact = torch.promote_types(images.dtype, torch.float32)  # cdist knows no shorter one
+    a, b = (rearrange(x, "n c h w -> n (c h w)").to(exact) for x in (images, gallery))
     row = torch.cdist(a, b).argmin(1)
-    return row, (a - b[row]).square().mean(1)  # anew: cdist loses digits where two are equal
+    error = (a - b[row]).square().mean(1)  # anew: cdist loses digits where two are equal
+    if not torch.isfinite(error).all():
+        raise ValueError("the pictures are too far from [-1, 1] to be compared")
+    return row, error
 
 
 # ---- do they look like the real crowd? ----------------------------------------------------------
@@ -100,6 +120,7 @@ class FeatureNet(nn.Module):
 
     def __init__(self, groups=7, styles=6):
         super().__init__()
+        check_count(groups, "groups"), check_count(styles, "styles")
         layers, c_in = [], 3
         for c_out, stride in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (128, 2)):
             layers += [
@@ -113,6 +134,7 @@ class FeatureNet(nn.Module):
         self.group, self.style = nn.Linear(64, groups), nn.Linear(64, styles)
 
     def forward(self, images):
+        check_floats(images, "B C H W", "pictures", self.features.weight, C=3)
         h = self.convs(images)  # (B, 128, 4, 4)
         pooled = torch.cat([h.mean((2, 3)), h.amax((2, 3))], dim=1)  # (B, 256)
         return self.features(pooled)
@@ -131,8 +153,21 @@ def judge():
 def crowd_features(images, batch=250):
     """The judge's features in float64, (N, 3, 32, 32) -> (N, 64)."""
     _check_emoji(images)
-    net = judge()
+    net, batch = judge(), check_count(batch, "batch")
     return torch.cat([net(b.clamp(-1, 1).float().cpu()) for b in images.split(batch)]).double()
+
+
+def _check_crowds(real, fake, least):
+    """Both in float64, or one sentence."""
+    check_floats(real, "N D", "features")
+    check_floats(fake, "N D", "features", like=real, D=real.shape[1])
+    if min(len(real), len(fake)) < least:
+        raise ValueError(
+            f"need at least {least} pictures on each side, got {len(real)} and {len(fake)}"
+        )
+    if not (torch.isfinite(real).all() and torch.isfinite(fake).all()):
+        raise ValueError("the features hold NaN or infinite values: check the pictures")
+    return real.double(), fake.double()
 
 
 def frechet_distance(real, fake):
@@ -141,8 +176,7 @@ def frechet_distance(real, fake):
     It depends on N: compare only distances that were measured with the same N, beside the distance
     of real pictures to other real pictures.
     """
-    if len(real) < 2 or len(fake) < 2:
-        raise ValueError(f"need at least 2 pictures on each side, got {len(real)} and {len(fake)}")
+    real, fake = _check_crowds(real, fake, least=2)
     (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), torch.cov(x.T)) for x in (real, fake))
     # the trace of sqrt(cov_a cov_b), from the eigenvalues of the symmetric root_a cov_b root_a
     values, vectors = torch.linalg.eigh(cov_a)
@@ -155,10 +189,7 @@ def precision_recall(real, fake, k=3):
     """Precision and recall of arXiv 1904.06991: the share of fakes that lie among the reals, and
     of reals that lie among the fakes; "among" means nearer to some picture than its k-th neighbour.
     """
-    if min(len(real), len(fake)) <= k:
-        raise ValueError(
-            f"need more than {k} pictures on each side, got {len(real)} and {len(fake)}"
-        )
+    real, fake = _check_crowds(real, fake, least=check_count(k, "k") + 1)
 
     def share_inside(points, crowd):
         radius = torch.cdist(crowd, crowd).kthvalue(k + 1, dim=1).values  # the first is itself
@@ -184,12 +215,12 @@ def loss_by_level(model, images, schedule, levels=12, seed=0):
     images (N, C, H, W) in [-1, 1], the same for every level; each gets its own dust.
     """
     check_images(images)
-    device = next(model.parameters()).device
+    device = next(check_network(model).parameters()).device
+    check_count(levels, "levels", 1, max(1, len(check_schedule(schedule)) - 2))
     ts = torch.linspace(0, len(schedule) - 1, levels + 2).round().long()[1:-1]
     errors = []
     for t in ts:
-        generator = torch.Generator().manual_seed(seed)
-        eps = torch.randn(images.shape, generator=generator).to(device)
+        eps = torch.randn(images.shape, generator=dice(seed)).to(device, images.dtype)
         x_0 = images.to(device)
         x_t = add_noise(x_0, t, eps, schedule)
         signal, dust = schedule.signal_and_dust(t, like=x_0)

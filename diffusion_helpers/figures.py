@@ -7,12 +7,17 @@ So every figure of the course goes through `show`, and every batch through `show
 import base64
 import html
 import io
+from collections.abc import Iterable, Mapping, Set
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from einops import rearrange
 from IPython.display import HTML, display
+from matplotlib.figure import Figure
 from PIL import Image
+
+from .checks import brief, check_count, check_kind, sayable
 
 # Colours that stay apart for colour-blind eyes (Okabe and Ito, 2008).
 CLEAN = "#0072B2"  # blue: the picture, the signal
@@ -47,12 +52,18 @@ def show(fig, alt):
     Raises ValueError when `alt` is empty.
     """
     check_alt(alt)
+    check_kind(fig, Figure, "a matplotlib figure, such as fig, ax = plt.subplots()")
     png = io.BytesIO()
-    fig.savefig(png, format="png", dpi=192, bbox_inches="tight")  # 2 dots for each CSS pixel
-    plt.close(fig)
+    try:
+        fig.savefig(png, format="png", dpi=192, bbox_inches="tight")  # 2 dots for each CSS pixel
+    except ValueError as problem:  # most often a $ in a title that was not meant as a formula
+        first = str(problem).strip().splitlines()[0]
+        raise ValueError(f"the figure cannot be drawn; write \\$ for a dollar: {first}") from None
+    finally:
+        plt.close(fig)
     width = Image.open(png).width // 2
     style = f"width:{width}px;max-width:100%;height:auto"
-    display(HTML(f'<img alt="{html.escape(alt)}" style="{style}" src="{_data_uri(png)}">'))
+    display(HTML(f'<img alt="{escape(alt)}" style="{style}" src="{_data_uri(png)}">'))
 
 
 def show_pictures(images, alt, captions=None, columns=8, height=96):
@@ -65,22 +76,22 @@ def show_pictures(images, alt, captions=None, columns=8, height=96):
     """
     check_alt(alt)
     arrays = to_uint8(images)
-    if captions is not None and len(captions) != len(arrays):
-        raise ValueError(f"expected {len(arrays)} captions, one a picture, got {len(captions)}")
+    captions = None if captions is None else check_captions(captions, len(arrays), "a picture")
+    check_count(columns, "columns"), check_count(height, "height")
     cells = []
     for i, array in enumerate(arrays):
-        caption = "" if captions is None else html.escape(str(captions[i]))
+        caption = "" if captions is None else escape(captions[i])
         words = caption or f"{i + 1} of {len(arrays)}"
         width = round(height * array.shape[1] / array.shape[0])
         cells.append(
             '<figure style="min-width:0;margin:0;text-align:center">'
-            f'<img alt="{html.escape(alt)}: {words}" src="{png_data_uri(array)}"'
+            f'<img alt="{escape(alt)}: {words}" src="{png_data_uri(array)}"'
             f' style="width:{width}px;max-width:100%;height:auto;image-rendering:pixelated">'
             f'<figcaption style="max-width:{height}px;font-size:16px">{caption}</figcaption>'
             "</figure>"
         )
     grid = f"display:grid;grid-template-columns:repeat({columns},minmax(0,max-content));gap:8px"
-    group = f'role="group" aria-label="{html.escape(alt)}"'
+    group = f'role="group" aria-label="{escape(alt)}"'
     display(HTML(f'<div {group} style="{grid}">{"".join(cells)}</div>'))
 
 
@@ -91,24 +102,24 @@ def to_uint8(images):
     """
     shape = tuple(getattr(images, "shape", ()))
     is_float = torch.is_tensor(images) and images.is_floating_point()
-    if not is_float or len(shape) != 4 or shape[1] not in (1, 3):
-        kind = images.dtype if torch.is_tensor(images) else type(images).__name__
+    if not is_float or len(shape) != 4 or shape[1] not in (1, 3) or images.is_meta:
         raise ValueError(
             "expected pictures of shape (N, 3, 32, 32) in [-1, 1] (any height and width, 1 or 3 "
-            f"channels, floats), got {shape or 'no shape'} of {kind}"
+            f"channels, floats), got {brief(images)}"
         )
     if 0 in shape:
         raise ValueError(f"expected at least one picture, got an empty batch of shape {shape}")
     images = images.detach().float().cpu()
-    if images.isnan().any():
-        broken = images.isnan().flatten(1).any(1).sum().item()
-        raise ValueError(f"expected numbers, got NaN in {broken} of {shape[0]} pictures")
+    if not images.isfinite().all():
+        broken = (~images.isfinite()).flatten(1).any(1).sum().item()
+        raise ValueError(f"got NaN or infinite numbers in {broken} of {shape[0]} pictures")
     bytes_ = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return rearrange(bytes_.expand(-1, 3, -1, -1), "n c h w -> n h w c").numpy()  # (N, H, W, 3)
 
 
 def png_data_uri(array):
     """Encode (H, W, 3) uint8 as a PNG that lives inside the page: `data:image/png;base64,...`."""
+    check_bytes(array)
     png = io.BytesIO()
     Image.fromarray(array).save(png, format="png", optimize=True)
     return _data_uri(png)
@@ -121,3 +132,27 @@ def _data_uri(png):
 def check_alt(alt):
     if not isinstance(alt, str) or not alt.strip():
         raise ValueError("expected alt, one sentence saying what the picture shows, got nothing")
+
+
+def check_bytes(array):
+    """array, or one sentence unless it is one picture as a numpy array (H, W, 3) of bytes."""
+    fits = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 3
+    if not fits or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(f"expected one picture (H, W, 3) of bytes, got {brief(array)}")
+    return array
+
+
+def check_captions(captions, n, each):
+    """captions as a list of n str, or one sentence; each is "a picture" or "a frame"."""
+    no_list = (str, bytes, Mapping, Set, torch.Tensor)
+    if isinstance(captions, no_list) or not isinstance(captions, Iterable):
+        raise ValueError(f"expected a list of captions, one {each}, got {brief(captions)}")
+    captions = [sayable(words) for words in captions]
+    if len(captions) != n:
+        raise ValueError(f"expected {n} captions, one {each}, got {len(captions)}")
+    return captions
+
+
+def escape(words):
+    """Words for a page: HTML in them is shown, and not obeyed."""
+    return html.escape(sayable(words))

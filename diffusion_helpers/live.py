@@ -4,6 +4,7 @@ import html
 
 from IPython.display import HTML, display
 
+from .checks import brief, check_count, check_number, check_seed
 from .figures import png_data_uri, to_uint8
 from .sampling import ddim, sample
 
@@ -16,11 +17,18 @@ class LiveReport:
     """
 
     def __init__(self, n=8, sampler=ddim, steps=20, seed=0, height=96):
-        self.n, self.sampler, self.steps, self.seed, self.height = n, sampler, steps, seed, height
+        if not callable(sampler):
+            raise ValueError(f"sampler is ddim, ddpm or dpm_solver, got {brief(sampler)}")
+        self.n, self.steps = check_count(n), check_count(steps, "steps")
+        self.sampler, self.height = sampler, check_count(height, "height")
+        self.seed = check_seed(seed)
         self.history = []
         self._place = None
 
     def __call__(self, run, share, model):
+        check_number(share, "share", 1e-9, 1)
+        if not getattr(run, "losses", None):
+            raise ValueError(f"expected a Run with at least one loss, got {brief(run)}")
         pictures = sample(
             model, steps=self.steps, sampler=self.sampler, seed=self.seed, n=self.n
         ).cpu()

@@ -1,15 +1,16 @@
 """What the controls on a page share: their style, and how pictures stand in them."""
 
-import html
 import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from einops import rearrange, repeat
 from torch.nn.functional import pad
 
-from .figures import png_data_uri, to_uint8
+from .checks import brief, check_count, sayable
+from .figures import check_bytes, escape, png_data_uri, to_uint8
 
 STATIC = Path(__file__).with_name("static")
 CSS = (STATIC / "control.css").read_text("utf-8")
@@ -24,24 +25,26 @@ class Fragment:
     summary: str
 
     def _repr_html_(self):
-        return self.page
+        return sayable(self.page)
 
     def __repr__(self):
-        return self.summary
+        return sayable(self.summary)
 
 
 def as_html(text):
     """Text for the page, with `code` as code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def as_frames(track, name):
     """(F, C, H, W) or (F, N, C, H, W) -> (F, H, W, 3) uint8, N pictures laid out as one."""
-    shape = tuple(getattr(track, "shape", ()))
-    if len(shape) not in (4, 5) or 0 in shape:
+    floats = torch.is_tensor(track) and track.is_floating_point()
+    if not floats or track.ndim not in (4, 5) or 0 in track.shape:
         raise ValueError(
-            f'expected track "{name}" of shape (F, C, H, W) or (F, N, C, H, W), got {shape}'
+            f"expected track {brief(name)} of floats (F, C, H, W) or (F, N, C, H, W), "
+            f"got {brief(track)}"
         )
+    shape = track.shape
     if len(shape) == 4:
         return to_uint8(track)
     n = shape[1]
@@ -57,10 +60,11 @@ def as_frames(track, name):
 
 def still(name, picture, caption, height):
     """The start frame as a plain <img>, which the script replaces with a canvas."""
-    h, w, _ = picture.shape
+    h, w, _ = check_bytes(picture).shape
+    check_count(height, "height")
     scale = max(1, round(height / h))  # whole multiples keep every pixel the same square
     picture = repeat(picture, "h w c -> (h tall) (w wide) c", tall=scale, wide=scale)
-    name, caption = html.escape(name), html.escape(caption)
+    name, caption = escape(name), escape(caption)
     # The style is for JupyterLab without trust, which drops our <style> but keeps this.
     return f"""<figure style="display:inline-block;margin:0 16px 0 0">
 <figcaption>{name}</figcaption>

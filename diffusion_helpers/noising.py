@@ -9,9 +9,18 @@ import math
 import torch
 from einops import rearrange
 
-from .data import check_images
+from .checks import (
+    as_tensor,
+    brief,
+    check_count,
+    check_images,
+    check_kind,
+    check_number,
+    check_t,
+)
 
 T = 1000  # steps of dust; t = 0 is the cleanest picture, t = T - 1 is chaos
+LONGEST = 1_000_000  # steps of a schedule: more would only take long
 
 
 class Schedule:
@@ -21,12 +30,15 @@ class Schedule:
     """
 
     def __init__(self, alpha_bar):
-        alpha_bar = torch.as_tensor(alpha_bar, dtype=torch.float64)
-        if alpha_bar.ndim != 1 or len(alpha_bar) < 2:
-            raise ValueError(f"alpha_bar is one row of numbers, got shape {tuple(alpha_bar.shape)}")
-        if not ((alpha_bar >= 0) & (alpha_bar <= 1)).all() or (alpha_bar.diff() > 0).any():
+        row = as_tensor(alpha_bar)
+        if row is None or row.ndim != 1 or len(row) < 2 or row.is_complex():
+            raise ValueError(f"alpha_bar is one row of numbers, got {brief(alpha_bar)}")
+        row = row.detach().double().cpu()
+        if not ((row >= 0) & (row <= 1)).all() or (row.diff() > 0).any():
             raise ValueError("alpha_bar must fall from about 1 to about 0 and never rise")
-        self.alpha_bar = alpha_bar
+        self.alpha_bar = row
+        padded = torch.cat([row, torch.ones(1, dtype=torch.float64)])  # index -1 is 1
+        self._signal_and_dust = torch.stack([padded.sqrt(), (1 - padded).sqrt()])  # (2, T + 1)
 
     def __len__(self):
         return len(self.alpha_bar)
@@ -42,22 +54,18 @@ class Schedule:
         t is an int or an integer tensor (B,) in 0..T-1; t = -1, one step before the first dust,
         is the clean picture itself. Raises ValueError for anything else.
         """
-        t = torch.as_tensor(t)
-        if t.is_floating_point() or t.is_complex() or t.ndim > 1 or t.dtype == torch.bool:
-            raise ValueError(
-                f"t is a whole number or a row of them, got {t.dtype} {tuple(t.shape)}"
-            )
-        if t.ndim == 1 and len(t) not in (1, len(like)):
-            raise ValueError(f"got {len(t)} values of t for {len(like)} pictures")
+        if not torch.is_tensor(like) or not like.is_floating_point() or like.ndim == 0:
+            raise ValueError(f"`like` is a batch of pictures in floats, got {brief(like)}")
+        t = check_t(t, len(like)).cpu().reshape(-1)
         if t.min() < -1 or t.max() >= len(self):
             raise ValueError(f"t must lie in 0..{len(self) - 1}, got {t.min()}..{t.max()}")
-        padded = torch.cat([self.alpha_bar, torch.ones(1, dtype=torch.float64)])  # index -1 is 1
-        alpha_bar = rearrange(padded[t.cpu().reshape(-1)], "b -> b 1 1 1")
-        return alpha_bar.sqrt().to(like), (1 - alpha_bar).sqrt().to(like)
+        both = rearrange(self._signal_and_dust[:, t], "two b -> two b 1 1 1")
+        return tuple(both.to(like))
 
 
 def cosine_schedule(steps=T):
     """Nichol & Dhariwal 2021 (arXiv 2102.09672, eq. 17); diffusers calls it `squaredcos_cap_v2`."""
+    steps = check_count(steps, "steps", 2, LONGEST)
 
     def f(u):
         return math.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
@@ -69,8 +77,16 @@ def cosine_schedule(steps=T):
 
 def linear_schedule(steps=T, beta_start=1e-4, beta_end=0.02):
     """Ho et al. 2020 (arXiv 2006.11239, section 4); diffusers calls it `linear`."""
-    betas = torch.linspace(beta_start, beta_end, steps, dtype=torch.float64)
+    first = check_number(beta_start, "beta_start", 0, 1)
+    last = check_number(beta_end, "beta_end", 0, 1)
+    steps = check_count(steps, "steps", 2, LONGEST)
+    betas = torch.linspace(first, last, steps, dtype=torch.float64)
     return Schedule(torch.cumprod(1 - betas, 0))
+
+
+def check_schedule(schedule):
+    """schedule, or one sentence unless it is a `Schedule`: a row of numbers is not enough."""
+    return check_kind(schedule, Schedule, "a Schedule, such as cosine_schedule()")
 
 
 def add_noise(x_0, t, eps, schedule):
@@ -79,11 +95,14 @@ def add_noise(x_0, t, eps, schedule):
     x_0 and eps are (B, C, H, W); t is an int or (B,) in 0..T-1. Raises ValueError otherwise.
     """
     check_images(x_0)
-    if torch.as_tensor(t).lt(0).any():
-        raise ValueError(f"t must lie in 0..{len(schedule) - 1}, got {t}")
+    check_images(eps, what="eps, the dust,", like=x_0)
     if eps.shape != x_0.shape:
         raise ValueError(
             f"eps must have the shape of x_0, got {tuple(eps.shape)}, {tuple(x_0.shape)}"
         )
+    check_schedule(schedule)
+    t = check_t(t, len(x_0))
+    if (t < 0).any():
+        raise ValueError(f"t must lie in 0..{len(schedule) - 1}, got {t.min()}")
     signal, dust = schedule.signal_and_dust(t, like=x_0)
     return signal * x_0 + dust * eps

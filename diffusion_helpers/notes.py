@@ -7,7 +7,8 @@ import json
 import re
 import sys
 import textwrap
-from pathlib import Path
+
+from .checks import as_path, brief
 
 NOTE = re.compile(
     r"<details><summary>On stage, (\d+) minutes?: ([^<]+)</summary>\n\n(.+)\n\n</details>", re.S
@@ -16,14 +17,21 @@ NOTE = re.compile(
 
 def stage_notes(path):
     """The notes in the notebook at `path`, in their order: (minutes, title, words) each."""
-    cells = json.loads(Path(path).read_text("utf-8"))["cells"]
-    found = (NOTE.fullmatch("".join(cell["source"])) for cell in cells)
+    try:
+        cells = json.loads(as_path(path).read_text("utf-8"))["cells"]
+        found = [NOTE.fullmatch("".join(cell["source"])) for cell in cells]
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"there is no notebook {brief(str(path))}: check its name"
+        ) from None
+    except (OSError, ValueError, LookupError, TypeError):
+        raise ValueError(f"{brief(str(path))} is no notebook that can be read") from None
     return [(int(note[1]), note[2], note[3]) for note in found if note]
 
 
 def running_order(path):
     """The notes as plain text, each with the minute at which it begins."""
-    lines, minute = [Path(path).stem], 0
+    lines, minute = [as_path(path).stem], 0
     for minutes, title, words in stage_notes(path):
         lines += ["", f"{minute:2}  {title.upper()} ({minutes} min)"]
         for paragraph in words.split("\n\n"):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
+from .checks import as_path, brief, check_floats, check_images, check_kind, sayable
 from .data import DATA, read_data, shipped
-from .device import pick_device
+from .device import as_device
 from .text import _warn
 
 POCKET = DATA / "pocket-stable-diffusion"
@@ -39,6 +40,7 @@ def load_pipeline(name_or_folder, device=None):
     checker is loaded, so look before you show. Raises ImportError without the extra, ValueError
     with one sentence where there is no such pipeline.
     """
+    device = as_device(device)
     try:
         from diffusers import DiffusionPipeline
         from diffusers.utils import logging as of_diffusers
@@ -47,7 +49,9 @@ def load_pipeline(name_or_folder, device=None):
         raise ImportError(MISSING) from None
     of_diffusers.disable_progress_bar()
     of_transformers.disable_progress_bar()
-    here = Path(name_or_folder).is_dir()
+    here = as_path(name_or_folder).is_dir()
+    if here and not Path(name_or_folder, "model_index.json").is_file():
+        raise ValueError(f"there is no pipeline to load in {brief(str(name_or_folder))}")
     code = sorted(Path(name_or_folder).rglob("*.py")) if here else []
     if code:  # older versions of diffusers would run it
         raise ValueError(
@@ -61,10 +65,10 @@ def load_pipeline(name_or_folder, device=None):
     except Exception as problem:  # each library has its own; the reader needs one sentence
         first = str(problem).strip().splitlines() or [type(problem).__name__]
         raise ValueError(
-            f"there is no pipeline to load at {str(name_or_folder)!r}: {first[0][:200]}"
+            f"there is no pipeline to load at {brief(str(name_or_folder))}: {first[0][:200]}"
         ) from None
     pipe.set_progress_bar_config(disable=True)
-    return pipe.to(device or pick_device())
+    return pipe.to(device)
 
 
 def spell(pipe, words, style=None):
@@ -73,10 +77,13 @@ def spell(pipe, words, style=None):
     Warns (`text.Unheard`) about words for which its 20 tokens leave no room, and leaves them out,
     so that the style is heard. Raises ValueError for a style that is not one of STYLES.
     """
-    if not isinstance(words, str):
-        raise ValueError(f"a prompt is a piece of text, got {type(words).__name__}")
-    if style is not None and style not in STYLES:
-        raise ValueError(f"the pocket model knows the styles {', '.join(STYLES)}, got {style!r}")
+    check_kind(words, str, "a prompt, which is a piece of text")
+    if style is not None and (not isinstance(style, str) or style not in STYLES):
+        raise ValueError(
+            f"the pocket model knows the styles {', '.join(STYLES)}, got {brief(style)}"
+        )
+    _check_pipe(pipe)
+    words = sayable(words)  # the tokenizer refuses half an emoji
     end = f", {style}" if style else ""
     tokens = pipe.tokenizer(words, add_special_tokens=False).input_ids
     room = pipe.tokenizer.model_max_length - 2
@@ -89,17 +96,27 @@ def spell(pipe, words, style=None):
     return words + end
 
 
+def _check_pipe(pipe):
+    if not hasattr(pipe, "tokenizer") or not hasattr(pipe, "vae"):
+        raise ValueError(f"expected a Stable Diffusion such as load_pocket(), got {brief(pipe)}")
+    return pipe
+
+
 @torch.no_grad()
 def to_pictures(pipe, latents):
     """Latents (B, C, h, w), as the UNet sees them, to pictures (B, 3, H, W) on the CPU."""
-    vae = pipe.vae
-    pictures = vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor).sample
+    vae = _check_pipe(pipe).vae
+    check_images(latents, what="latents")
+    check_floats(latents, "B C h w", "latents", C=vae.config.latent_channels)
+    latents = latents.to(vae.device, vae.dtype)
+    pictures = vae.decode(latents / vae.config.scaling_factor).sample
     return pictures.clamp(-1, 1).float().cpu()
 
 
 @torch.no_grad()
 def to_latents(pipe, pictures):
     """Pictures (B, 3, H, W) in [-1, 1] to the latents (B, C, h, w) that the UNet sees."""
-    vae = pipe.vae
+    vae = _check_pipe(pipe).vae
+    check_floats(check_images(pictures), "B C H W", "pictures", C=3)
     pictures = pictures.to(vae.device, vae.dtype)
     return vae.encode(pictures).latent_dist.mean * vae.config.scaling_factor

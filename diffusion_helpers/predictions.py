@@ -10,6 +10,7 @@ import html
 import json
 import re
 
+from .checks import brief
 from .look import AGAIN, CSS, STATIC, Fragment, as_html
 
 SCRIPT = (STATIC / "prediction.js").read_text("utf-8")
@@ -28,12 +29,12 @@ def predict(name, question, options):
     question, fewer than two options, or one without its explanation.
     """
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(f'expected a name like "01.a", got {name!r}')
-    if not question.strip() or len(options) < 2:
-        raise ValueError(f"expected a question and at least two options, got {list(options)}")
-    mute = [option for option, why in options.items() if not option.strip() or not why.strip()]
+        raise ValueError(f'expected a name like "01.a", got {brief(name)}')
+    if not _filled(question) or not isinstance(options, dict) or len(options) < 2:
+        raise ValueError(f"expected a question and at least two options, got {brief(options)}")
+    mute = [option for option, why in options.items() if not _filled(option, why)]
     if mute:
-        raise ValueError(f"expected an explanation of each option, got none of {mute}")
+        raise ValueError(f"expected an explanation of each option, got none of {brief(mute)}")
     _asked[name] = question, dict(options)
     # JupyterLab takes the arrow keys unless a control says data-lm-suppress-shortcuts.
     radios = "".join(
@@ -61,11 +62,11 @@ def reveal(name, truth, measured):
     possible; `measured` are the words with those numbers. Raises ValueError when the question has
     not been asked in this session, or when `truth` is none of its options.
     """
-    if name not in _asked:
-        raise ValueError(f"run the cell with predict({name!r}, ...) first")
+    if not isinstance(name, str) or name not in _asked:
+        raise ValueError(f"run the cell with predict({brief(name)}, ...) first")
     question, options = _asked[name]
-    if truth not in options:
-        raise ValueError(f"expected truth among {list(options)}, got {truth!r}")
+    if not isinstance(truth, str) or truth not in options:
+        raise ValueError(f"expected truth among {brief(list(options))}, got {brief(truth)}")
     if not str(measured).strip():
         raise ValueError("expected the measured words, got nothing")
     why = "".join(
@@ -86,6 +87,10 @@ def reveal(name, truth, measured):
 <script>{_script(name)}</script>
 </div>"""
     return Fragment(page, f"What happened: {truth}. {measured}")
+
+
+def _filled(*texts):
+    return all(isinstance(text, str) and text.strip() for text in texts)
 
 
 def _script(name):

@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+from .checks import brief, check_kind
 from .look import CSS, Fragment
 
 FILE = "sculptor_progress.json"
@@ -19,11 +20,14 @@ _unsaved = {}  # what the disk refused to keep, until the kernel ends
 
 def state(name):
     """What is known about the exercise `name`: {"right": bool, "hints": int}."""
+    check_kind(name, str, 'the name of an exercise, such as "01.1"')
     return NOTHING | _read().get(name, {})
 
 
 def note(name, **news):
     """Remember `right=True` or `hints=2` of the exercise `name`."""
+    if any(k not in NOTHING or type(value) is not type(NOTHING[k]) for k, value in news.items()):
+        raise ValueError(f"expected right=True or hints=2, got {brief(news)}")
     done = _read()
     if state(name) | news != state(name):
         _write(done | {name: state(name) | news})
@@ -31,6 +35,7 @@ def note(name, **news):
 
 def reset(lesson=None):
     """Forget one lesson ("01"), or everything; the file goes when nothing is left in it."""
+    _check_lesson(lesson)
     done = _read()
     keep = {n: s for n, s in done.items() if lesson is not None and _lesson(n) != lesson}
     if keep != done:
@@ -42,11 +47,9 @@ def card(lesson=None):
 
     It shows what was known when the cell ran. Raises ValueError for a lesson without exercises.
     """
-    from . import exercises  # only now: exercises note their progress here
+    from . import exercises
 
-    there = exercises.lessons()
-    if lesson is not None and lesson not in there:
-        raise ValueError(f"expected one of the lessons {', '.join(there)}, got {lesson!r}")
+    there = _check_lesson(lesson)
     done = _read()
     parts = [
         _part(number, exercises.of_lesson(number), done, folded=lesson is None)
@@ -60,6 +63,16 @@ def card(lesson=None):
         "new.</p></div>"
     )
     return Fragment(page, "; ".join(words for _, words in parts))
+
+
+def _check_lesson(lesson):
+    """The lessons that there are, or one sentence unless `lesson` is one of them, or None."""
+    from . import exercises  # only now: exercises note their progress here
+
+    there = exercises.lessons()
+    if lesson is not None and (not isinstance(lesson, str) or lesson not in there):
+        raise ValueError(f"expected one of the lessons {', '.join(there)}, got {brief(lesson)}")
+    return there
 
 
 def _part(number, exercises, done, folded):

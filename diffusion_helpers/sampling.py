@@ -6,15 +6,26 @@ finished picture is the `clean` of the last one.
 
 import functools
 import inspect
-import math
-import numbers
 from collections import deque
 from typing import NamedTuple
 
 import torch
 
-from .data import check_count, check_images
-from .noising import cosine_schedule
+from .checks import (
+    brief,
+    check_count,
+    check_floats,
+    check_images,
+    check_kind,
+    check_model,
+    check_network,
+    check_number,
+    check_shape,
+    check_t,
+    dice,
+)
+from .device import as_device
+from .noising import check_schedule, cosine_schedule
 from .text import Text, load_words, silence
 
 
@@ -43,17 +54,28 @@ def predict(model, schedule, x_t, t, text=None):
     `model(x_t, t, text)` returns what `model.predicts` says; the other two follow from
     x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps.
     """
-    signal, dust = schedule.signal_and_dust(t, like=x_t)
-    t = torch.as_tensor(t, device=x_t.device).expand(len(x_t))
-    output = model(x_t, t) if text is None else model(x_t, t, text)
-    if model.predicts == "velocity":
+    check_floats(x_t, "B C H W", "x_t")
+    signal, dust = check_schedule(schedule).signal_and_dust(t, like=x_t)
+    t = check_t(t, len(x_t)).to(x_t.device).expand(len(x_t))
+    output = check_model(model)(x_t, t) if text is None else model(x_t, t, text)
+    if not torch.is_tensor(output) or output.shape != x_t.shape or output.device != x_t.device:
+        raise ValueError(f"a network answers with a tensor like x_t, this one gave {brief(output)}")
+    guess = _three_coordinates(model.predicts, output, x_t, signal, dust)
+    if not torch.isfinite(guess.clean).all():
+        raise ValueError(
+            f"the network's clean picture at t = {t.max()} holds NaN or infinite values: "
+            "check x_t, its weights, and that the schedule leaves something of the picture"
+        )
+    return guess
+
+
+def _three_coordinates(predicts, output, x_t, signal, dust):
+    if predicts == "velocity":
         return Prediction(dust * x_t + signal * output, signal * x_t - dust * output, output)
-    if model.predicts == "noise":
+    if predicts == "noise":
         noise, clean = output, (x_t - dust * output) / signal
-    elif model.predicts == "clean":
-        noise, clean = (x_t - signal * output) / dust, output
     else:
-        raise ValueError(f"model.predicts is velocity, noise or clean, got {model.predicts!r}")
+        noise, clean = (x_t - signal * output) / dust, output
     return Prediction(noise, clean, signal * noise - dust * clean)
 
 
@@ -62,8 +84,7 @@ def timesteps(steps, total=1000):
 
     The spacing that arXiv 2305.08891 (section 3.3) calls trailing: it does start from chaos.
     """
-    if not isinstance(steps, numbers.Integral) or not 1 <= steps <= total:
-        raise ValueError(f"steps is a whole number from 1 to {total}, got {steps!r}")
+    check_count(steps, "steps", 1, check_count(total, "total"))
     return [round(total - i * total / steps) - 1 for i in range(steps)]
 
 
@@ -75,7 +96,7 @@ def even_in_snr(steps, schedule):
     measured on the demiurge (guidance 3, N = 600), the Fréchet distance of 8 steps fell from 2.1
     to 1.4.
     """
-    ts = timesteps(steps, len(schedule))[:1]
+    ts = timesteps(steps, len(check_schedule(schedule)))[:1]
     half_log_snr = schedule.snr.log() / 2
     for i, wanted in enumerate(torch.linspace(-3, 2.5, max(steps - 1, 1))[: steps - 1], start=1):
         nearest = int((half_log_snr - wanted).abs().argmin())
@@ -89,7 +110,7 @@ def ddim(model, x_T, steps=20, schedule=None, text=None):
     x_T (B, C, H, W) is the chaos to start from; yields one `Step` per call of the network.
     """
     check_images(x_T)
-    schedule = schedule or cosine_schedule()
+    schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
     ts = timesteps(steps, len(schedule))
     x = x_T
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
@@ -106,8 +127,8 @@ def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
     call of the network.
     """
     check_images(x_T)
-    schedule = schedule or cosine_schedule()
-    generator = torch.Generator().manual_seed(seed + 1_000_003)  # not the numbers of chaos(seed)
+    schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
+    generator = dice(seed, plus=1_000_003)  # not the numbers of chaos(seed)
     ts = timesteps(steps, len(schedule))
     x = x_T
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
@@ -131,7 +152,7 @@ def dpm_solver(model, x_T, steps=8, schedule=None, text=None):
     start from and decides everything; yields one `Step` per call of the network.
     """
     check_images(x_T)
-    schedule = schedule or cosine_schedule()
+    schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
     ts = even_in_snr(steps, schedule)
     x, before, stride_before = x_T, None, None
     for t, t_next in zip(ts, [*ts[1:], None], strict=True):
@@ -151,8 +172,9 @@ def dpm_solver(model, x_T, steps=8, schedule=None, text=None):
 
 def chaos(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
     """x_T: n blocks of pure chaos, (n, C, H, W) standard normal, the same on every device."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(check_count(n), *image_shape, generator=generator).to(device)
+    channels, height, width = check_shape(image_shape)
+    pictures = torch.randn(check_count(n), channels, height, width, generator=dice(seed))
+    return pictures.to(as_device(device))
 
 
 def guided(model, text, negative=None, scale=3.0):
@@ -165,11 +187,11 @@ def guided(model, text, negative=None, scale=3.0):
     plus `scale` times the difference that the spell makes, in whatever the network predicts: noise,
     clean picture and velocity differ by x_t alone, so it is the same guidance in all three.
     """
-    if not isinstance(scale, numbers.Real) or not math.isfinite(scale):
-        raise ValueError(f"guidance_scale is a number such as 3.0, got {scale!r}")
+    check_model(model)
+    scale = check_number(scale, "guidance_scale")
     negative = silence(1) if negative is None else negative
-    if not isinstance(text, Text) or not isinstance(negative, Text):
-        raise ValueError("text and negative are made by load_words().encode([...])")
+    for said in (text, negative):
+        check_kind(said, Text, "text made by load_words().encode([...])")
 
     def guided_model(x_t, t):
         if scale in (0, 1):
@@ -203,7 +225,10 @@ def sample(
 
     Raises ValueError when asked for a prompt or a style that this network never learned to hear.
     """
-    x_T_of = functools.partial(chaos, image_shape=model.image_shape, seed=seed)
+    check_network(model)
+    if not callable(sampler):
+        raise ValueError(f"sampler is ddim, ddpm or dpm_solver, got {brief(sampler)}")
+    x_T_of = functools.partial(chaos, image_shape=getattr(model, "image_shape", None), seed=seed)
     device = next(model.parameters()).device
     if prompt is None and style is None and negative is None:
         x_T = x_T_of(n, device=device)

@@ -10,7 +10,15 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce
 
-from .data import check_count, check_images
+from .checks import (
+    brief,
+    check_attributes,
+    check_count,
+    check_images,
+    check_kind,
+    check_rows,
+    dice,
+)
 
 SIDE = 32
 SIZES = {"big": 6.5, "small": 4.0}  # half of the height and the width, in pixels
@@ -25,6 +33,7 @@ COLOURS = {
 SHAPES = ("circle", "square", "triangle")
 RELATIONS = ("above", "left of", "below", "right of")  # two on: the same, seen from the other side
 CHOICES = (len(SIZES), len(COLOURS), len(SHAPES))
+ATTRIBUTES = (*CHOICES, len(RELATIONS), *CHOICES)  # how many each attribute of a scene has
 PALETTE = torch.tensor(list(COLOURS.values())) * 2 - 1  # (6, 3)
 FINE = 4  # pixels are drawn four times too fine, then averaged, so that edges are smooth
 LEAST = 8  # pixels: smaller specks of paint are no objects
@@ -70,7 +79,7 @@ def scenes(n, seed=0, unseen=False):
     a held-out combination of colour, shape and place.
     """
     check_count(n)
-    generator = torch.Generator().manual_seed(seed)
+    generator = dice(seed)
     rows, found = [], 0
     while found < n:
         size, colour, shape = (torch.randint(k, (2 * n, 2), generator=generator) for k in CHOICES)
@@ -89,6 +98,7 @@ def is_held_out(attributes):
     One in nine combinations, spread evenly: every colour and shape is seen in three places or all
     four. A place is where an object stands: at the top, left, bottom or right.
     """
+    attributes = check_attributes(attributes, ATTRIBUTES)
     _, colour_1, shape_1, relation, _, colour_2, shape_2 = attributes.T
     first = (5 * colour_1 + 3 * shape_1 + 7 * relation) % 9 == 0
     second = (5 * colour_2 + 3 * shape_2 + 7 * ((relation + 2) % 4)) % 9 == 0
@@ -97,6 +107,9 @@ def is_held_out(attributes):
 
 def draw_scenes(attributes, generator):
     """Scenes (n, 7) as pictures (n, 3, 32, 32); chance decides where exactly an object stands."""
+    attributes = check_attributes(attributes, ATTRIBUTES)
+    check_count(len(attributes), "the number of scenes")
+    check_kind(generator, torch.Generator, "dice such as torch.Generator()")
     upright = (attributes[:, 3] % 2 == 0).float()  # one above the other, not side by side
     first_side = torch.where(attributes[:, 3] < 2, -1.0, 1.0)
     pictures = torch.ones(len(attributes), 3, SIDE, SIDE)
@@ -114,6 +127,13 @@ def draw_scenes(attributes, generator):
 
 def cover(x, y, half, shape):
     """How much of each pixel a shape covers: centres and half sizes (n,) -> (n, 1, 32, 32)."""
+    shape = check_rows(shape, len(SHAPES), "shapes")
+    for numbers in (x, y, half):
+        fits = torch.is_tensor(numbers) and not numbers.is_complex() and not numbers.is_meta
+        if not fits or numbers.shape != shape.shape:
+            raise ValueError(f"expected {len(shape)} real numbers, got {brief(numbers)}")
+        if not numbers.isfinite().all():
+            raise ValueError("a shape needs finite numbers for its centre and its size")
     places = (torch.arange(SIDE * FINE) + 0.5) / FINE
     dx = rearrange(places, "w -> 1 1 w") - rearrange(x, "n -> n 1 1")
     dy = rearrange(places, "h -> 1 h 1") - rearrange(y, "n -> n 1 1")
@@ -151,6 +171,8 @@ def patches_of_paint(mask):
 
     Every pixel starts with a number of its own and takes the largest of its four neighbours'.
     """
+    if not torch.is_tensor(mask) or mask.dtype != torch.bool or mask.ndim != 3 or 0 in mask.shape:
+        raise ValueError(f"expected a mask (B, H, W) of bool, got {brief(mask)}")
     numbers = 1 + torch.arange(mask[0].numel()).view_as(mask[0])
     labels = numbers * mask
     while True:
@@ -192,7 +214,7 @@ def _read_object(picture, mask):
         torch.arange(len(SIZES)).float(), torch.arange(len(SHAPES)).float(), near, near
     ).T
     half = torch.tensor(list(SIZES.values()))[size.long()]
-    ideal = cover(x + dx, y + dy, half, shape)[:, 0]
+    ideal = cover(x + dx, y + dy, half, shape.long())[:, 0]
     likeness = ideal.minimum(ink).sum((1, 2)) / ideal.maximum(ink).sum((1, 2))
     best = likeness.argmax()
     if likeness[best] < LIKE:
@@ -202,6 +224,9 @@ def _read_object(picture, mask):
 
 def same_scene(a, b):
     """Whether two lists of scenes (n, 7) say the same: "A above B" is "B below A". (n,) bool."""
+    a, b = (check_attributes(x, ATTRIBUTES, least=-1) for x in (a, b))
+    if len(a) != len(b):
+        raise ValueError(f"expected as many scenes on both sides, got {len(a)} and {len(b)}")
     return (_upper_left_first(a) == _upper_left_first(b)).all(1)
 
 
@@ -215,15 +240,14 @@ def _upper_left_first(attributes):
 
 def captions(attributes, language="en"):
     """Sentences for scenes (n, 7): "a big red circle above a small blue square", or in Russian."""
-    if language not in ("en", "ru"):
-        raise ValueError(f"language is 'en' or 'ru', got {language!r}")
-    if (attributes < 0).any():
-        raise ValueError("some pictures could not be read: keep those that are well_formed")
-    return [_sentence(row, language) for row in attributes.tolist()]
+    if not isinstance(language, str) or language not in ("en", "ru"):
+        raise ValueError(f"language is 'en' or 'ru', got {brief(language)}")
+    return [_sentence(row, language) for row in check_attributes(attributes, ATTRIBUTES).tolist()]
 
 
 def other_side(attributes):
     """The same scenes told from the other object: "A above B" becomes "B below A". (n, 7)."""
+    attributes = check_attributes(attributes, ATTRIBUTES, least=-1)
     turned = (attributes[:, 3:4] + 2) % len(RELATIONS)
     return torch.cat([attributes[:, 4:], turned, attributes[:, :3]], dim=1)
 

@@ -6,15 +6,18 @@ on in an exported page. Without its script the reader still sees the start frame
 """
 
 import hashlib
-import html
 import json
 import math
+from collections.abc import Iterable
+from types import NoneType
 
 import torch
 from einops import rearrange
 
-from .figures import png_data_uri
+from .checks import brief, check_count, check_floats, check_kind, check_t, sayable
+from .figures import check_captions, escape, png_data_uri
 from .look import AGAIN, CSS, STATIC, Fragment, as_frames, still
+from .sampling import Step
 
 SCRIPT = (STATIC / "scrubber.js").read_text("utf-8")
 LARGEST_SPRITE = 8192  # pixels a side; larger pictures fail on phones and old graphics cards
@@ -38,28 +41,36 @@ def scrubber(
     between them while the frame stays. Raises ValueError on wrong shapes, NaN, or counts that
     disagree.
     """
+    check_kind(label, str, "label as a word")
+    for said in (choice_label, alt):
+        check_kind(said, (str, NoneType), "choice_label and alt as words")
     if choice_label is None:
         tracks, captions = {"": tracks}, {"": captions}
+    if not isinstance(tracks, dict) or not all(isinstance(t, dict) for t in tracks.values()):
+        raise ValueError(
+            "expected tracks as a dict from a column's name to its frames (with choice_label, a "
+            f"dict of those), got {brief(tracks)}"
+        )
     if not tracks or not isinstance(captions, dict) or list(captions) != list(tracks):
         raise ValueError(
-            f"expected captions for the choices {list(tracks)}, got {list(captions) or 'none'}"
+            f"expected captions for the choices {brief(list(tracks))}, got {brief(captions)}"
         )
     pictures = {  # choice -> column -> (F, H, W, 3) uint8
         choice: {name: as_frames(track, name) for name, track in columns.items()}
         for choice, columns in tracks.items()
     }
-    frames = _count_frames(pictures, captions)
-    start = frames - 1 if start is None else start
-    if not 0 <= start < frames:
-        raise ValueError(f"expected start between 0 and {frames - 1}, got {start}")
-
-    captions = {choice: [str(words) for words in lines] for choice, lines in captions.items()}
+    frames = _count_frames(pictures)
+    start = frames - 1 if start is None else check_count(start, "start", 0, frames - 1)
+    captions = {
+        choice: check_captions(lines, frames, f"a frame{_of(choice)}")
+        for choice, lines in captions.items()
+    }
     first = next(iter(pictures))  # the first choice is the one shown first
     data = {  # what the script works on
         "frames": frames,
         "start": start,
         "across": _across(frames),
-        "names": list(pictures[first]),
+        "names": [sayable(name) for name in pictures[first]],
         "sizes": [(track.shape[2], track.shape[1]) for track in pictures[first].values()],
         "choices": [
             {"captions": captions[choice], "sprites": [_sprite(t) for t in columns.values()]}
@@ -83,44 +94,56 @@ def scrub_steps(steps, schedule=None, **kw):
     is (T,), the caption also says how much of the variance is dust, 1 - alpha_bar. Other
     arguments go to `scrubber`. Raises ValueError when there is no step.
     """
-    steps = list(steps)
-    if not steps:
-        raise ValueError("expected at least one step of a sampler, got none")
+    steps = list(steps) if isinstance(steps, Iterable) else []
+    if not steps or not all(hasattr(step, part) for step in steps for part in Step._fields):
+        raise ValueError("expected at least one step of a sampler, such as list(ddim(model, x_T))")
     captions = []
     for i, step in enumerate(steps, start=1):
-        caption = f"step {i} of {len(steps)}, t = {int(step.t)}"
+        t = int(check_t(step.t, 1))
+        caption = f"step {i} of {len(steps)}, t = {t}"
         if schedule is not None:
-            caption += f", dust {100 * (1 - schedule.alpha_bar[int(step.t)].item()):.0f} %"
+            caption += f", dust {100 * (1 - _alpha_bar(schedule, t)):.0f} %"
         captions.append(caption)
     parts = {"x_t": "x_t", "predicted clean picture": "clean", "predicted noise": "noise"}
-    tracks = {
-        name: torch.stack([getattr(step, part) for step in steps])  # (F, B, C, H, W)
-        for name, part in parts.items()
-    }
+    tracks = {}  # each (F, B, C, H, W)
+    for name, part in parts.items():
+        pictures = [check_floats(getattr(step, part), "B C H W", name) for step in steps]
+        if len({p.shape for p in pictures}) > 1:
+            raise ValueError("expected steps over the same pictures, got different shapes")
+        tracks[name] = torch.stack(pictures)
     return scrubber(tracks, captions, **kw)
 
 
-def _count_frames(pictures, captions):
-    """F, after checking that every column and every list of captions has as many."""
+def _alpha_bar(schedule, t):
+    row = getattr(schedule, "alpha_bar", None)
+    if not torch.is_tensor(row) or not 0 <= t < len(row):
+        raise ValueError(f"expected a Schedule that knows t = {t}, got {brief(schedule)}")
+    return row[t].item()
+
+
+def _of(choice):
+    return f" of {brief(choice)}" if choice != "" else ""
+
+
+def _count_frames(pictures):
+    """F, after checking that every column has as many."""
     model = next(iter(pictures.values()))  # the choices that follow must look like the first
     if not model:
         raise ValueError("expected at least one track, got none")
     frames = len(next(iter(model.values())))
     for choice, columns in pictures.items():
-        where = f' of "{choice}"' if choice != "" else ""
+        where = _of(choice)
         if list(columns) != list(model):
-            raise ValueError(f"expected the tracks {list(model)}{where}, got {list(columns)}")
+            raise ValueError(
+                f"expected the tracks {brief(list(model))}{where}, got {brief(list(columns))}"
+            )
         for name, track in columns.items():
             _, h, w, _ = model[name].shape
             if track.shape[:3] != (frames, h, w):
                 raise ValueError(
-                    f'expected track "{name}"{where} to hold {frames} frames of {h} x {w} pixels, '
-                    f"got {len(track)} of {track.shape[1]} x {track.shape[2]}"
+                    f"expected track {brief(name)}{where} to hold {frames} frames of {h} x {w} "
+                    f"pixels, got {len(track)} of {track.shape[1]} x {track.shape[2]}"
                 )
-        if len(captions[choice]) != frames:
-            raise ValueError(
-                f"expected {frames} captions{where}, one a frame, got {len(captions[choice])}"
-            )
     return frames
 
 
@@ -148,10 +171,10 @@ def _sprite(pictures):
 def _choices(group, choice_label, names):
     radios = [
         f"""<label><input type="radio" name="{group}" {"checked" if i == 0 else ""}
- autocomplete="off" data-lm-suppress-shortcuts>{html.escape(str(name))}</label>"""
+ autocomplete="off" data-lm-suppress-shortcuts>{escape(name)}</label>"""
         for i, name in enumerate(names)
     ]
-    word = html.escape(choice_label)
+    word = escape(choice_label)
     return f"""<div class="choices" role="radiogroup" aria-label="{word}" hidden="hidden">
 <strong>{word}</strong>{"".join(radios)}
 </div>"""
@@ -159,19 +182,19 @@ def _choices(group, choice_label, names):
 
 def _page(data, stills, choices, label, alt):
     """The fragment. What needs the script is hidden until the script runs."""
-    caption = html.escape(data["choices"][0]["captions"][data["start"]])
+    caption = escape(data["choices"][0]["captions"][data["start"]])
     # "<" would let a caption end the script; its JSON escape means the same to JavaScript.
     script = SCRIPT.replace("DATA", json.dumps(data).replace("<", "\\u003c"), 1)
     # JupyterLab takes the arrow keys unless a control says data-lm-suppress-shortcuts.
     return f"""
 <div class="sculptor scrubber" data-scrubber="{data["id"]}"
- role="group" aria-label="{html.escape(alt)}">
+ role="group" aria-label="{escape(alt)}">
 <style>{CSS}</style>
 {choices}
 <div class="columns">{"".join(stills)}</div>
 <div class="controls" hidden="hidden">
 <button type="button" data-lm-suppress-shortcuts>Play</button>
-<label>{html.escape(label)}<input type="range" min="0" max="{data["frames"] - 1}"
+<label>{escape(label)}<input type="range" min="0" max="{data["frames"] - 1}"
  value="{data["start"]}" aria-valuetext="{caption}" autocomplete="off"
  data-lm-suppress-shortcuts></label>
 <button type="button" class="quiet" data-lm-suppress-shortcuts

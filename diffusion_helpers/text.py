@@ -12,7 +12,7 @@ import re
 import sys
 import unicodedata
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,9 @@ from safetensors.torch import load
 from torch import nn
 
 from .attention import TokenBlock
+from .checks import as_tensor, brief, check_count, check_kind, check_rows
 from .data import read_data
+from .device import as_device
 
 SIZE = 128  # numbers for each word
 MAX_WORDS = 16  # the longest emoji name has 8 words; later words of a prompt are not heard
@@ -72,29 +74,38 @@ class Text:
 
     def to(self, like):
         """On a device, or on the device and in the number format of a tensor of pictures."""
-        device = like.device if torch.is_tensor(like) else like
-        return Text(self.vectors.to(like), self.mask.to(device), self.styles.to(device))
+        if torch.is_tensor(like) and not like.is_floating_point():
+            raise ValueError(f"expected a device or a tensor of floats, got {brief(like)}")
+        device = like.device if torch.is_tensor(like) else as_device(like)
+        dtype = like.dtype if torch.is_tensor(like) else self.vectors.dtype
+        return Text(self.vectors.to(device, dtype), self.mask.to(device), self.styles.to(device))
 
     def repeat(self, n):
         """Every prompt n times, side by side: a, b -> a, a, b, b for n = 2."""
-        return self[repeat(torch.arange(len(self)), "b -> (b n)", n=n)]
+        return self[repeat(torch.arange(len(self)), "b -> (b n)", n=check_count(n))]
 
     def beside(self, x_t):
         """One prompt for each of these pictures (B, C, H, W), on their device, in their format.
 
         Raises ValueError unless there are B prompts, or one for all.
         """
+        if not torch.is_tensor(x_t) or x_t.ndim != 4:
+            raise ValueError(f"expected pictures (B, C, H, W), got {brief(x_t)}")
         if len(self) not in (1, len(x_t)):
             raise ValueError(f"expected one prompt per picture, got {len(self)} for {len(x_t)}")
         return self.to(x_t).repeat(len(x_t) // len(self))
 
     def draw(self, rows, generator):
         """The texts of these pictures, for `train`; see Captions.draw."""
-        return self[rows]
+        return self[check_rows(rows, len(self))]
 
     @staticmethod
     def join(texts):
         """Several texts one after another, as one."""
+        if not isinstance(texts, (list, tuple)) or not texts:
+            raise ValueError(f"expected a list of texts, got {brief(texts)}")
+        for text in texts:
+            check_kind(text, Text, "texts made by load_words().encode([...])")
         return Text(
             torch.cat([t.vectors for t in texts]),
             torch.cat([t.mask for t in texts]),
@@ -104,6 +115,7 @@ class Text:
 
 def silence(n):
     """The text that says nothing, for n pictures: no word, no style."""
+    check_count(n)
     return Text(
         torch.zeros(n, MAX_WORDS, SIZE),
         torch.zeros(n, MAX_WORDS, dtype=torch.bool),
@@ -129,6 +141,7 @@ class Words:
 
         Only the first NAMED of them are compared with the known words.
         """
+        check_count(n, least=0)
         words = dict.fromkeys(w for w in split_words(prompt) if w not in self.rows)
         return {word: self._like(word, n) if i < NAMED else [] for i, word in enumerate(words)}
 
@@ -183,6 +196,11 @@ class Words:
 
     def text(self, row_numbers, styles):
         """Row numbers (B, MAX_WORDS) and style numbers (B,), both integer tensors, as a Text."""
+        if not torch.is_tensor(row_numbers) or row_numbers.ndim != 2:
+            raise ValueError(f"expected row numbers (B, {MAX_WORDS}), got {brief(row_numbers)}")
+        check_rows(row_numbers.flatten(), len(self.vectors), "row numbers")
+        if len(check_rows(styles, 1 + len(STYLES), "style numbers")) != len(row_numbers):
+            raise ValueError(f"got {len(row_numbers)} prompts for {len(styles)} styles")
         return Text(self.vectors[row_numbers], row_numbers < len(self.vectors) - 1, styles)
 
     def encode(self, prompts, styles=None):
@@ -202,6 +220,8 @@ class Words:
 
 
 def _as_list(x):
+    if isinstance(x, (Set, Mapping)):  # whose order means nothing
+        raise ValueError(f"prompts and styles are a text or a list of them, got {brief(x)}")
     return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes)) else [x]
 
 
@@ -215,8 +235,8 @@ def _warn(sentence):
 
 def style_number(style):
     """0 for None, else 1 + the place in STYLES. Raises ValueError for an unknown style."""
-    if style is not None and style not in STYLES:
-        raise ValueError(f"styles are {', '.join(STYLES)}, got {style!r}")
+    if style is not None and (not isinstance(style, str) or style not in STYLES):
+        raise ValueError(f"styles are {', '.join(STYLES)}, got {brief(style)}")
     return 0 if style is None else 1 + STYLES.index(style)
 
 
@@ -253,13 +273,18 @@ class Captions:
     """
 
     def __init__(self, words, captions, styles, shares=None):
-        if not len(captions) == len(styles):
+        if not hasattr(words, "row_numbers"):
+            raise ValueError(f"expected the word table of load_words(), got {brief(words)}")
+        for several in (captions, styles):
+            check_kind(several, (list, tuple), "a list with one entry a picture")
+        if not len(captions) == len(styles) > 0:
             raise ValueError(f"got captions for {len(captions)} pictures and {len(styles)} styles")
         if not all(c and isinstance(c, (list, tuple)) for c in captions):
             raise ValueError('every picture needs a list of captions; [""] says nothing')
-        shares = shares or [[1.0] * len(c) for c in captions]
-        if [len(s) for s in shares] != [len(c) for c in captions]:
-            raise ValueError("every caption needs its share: two lists of the same lengths")
+        shares = [[1.0] * len(c) for c in captions] if shares is None else shares
+        fit = isinstance(shares, (list, tuple)) and len(shares) == len(captions)
+        if not fit or not all(_are_shares(s, len(c)) for s, c in zip(shares, captions)):
+            raise ValueError("every caption needs its share, a number from 0 up, not all of them 0")
         flat = [caption for several in captions for caption in several]
         distinct = {caption: i for i, caption in enumerate(dict.fromkeys(flat))}
         self.words = words
@@ -268,7 +293,9 @@ class Captions:
         self.choices = torch.tensor(
             [[distinct[c] for c in several] + [0] * (most - len(several)) for several in captions]
         )
-        self.shares = torch.tensor([list(s) + [0.0] * (most - len(s)) for s in shares])
+        self.shares = torch.tensor(
+            [[*map(float, s), *[0.0] * (most - len(s))] for s in shares], dtype=torch.float32
+        )
         self.styles = torch.tensor([style_number(s) for s in styles])
 
     def __len__(self):
@@ -276,9 +303,20 @@ class Captions:
 
     def draw(self, rows, generator):
         """One caption for each of these pictures, (B,) integers, as a Text."""
+        rows = check_rows(rows, len(self))
+        if generator is not None:
+            check_kind(generator, torch.Generator, "dice such as torch.Generator()")
         drawn = torch.multinomial(self.shares[rows], 1, generator=generator)  # (B, 1)
         chosen = self.choices[rows].gather(1, drawn)[:, 0]
         return self.words.text(self.rows[chosen], self.styles[rows])
+
+
+def _are_shares(shares, n):
+    """Whether these are n finite numbers from 0 up with a sum above 0."""
+    row = as_tensor(shares)
+    if row is None or row.shape != (n,) or row.is_complex():
+        return False
+    return bool(((row >= 0) & (row < torch.inf)).all() and row.sum() > 0)
 
 
 class TextEmbedding(nn.Module):
@@ -290,6 +328,7 @@ class TextEmbedding(nn.Module):
 
     def __init__(self, width, layers=2):
         super().__init__()
+        check_count(width, "width"), check_count(layers, "layers", least=0)
         self.styles = nn.Embedding(1 + len(STYLES), width)
         self.words = nn.Linear(SIZE, width)
         self.order = nn.Embedding(MAX_WORDS, width)
@@ -300,6 +339,7 @@ class TextEmbedding(nn.Module):
         nn.init.zeros_(self.whole.bias)
 
     def forward(self, text):
+        check_kind(text, Text, "text made by load_words().encode([...])")
         words = self.words(text.vectors) + self.order.weight[: text.mask.shape[1]]
         style = rearrange(self.styles(text.styles), "b c -> b 1 c")
         tokens = torch.cat([style, words], dim=1)  # (B, 1 + L, width)

@@ -14,9 +14,20 @@ from einops import rearrange
 from torch import nn
 
 from .checkpoints import load_tensors, save_tensors
-from .data import check_images
+from .checks import (
+    PREDICTS,
+    as_path,
+    brief,
+    check_count,
+    check_floats,
+    check_images,
+    check_network,
+    check_number,
+    check_seed,
+    dice,
+)
 from .device import fast_dtype, settle_threads
-from .noising import add_noise, cosine_schedule
+from .noising import add_noise, check_schedule, cosine_schedule
 
 BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
 LEARNING_RATE = 3e-3  # measured: best for both halves of the optimiser, with the decay below
@@ -53,6 +64,7 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonalise(matrix, steps=5):
     """Push the singular values of a matrix towards 1, by a quintic Newton-Schulz iteration."""
+    check_floats(matrix, "N M", "a matrix"), check_count(steps, "steps", least=0)
     a, b, c = 3.4445, -4.7750, 2.0315  # Jordan's coefficients: steep at 0, so that few steps do
     x = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
@@ -68,6 +80,9 @@ def make_optimisers(model, learning_rate=LEARNING_RATE):
     """Muon for the hidden weight matrices, AdamW for the first and last layer, lists of vectors
     (embeddings), norms and biases.
     """
+    if not hasattr(check_network(model), "enter") or not hasattr(model, "leave"):
+        raise ValueError(f"expected a UNet or a TwinsNet, got {type(model).__name__}")
+    check_number(learning_rate, "learning_rate", least=0)
     outside = set(model.enter.parameters()) | set(model.leave.parameters())
     outside |= {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
     hidden = [p for p in model.parameters() if p.ndim >= 2 and p not in outside]
@@ -80,7 +95,12 @@ def make_optimisers(model, learning_rate=LEARNING_RATE):
 
 def target(predicts, x_0, eps, t, schedule):
     """What the network should have said about x_t: the dust, the picture, or the velocity."""
-    signal, dust = schedule.signal_and_dust(t, like=x_0)
+    check_images(x_0)
+    if check_images(eps, what="eps, the dust,", like=x_0).shape != x_0.shape:
+        raise ValueError(f"eps must have the shape of x_0, got {brief(eps)}, {brief(x_0)}")
+    signal, dust = check_schedule(schedule).signal_and_dust(t, like=x_0)
+    if not isinstance(predicts, str) or predicts not in PREDICTS:
+        raise ValueError(f"predicts is noise, clean or velocity, got {brief(predicts)}")
     return {"noise": eps, "clean": x_0, "velocity": signal * eps - dust * x_0}[predicts]
 
 
@@ -142,18 +162,25 @@ def train(
     """
     if (steps is None) == (seconds is None):
         raise ValueError("give train one budget: steps=2000, or seconds=60")
-    if (steps or seconds or 0) <= 0:
-        raise ValueError(
-            f"the budget must be positive, got {steps if seconds is None else seconds}"
-        )
+    if steps is None:
+        check_number(seconds, "the budget in seconds", least=1e-6)
+    else:
+        check_count(steps, "the budget in steps")
+    if not hasattr(pictures, "__getitem__") or not hasattr(pictures, "__len__"):
+        raise ValueError(f"expected a data set of pictures, got {brief(pictures)}")
     if len(pictures) == 0:
         raise ValueError("the data set is empty: it needs at least one picture")
     if texts is not None and not hasattr(texts, "draw"):
         raise ValueError("texts are made by load_words().encode([...]), or are Captions")
     if texts is not None and len(texts) != len(pictures):
         raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
-    team = Team(batch)
-    schedule, loss_of = schedule or cosine_schedule(), loss_of or denoising_loss
+    team = Team(check_count(batch, "batch"))
+    schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
+    seed, loss_of = check_seed(seed), denoising_loss if loss_of is None else loss_of
+    if not callable(report) or not callable(loss_of):
+        raise ValueError("report and loss_of are functions: see the help of train")
+    reports = check_count(reports, "reports")
+    checkpoint = None if checkpoint is None else as_path(checkpoint)
     optimisers = make_optimisers(model, learning_rate)
     run = Run()
     if checkpoint and Path(checkpoint).exists():
@@ -175,7 +202,7 @@ def train(
         stopped = saved = False
         while not (run.finished or stopped):
             set_rate(optimisers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - share))
-            generator = torch.Generator().manual_seed(seed + 1_000_003 * run.steps)
+            generator = dice(seed, plus=1_000_003 * run.steps)
             rows = torch.randint(len(pictures), (batch,), generator=generator)
             x_0 = fetch(pictures, rows[team.mine], model)
             model.train()

@@ -13,8 +13,9 @@ from torch import nn
 
 from .attention import PictureAttention
 from .checkpoints import load_tensors, unpack
-from .data import DATA, check_images
-from .device import fast_math, pick_device
+from .checks import brief, check_count, check_floats, check_images, check_t, dice
+from .data import DATA
+from .device import as_device, fast_math
 from .unet import TimeEmbedding
 
 SIDE = 32
@@ -43,7 +44,7 @@ def twins(n, seed=0, agreeing=True):
     The places never change, so that colour is all there is to agree on. With agreeing=False the
     two colours always differ: scenes that the oracle must refuse.
     """
-    generator = torch.Generator().manual_seed(seed)
+    n, generator = check_count(n), dice(seed)
     left = torch.randint(len(PALETTE), (n,), generator=generator)
     step = torch.randint(1, len(PALETTE), (n,), generator=generator)
     right = left if agreeing else (left + step) % len(PALETTE)
@@ -108,9 +109,10 @@ class PlaceNorm(nn.Module):
 
     def __init__(self, channels):
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels, 1, 1))
+        self.weight = nn.Parameter(torch.ones(check_count(channels, "channels"), 1, 1))
 
     def forward(self, h):
+        check_floats(h, "B C H W", "features", self.weight, C=len(self.weight))
         return h * (h.square().mean(1, keepdim=True) + 1e-6).rsqrt() * self.weight
 
 
@@ -119,6 +121,9 @@ class NearBlock(nn.Module):
 
     def __init__(self, norm, c_time, attention):
         super().__init__()
+        check_count(c_time, "c_time")
+        if not callable(norm):
+            raise ValueError(f"norm makes a normalisation from a width, got {brief(norm)}")
         self.norm = norm(WIDTH)
         self.time = nn.Linear(c_time, 2 * WIDTH)
         self.conv = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
@@ -128,6 +133,8 @@ class NearBlock(nn.Module):
         self.focus = PictureAttention(norm(WIDTH), WIDTH, None, HEADS) if attention else None
 
     def forward(self, h, time):
+        check_floats(h, "B C H W", "features", self.conv.weight, C=WIDTH)
+        check_floats(time, "B C", "time", self.time.weight, B=len(h), C=self.time.in_features)
         scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
         change = self.conv(self.norm(h) * (1 + scale) + shift)
         h = h + self.think(F.silu(change))
@@ -142,8 +149,8 @@ class TwinsNet(nn.Module):
     norm       makes a normalisation from a number of channels; unet.group_norm lets statistics of
                the whole picture through
 
-    Call it as model(x_t, t), like a UNet: x_t (B, 3, 32, 32), t (B,); returns the velocity, shaped
-    like x_t. `train`, `sample` and `watch` work with it.
+    Call it as model(x_t, t), like a UNet: x_t (B, 3, 32, 32), t (B,); returns the clean
+    picture, shaped like x_t. `train`, `sample` and `watch` work with it.
     """
 
     image_shape, predicts, text = (3, SIDE, SIDE), "clean", None
@@ -161,9 +168,11 @@ class TwinsNet(nn.Module):
         self.leave = nn.Conv2d(WIDTH, 3 * PATCH**2, 1)
 
     def forward(self, x_t, t):
-        check_images(x_t, channels=3)
+        check_images(x_t, 3, "pictures", like=self.enter.weight)
+        check_floats(x_t, "B C H W", "scenes", H=SIDE, W=SIDE)
+        t = check_t(t, len(x_t))
         with fast_math(x_t):
-            time = self.time(torch.as_tensor(t).to(x_t).expand(len(x_t)))
+            time = self.time(t.to(x_t).expand(len(x_t)))
             # (B, 3, 32, 32) -> (B, 48, 8, 8) -> (B, WIDTH, 8, 8)
             h = self.enter(F.pixel_unshuffle(x_t, PATCH)) + self.place
             for block in self.blocks:
@@ -178,4 +187,4 @@ def load_twins(attention=True, device=None):
     tensors, notes = load_tensors(DATA / "checkpoints" / f"{name}.safetensors")
     model = TwinsNet(**notes["config"])
     model.load_state_dict(unpack(tensors))
-    return model.eval().to(device or pick_device())
+    return model.eval().to(as_device(device))

@@ -12,7 +12,7 @@ from einops import rearrange
 from torch import nn
 
 from .attention import PictureAttention
-from .data import check_images
+from .checks import brief, check_count, check_floats, check_images, check_shape, check_t
 from .device import fast_math
 from .text import Text, TextEmbedding, silence
 
@@ -24,7 +24,20 @@ FOCUS_PLACES = 64  # 8 x 8: each place looks at each other, so twice the side co
 
 def group_norm(channels):
     """16 channels a group: enough statistics for small pictures, and fast on every device."""
-    return nn.GroupNorm(max(1, channels // 16), channels)
+    groups = max(1, check_count(channels, "channels") // 16)
+    if channels % groups:
+        raise ValueError(f"channels come in multiples of 16, got {channels}")
+    return nn.GroupNorm(groups, channels)
+
+
+def _check_widths(widths):
+    """widths as a list of int, or one sentence unless they are channels for each level."""
+    if not isinstance(widths, (tuple, list)) or len(widths) == 0:
+        raise ValueError(f"widths are a list, such as (32, 64, 96), got {brief(widths)}")
+    widths = [check_count(width, "each of widths") for width in widths]
+    if any(width % 16 for width in widths):
+        raise ValueError(f"widths are multiples of 16, got {brief(widths)}")
+    return widths
 
 
 class Block(nn.Module):
@@ -37,6 +50,10 @@ class Block(nn.Module):
 
     def __init__(self, c_in, c_out, c_time=None, focus=False, c_text=None):
         super().__init__()
+        check_count(c_out, "c_out")
+        for c_condition in (c_time, c_text):
+            if c_condition is not None:
+                check_count(c_condition, "c_time or c_text")
         self.norm1 = group_norm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2 = group_norm(c_out)
@@ -45,14 +62,16 @@ class Block(nn.Module):
         nn.init.zeros_(self.conv2.bias)
         self.shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
         self.time = nn.Linear(c_time, 2 * c_out) if c_time else None
-        heads = max(1, c_out // HEAD)
+        heads = max(n for n in range(1, max(1, c_out // HEAD) + 1) if c_out % n == 0)
         self.focus = PictureAttention(group_norm(c_out), c_out, None, heads) if focus else None
         self.listen = PictureAttention(group_norm(c_out), c_out, c_text, heads) if c_text else None
 
     def forward(self, x, time=None, tokens=None, mask=None):
+        check_floats(x, "B C H W", "features", self.conv1.weight, C=self.conv1.in_channels)
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.norm2(h)
         if self.time is not None:
+            check_floats(time, "B C", "time", self.time.weight, B=len(x), C=self.time.in_features)
             scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
             h = h * (1 + scale) + shift
         h = self.shortcut(x) + self.conv2(F.silu(h))
@@ -68,6 +87,9 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width, waves=64):
         super().__init__()
+        check_count(width, "width")
+        if check_count(waves, "waves", least=2) % 2:
+            raise ValueError(f"waves come in pairs, a sine and a cosine: got {waves}")
         frequencies = torch.exp(-math.log(10_000) * torch.arange(waves // 2) / (waves // 2))
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.mlp = nn.Sequential(
@@ -75,6 +97,8 @@ class TimeEmbedding(nn.Module):
         )
 
     def forward(self, t):
+        if not torch.is_tensor(t) or t.ndim != 1 or t.is_complex() or t.dtype == torch.bool:
+            raise ValueError(f"expected t (B,), one number a picture, got {brief(t)}")
         angles = rearrange(t, "b -> b 1") * self.frequencies  # (B, waves / 2)
         return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
 
@@ -108,11 +132,13 @@ class UNet(nn.Module):
         text=False,
     ):
         super().__init__()
-        if predicts not in PREDICTS:
-            raise ValueError(f"predicts is one of {', '.join(PREDICTS)}, got {predicts!r}")
+        if not isinstance(predicts, str) or predicts not in PREDICTS:
+            raise ValueError(f"predicts is one of {', '.join(PREDICTS)}, got {brief(predicts)}")
+        image_shape, widths = check_shape(image_shape), _check_widths(widths)
+        blocks = check_count(blocks, "blocks")
         self.config = {
             "image_shape": list(image_shape),
-            "widths": list(widths),
+            "widths": widths,
             "blocks": blocks,
             "time": time,
             "predicts": predicts,
@@ -148,7 +174,7 @@ class UNet(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x_t, t=None, text=None):
-        check_images(x_t, channels=self.image_shape[0])
+        check_images(x_t, self.image_shape[0], "pictures", like=self.enter.weight)
         with fast_math(x_t):
             condition = self._condition(x_t, t, text)
             h = self.enter(x_t.contiguous(memory_format=torch.channels_last))
@@ -192,9 +218,4 @@ class UNet(nn.Module):
     def _check_t(self, t, x_t):
         if t is None:
             raise ValueError("this network has Sense of Time: call it as model(x_t, t)")
-        t = torch.as_tensor(t, device=x_t.device)
-        if t.ndim > 1 or (t.ndim == 1 and len(t) not in (1, len(x_t))):
-            raise ValueError(
-                f"expected one t per picture, got {tuple(t.shape)} for {len(x_t)} pictures"
-            )
-        return t.to(x_t.dtype).expand(len(x_t))
+        return check_t(t, len(x_t)).to(x_t).expand(len(x_t))

@@ -352,10 +352,10 @@ def test_float_pictures_out_of_range_say_which_range(item):
 @pytest.mark.parametrize(
     ("item", "words"),
     [
-        (torch.zeros(8, 8), r"got \(8, 8\)"),
-        (torch.zeros(2, 8, 8), r"got \(2, 8, 8\)"),
-        ({"image": 1}, "got dict"),
-        (np.zeros((8, 8, 3)), "got ndarray"),
+        (torch.zeros(8, 8), r"got torch.float32 \(8, 8\)"),
+        (torch.zeros(2, 8, 8), r"got torch.float32 \(2, 8, 8\)"),
+        ({"image": 1}, "got {'image': 1}"),
+        (np.zeros((8, 8, 3)), r"got ndarray float64 \(8, 8, 3\)"),
     ],
 )
 def test_items_of_another_kind_get_one_sentence(item, words):

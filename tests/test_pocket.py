@@ -191,7 +191,7 @@ def test_a_prompt_that_is_too_long_says_what_is_heard(pipe):
 def test_a_wrong_prompt_or_style_gets_one_sentence(pipe):
     with pytest.raises(ValueError, match="styles noto, twemoji, fluent, got 'fxemoji'"):
         spell(pipe, "a cat", "fxemoji")
-    with pytest.raises(ValueError, match="piece of text, got int"):
+    with pytest.raises(ValueError, match="piece of text, got 3"):
         spell(pipe, 3)
 
 

@@ -403,15 +403,15 @@ def test_guidance_brings_text_and_silence_to_the_pictures():
 
 @pytest.mark.parametrize("scale", ["3", None, math.nan, math.inf, [1, 2]])
 def test_a_wrong_scale_gets_one_sentence(listener, scale):
-    with pytest.raises(ValueError, match=r"guidance_scale is a number such as 3\.0, got"):
+    with pytest.raises(ValueError, match="guidance_scale is a number, got"):
         guided(listener, said("cat"), scale=scale)
-    with pytest.raises(ValueError, match=r"guidance_scale is a number such as 3\.0, got"):
+    with pytest.raises(ValueError, match="guidance_scale is a number, got"):
         sample(listener, "cat", guidance_scale=scale)
 
 
 def test_a_text_that_is_none_gets_one_sentence(listener):
     for wrong in (("a red apple",), (said("cat"), "dog")):
-        with pytest.raises(ValueError, match=r"text and negative are made by load_words\(\)"):
+        with pytest.raises(ValueError, match=r"expected text made by load_words\(\)"):
             guided(listener, *wrong)
 
 

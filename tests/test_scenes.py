@@ -235,7 +235,7 @@ def test_every_picture_is_read_on_its_own():
         (torch.ones(0, 3, 32, 32), "expected at least one picture, got an empty batch"),
         (torch.full((1, 3, 32, 32), torch.nan), "the pictures hold NaN or infinite values"),
         (torch.full((1, 3, 32, 32), torch.inf), "the pictures hold NaN or infinite values"),
-        ("scene", "expected images .* got str"),
+        ("scene", "expected images .* got 'scene'"),
     ],
 )
 def test_what_is_no_scene_gets_one_sentence(pictures, sentence):

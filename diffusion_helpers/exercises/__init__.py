@@ -19,6 +19,7 @@ import torch
 from IPython.display import display
 
 from .. import progress
+from ..checks import brief
 from ..look import Fragment, as_html
 
 COLOURS = {  # of the edge and the ground, as in a prediction
@@ -118,11 +119,11 @@ def hint(name, number=1):
 
 def find(name):
     """The exercise `name`. Raises ValueError, naming those that there are."""
-    number = str(name).partition(".")[0]
+    number = name.partition(".")[0] if isinstance(name, str) else None
     there = {e.name: e for e in of_lesson(number)} if number in lessons() else {}
-    if name not in there:
+    if not isinstance(name, str) or name not in there:
         known = f"lesson {number} has {', '.join(there)}" if there else "they look like 01.1"
-        raise ValueError(f"There is no exercise {name!r}: {known}.")
+        raise ValueError(f"There is no exercise {brief(name)}: {known}.")
     return there[name]
 
 
@@ -134,6 +135,8 @@ def lessons():
 
 def of_lesson(number):
     """The exercises of the lesson `number`, in their order; its module is imported only now."""
+    if number not in lessons():
+        raise ValueError(f"lessons with exercises are {', '.join(lessons())}, got {brief(number)}")
     return importlib.import_module(f"{__name__}.lesson_{number}").EXERCISES
 
 

@@ -104,6 +104,9 @@ function seed(spec, ask) {
   };
 }
 
+// No message can carry half an emoji, which a box leaves that is full in its middle.
+const wellFormed = (words) => new TextDecoder().decode(new TextEncoder().encode(words));
+
 function prompt(spec, ask) {
   const id = newName();
   const input = make("input", {
@@ -113,7 +116,7 @@ function prompt(spec, ask) {
   return {
     element: make("div", { class: "row" },
       make("label", { for: id, class: "name" }, spec.label), input),
-    value: () => ({ value: input.value }),
+    value: () => ({ value: wellFormed(input.value) }),
     startOver: () => { input.value = spec.start; },
   };
 }

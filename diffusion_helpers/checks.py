@@ -1,0 +1,206 @@
+"""What does not fit is told at once, in one sentence: the checks that all modules share.
+
+They cost microseconds, so that they can stand in a sampler's loop and in a network; only
+`check_images` looks at every number.
+"""
+
+import numbers
+import os
+import reprlib
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+PREDICTS = ("noise", "clean", "velocity")
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+SHORT = reprlib.Repr()
+SHORT.maxstring = 80  # letters: a path fits
+LARGEST = sys.float_info.max
+
+
+def brief(x):
+    """x in a few words, for a sentence: a tensor by its kind and shape, all else cut short."""
+    if torch.is_tensor(x):
+        return f"{x.dtype} {tuple(x.shape)}"
+    if hasattr(x, "dtype") and hasattr(x, "shape"):
+        return f"{type(x).__name__} {x.dtype} {tuple(x.shape)}"
+    words = " ".join(SHORT.repr(x).split())
+    return words if len(words) <= 120 else f"{words[:117]}..."
+
+
+def sayable(words):
+    """Words that every page and file can hold: half of an emoji, cut in two, becomes a "?"."""
+    return str(words).encode("utf-8", "replace").decode()
+
+
+def check_kind(x, kind, wanted):
+    """x, or one sentence unless it is of this class; `wanted` says where to get one."""
+    if not isinstance(x, kind):
+        raise ValueError(f"expected {wanted}, got {brief(x)}")
+    return x
+
+
+def as_path(name):
+    """name as a Path, or one sentence unless it is a str or a Path that a disk could hold."""
+    with suppress(TypeError, UnicodeEncodeError):
+        parts = Path(name).parts if isinstance(name, (str, Path)) else [b"\0"]
+        if all(len(p) < 256 and not set(b"\0\n\r") & set(p) for p in map(os.fsencode, parts)):
+            return Path(name)
+    raise ValueError(f"expected the name of a file or a folder, got {brief(name)}")
+
+
+def check_model(model):
+    """model, or one sentence unless it can be called and says what it predicts."""
+    if not callable(model):
+        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
+    predicts = getattr(model, "predicts", None)
+    if not isinstance(predicts, str) or predicts not in PREDICTS:
+        raise ValueError(f"model.predicts is velocity, noise or clean, got {brief(predicts)}")
+    return model
+
+
+def check_network(model):
+    """model, or one sentence unless it is a network with weights that says what it predicts."""
+    if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
+        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
+    return check_model(model)
+
+
+def check_shape(shape):
+    """(C, H, W) as a tuple of int, or one sentence unless shape is that."""
+    three = isinstance(shape, (tuple, list)) and len(shape) == 3
+    if not three or not all(_is(n, numbers.Integral) and n > 0 for n in shape):
+        raise ValueError(f"image_shape is (C, H, W), such as (3, 32, 32), got {brief(shape)}")
+    return tuple(map(int, shape))
+
+
+def check_count(n, name="n", least=1, most=None):
+    """n as an int, or one sentence unless it is a whole number from `least` to `most`."""
+    if _is(n, numbers.Integral) and least <= n and (most is None or n <= most):
+        return int(n)
+    upwards = f"from {least} up" if most is None else f"from {least} to {most}"
+    raise ValueError(f"{name} is a whole number {upwards}, got {brief(n)}")
+
+
+def check_number(x, name, least=-LARGEST, most=LARGEST):
+    """x as a float, or one sentence unless it is a finite number from `least` to `most`."""
+    if _is(x, numbers.Real):
+        with suppress(OverflowError):
+            value = float(x)
+            if least <= value <= most:
+                return value
+    limits = "" if most == LARGEST else f" from {least} to {most}"
+    raise ValueError(f"{name} is a number{limits}, got {brief(x)}")
+
+
+def _is(x, kind):
+    return isinstance(x, kind) and not isinstance(x, bool)  # True counts as 1 in Python
+
+
+def check_floats(x, axes, what="numbers", like=None, **sizes):
+    """x, or one sentence unless it is a tensor of floats with these axes: "B C H W", C=3.
+
+    With `like`, a tensor, it also has to be on that one's device and in its number format; under
+    autocast torch sees to the format.
+    """
+    names = axes.split()
+    fits = torch.is_tensor(x) and x.is_floating_point() and x.ndim == len(names)
+    if not fits or any(x.shape[names.index(axis)] != size for axis, size in sizes.items()):
+        shape = ", ".join(str(sizes.get(axis, axis)) for axis in names)
+        raise ValueError(f"expected {what} of shape ({shape}), got {brief(x)}")
+    if like is not None and not _meet(x, like):
+        raise ValueError(
+            f"expected {what} in {like.dtype} on {like.device}, got {x.dtype} on {x.device}: "
+            "convert one of them with .to(...)"
+        )
+    if x.is_meta:
+        raise ValueError(f"expected {what} that hold numbers, got a tensor on the device meta")
+    return x
+
+
+def _meet(x, y):
+    """Whether torch can compute with both at once."""
+    if x.device != y.device:
+        return False
+    return x.dtype == y.dtype or torch.is_autocast_enabled(x.device.type)
+
+
+def check_rows(rows, n, what="rows"):
+    """rows as int64 (B,), or one sentence unless they are row numbers of a table of n rows."""
+    rows = as_tensor(rows)
+    if rows is None or rows.ndim != 1 or rows.dtype not in WHOLE or len(rows) == 0:
+        raise ValueError(f"{what}: expected a row of whole numbers, got {brief(rows)}")
+    if rows.min() < 0 or rows.max() >= n:
+        raise ValueError(f"{what} lie in 0..{n - 1}, got {rows.min()}..{rows.max()}")
+    return rows.long()
+
+
+def check_attributes(x, choices, least=0):
+    """x as int64 (n, A), or one sentence unless column i counts from `least` to choices[i] - 1."""
+    if not torch.is_tensor(x) or x.ndim != 2 or x.dtype not in WHOLE or x.is_meta:
+        raise ValueError(f"expected attributes (n, {len(choices)}) of integers, got {brief(x)}")
+    if x.shape[1] != len(choices):
+        raise ValueError(f"expected attributes (n, {len(choices)}), got {tuple(x.shape)}")
+    if (x < least).any() or (x >= torch.tensor(choices, device=x.device)).any():
+        raise ValueError(
+            f"attributes count from {least} to below {list(choices)}, got {x.min()}..{x.max()}; "
+            "of pictures that were read, keep those that are well_formed"
+        )
+    return x.long()
+
+
+def check_mask(mask, rows, columns):
+    """mask, or one sentence unless it is a tensor (rows, columns) of True and False."""
+    if not torch.is_tensor(mask) or mask.dtype != torch.bool or mask.shape != (rows, columns):
+        raise ValueError(f"expected a mask ({rows}, {columns}) of bool, got {brief(mask)}")
+    return mask
+
+
+def as_tensor(x):
+    """x as a tensor of numbers that can be read, Python's own in full precision; else None."""
+    try:
+        x = torch.as_tensor(x if torch.is_tensor(x) else np.asarray(x))
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # torch has one for each reason
+        return None
+    return None if x.is_meta else x
+
+
+def check_t(t, n):
+    """Noise levels as a tensor of int64, () or (1,) or (n,); one sentence for anything else."""
+    whole = as_tensor(t)
+    if whole is None or whole.ndim > 1 or whole.dtype not in WHOLE:
+        raise ValueError(f"t is a whole number or a row of them, got {brief(t)}")
+    if whole.ndim == 1 and len(whole) not in (1, n):
+        raise ValueError(f"got {len(whole)} values of t for {n} pictures: one each, or one for all")
+    return whole.long()
+
+
+def check_images(x, channels=None, what="images in [-1, 1]", like=None):
+    """x, or one sentence unless it is a float batch (B, C, H, W) of finite numbers."""
+    check_floats(x, "B C H W", what, like)
+    if channels is not None and x.shape[1] != channels:
+        raise ValueError(
+            f"this network works on pictures with {channels} colour channels, "
+            f"got a batch of shape {tuple(x.shape)}"
+        )
+    if x.numel() == 0:
+        raise ValueError(f"expected at least one picture, got an empty batch {tuple(x.shape)}")
+    if not torch.isfinite(x).all():
+        raise ValueError("the pictures hold NaN or infinite values: check where they come from")
+    return x
+
+
+def check_seed(seed):
+    """seed as an int, or one sentence unless it is a whole number; any size will do."""
+    if not _is(seed, numbers.Integral):
+        raise ValueError(f"seed is a whole number, got {brief(seed)}")
+    return int(seed)
+
+
+def dice(seed, plus=0):
+    """Random numbers that a seed decides."""
+    return torch.Generator().manual_seed((check_seed(seed) + plus) % 2**64)

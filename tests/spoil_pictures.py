@@ -1,0 +1,669 @@
+"""Pictures, noise levels, networks and numbers: good ones, and how to spoil them."""
+
+import math
+
+import torch
+from hypothesis import strategies as st
+from spoil import (
+    Case,
+    close,
+    count,
+    device,
+    dice,
+    finite,
+    floats,
+    junk,
+    level,
+    mix,
+    number,
+    odd_floats,
+    of_shape,
+    one,
+    seed,
+    thing,
+    together,
+    whole_numbers,
+    wrong_floats,
+)
+from torch import nn
+
+from diffusion_helpers import UNet, cosine_schedule, ddim
+from diffusion_helpers.attention import Attention, PictureAttention, TokenBlock
+from diffusion_helpers.evaluation import FeatureNet, similarity
+from diffusion_helpers.sampling import guided
+from diffusion_helpers.text import silence
+from diffusion_helpers.twins import NearBlock, PlaceNorm, TwinsNet
+from diffusion_helpers.unet import Block, TimeEmbedding, group_norm
+
+
+def lively(net):
+    """A network whose every layer matters: fresh ones end in zeros."""
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight += 0.05 * torch.randn(weight.shape, generator=dice(0))
+    return net.eval().requires_grad_(False)
+
+
+COSINE = cosine_schedule()
+PICTURES, SCENES = of_shape("B", 3, 8, 8), of_shape("B", 3, 32, 32)
+T = whole_numbers(1000, "B")
+NET = lively(UNet((3, 8, 8), widths=(16, 32), blocks=1, attention=True))
+LISTENER = lively(UNet((3, 8, 8), widths=(16,), blocks=1, text=True))
+
+
+# ---- ways to spoil them -------------------------------------------------------------------------
+
+
+def features(good):
+    """Inside a network: kinds and shapes are looked at, but not every number."""
+    return mix(
+        wrong_floats(good, empty=False),
+        [*odd_floats(good), one(good[:0], good[:, :0])],
+    )
+
+
+def alpha_bars(good):
+    return mix(
+        [
+            junk(but="array list tensor"),
+            one(good[0], good[None], good[:1], good[:0], good.flip(0), good - 2, good + 1),
+            one(good.to(torch.complex128), good.to("meta"), good / 0, -good),
+            one([[1.0, 0.5]], [1.0, "a"], [None, None], [0.9, float("nan")], {}, [0.1, 0.9]),
+        ],
+        [one(good.float(), good.half(), good.tolist(), good.numpy(), tuple(good.tolist()), [1, 0])],
+    )
+
+
+def shape_of_pictures(good):
+    return mix(
+        [
+            junk(but="list"),
+            one((), (3,), (3, 8), (3, 8, 8, 8), (0, 8, 8), (3, -8, 8), (3, 8.5, 8), (3, 0, 8)),
+            one((3, None, 8), "388", (math.nan, 8, 8), ("3", "8", "8"), (True, 8, 8)),
+        ],
+        [one([3, 8, 8], (1, 8, 16), torch.Size((3, 8, 8)), torch.tensor([3, 8, 8]))],
+    )
+
+
+def widths(good):
+    return mix(
+        [junk(), one([0], [-16], [16, 0], [16.0], ["16"], [None], [16, 20], [True])],
+        [one([16], (16, 16), [112], [48, 80], torch.tensor([16, 32]))],
+    )
+
+
+def listed(name, **more):
+    """What a mask of True and False may look like."""
+
+    def spoil(good):
+        return mix(
+            [
+                junk(but="none"),
+                one(good.float(), good.long(), good[:, :-1], good[0], good.tolist(), good[:0]),
+                one(torch.cat([good, good])),
+            ],
+            [one(None, good & False, good | True, good.flip(0))],
+        )
+
+    return spoil
+
+
+masks = listed("mask")
+
+
+def crowds(good):
+    """Features of many pictures, (N, D)."""
+    return floats(good)
+
+
+def rows(table):
+    """Spoiled row numbers of a table with so many rows."""
+
+    def spoil(good):
+        return mix(
+            [
+                junk(but="list array tensor"),
+                one(good.float(), good.bool(), good[None], good[:0], good + table, good - table),
+                one(good.to("meta"), [table], [-1], [0.5], ["a"], torch.zeros(999).long()),
+            ],
+            [one(good.int(), good.tolist(), good.numpy(), good.to(torch.uint8))],
+        )
+
+    return spoil
+
+
+# ---- right answers ------------------------------------------------------------------------------
+
+
+def built(*inputs):
+    """A layer that was made must work."""
+    return lambda result, **_: finite(result(*inputs))
+
+
+def right_dust(result, x_0, t, eps, schedule):
+    """Each picture alone, in full precision."""
+    ts = torch.as_tensor(t).long().expand(len(x_0))
+    a = schedule.alpha_bar[ts].reshape(-1, 1, 1, 1)
+    close(result, a.sqrt() * x_0.double() + (1 - a).sqrt() * eps.double(), like=x_0)
+
+
+def right_schedule(result, steps=None, **_):
+    a = result.alpha_bar
+    assert a.dtype == torch.float64 and a.ndim == 1 and len(a) == (steps or len(a))
+    assert ((a >= 0) & (a <= 1)).all() and (a.diff() <= 0).all()
+
+
+def right_square_roots(result, self, t, like):
+    signal, dust = result
+    b = torch.as_tensor(t).numel()
+    assert signal.shape == dust.shape == (b, 1, 1, 1)
+    assert signal.dtype == dust.dtype == like.dtype and signal.device == like.device
+    if like.device.type != "meta":
+        assert ((signal.double() ** 2 + dust.double() ** 2) - 1).abs().max() < 2e-2
+
+
+def right_prediction(result, x_t, t, schedule, **_):
+    signal, dust = schedule.signal_and_dust(t, like=x_t.double())
+    whole = signal * result.clean.double() + dust * result.noise.double()
+    close(whole.to(x_t.dtype), x_t.double(), like=x_t)
+    finite(result)
+
+
+def right_steps(result, x_T, steps=20, **_):
+    assert len(result) == steps
+    ts = [step.t for step in result]
+    assert ts == sorted(set(ts), reverse=True) and ts[-1] >= 0
+    for step in result:
+        finite([step.x_t, step.clean, step.noise])
+        assert step.x_t.shape == step.clean.shape == x_T.shape and step.clean.dtype == x_T.dtype
+
+
+def right_levels(result, steps, **_):
+    assert len(result) == steps == len(set(result)) and sorted(result, reverse=True) == result
+    assert result[-1] >= 0
+
+
+def right_chaos(result, n, image_shape, **_):
+    finite(result)
+    assert result.shape == (n, *image_shape) and result.std() > 0.5
+
+
+def right_samples(result, model, n=1, prompt=None, style=None, **_):
+    said = max(len(x) if isinstance(x, (list, tuple)) else 1 for x in (prompt, style))
+    finite(result)
+    assert result.shape == (said * n, *model.image_shape) and result.abs().max() <= 1
+
+
+def right_answer(name="x_t"):
+    """Each picture gets the answer that it gets alone."""
+
+    def right(result, self, **arguments):
+        x = arguments.pop(name)
+        finite(result)
+        assert result.shape == x.shape and result.dtype == x.dtype
+
+    return right
+
+
+def alone(name="x"):
+    """What a layer says of the first of a batch, it says of it alone."""
+
+    def right(result, self, **arguments):
+        first = {k: v[:1] if torch.is_tensor(v) else v for k, v in arguments.items()}
+        assert len(result) == len(arguments[name])
+        torch.testing.assert_close(result[:1], self(**first), rtol=1e-1, atol=1e-1, equal_nan=True)
+
+    return right
+
+
+def right_attention(result, query, key, value, mask=None):
+    taken, weights = result
+    assert taken.shape == (*query.shape[:3], value.shape[3])
+    seen = torch.ones(len(key), key.shape[2], dtype=torch.bool) if mask is None else mask
+    total = seen.any(1).double().reshape(-1, 1, 1).expand(weights.shape[:3])
+    if query.isfinite().all() and key.isfinite().all() and query.abs().max() < 1e9:
+        assert (weights.double().sum(-1) - total).abs().max() < 5e-2
+        assert not weights.masked_select(~seen[:, None, None, :].expand_as(weights)).any()
+
+
+def right_likeness(result, images, gallery):
+    finite(result)
+    assert result.shape == (len(images), len(gallery)) and result.abs().max() < 1.01
+    torch.testing.assert_close(result[:1], similarity(images[:1], gallery), rtol=0, atol=2e-2)
+
+
+def right_ranks(result, images, gallery, truth):
+    assert result.shape == (len(images),) and (result >= 0).all() and (result < len(gallery)).all()
+
+
+def right_nearest(result, images, gallery):
+    row, error = result
+    finite(error)
+    errors = (images.double()[:, None] - gallery.double()[None]).square().mean((2, 3, 4))
+    torch.testing.assert_close(error.double(), errors.amin(1), rtol=3e-2, atol=1e-3)
+    assert ((row >= 0) & (row < len(gallery))).all()
+
+
+def right_distance(result, real, fake):
+    finite(result)
+    assert result > -1e-3 * (1 + real.double().square().mean() + fake.double().square().mean())
+
+
+def right_losses(result, schedule, levels=12, **_):
+    finite(result)
+    assert len(result.t) == len(result.noise) == levels and (result.t.diff() > 0).all()
+    assert result.t.min() >= 0 and result.t.max() < len(schedule) and min(result.noise) >= 0
+
+
+# ---- the table ----------------------------------------------------------------------------------
+
+
+def sampler(name, **more):
+    return Case(
+        f"sampling.{name}",
+        together(
+            model=one(NET),
+            x_T=PICTURES,
+            steps=st.integers(1, 4),
+            schedule=one(COSINE, None, cosine_schedule(50)),
+        ),
+        right_steps,
+        {
+            "model": thing(),
+            "x_T": floats,
+            "steps": count(1, 1000),
+            "schedule": thing(but="none"),
+            "text": thing(but="none"),
+        }
+        | more,
+    )
+
+
+NOISING = [
+    Case(
+        "noising.Schedule",
+        together(alpha_bar=st.integers(2, 60).map(lambda n: torch.linspace(1, 0, n).double())),
+        right_schedule,
+        {"alpha_bar": alpha_bars},
+    ),
+    Case(
+        "noising.Schedule.signal_and_dust",
+        together(self=one(COSINE), t=T, like=PICTURES),
+        right_square_roots,
+        {
+            "t": level(1000, clean=True),
+            "like": lambda good: mix(
+                [junk(but="tensor"), one(good.int(), good.bool(), good.to(torch.complex64))],
+                [one(good.double(), good.half(), good.to("meta"))],
+            ),
+        },
+    ),
+    Case(
+        "noising.cosine_schedule",
+        together(steps=st.integers(2, 60)),
+        right_schedule,
+        {"steps": count(2, 1_000_000)},
+    ),
+    Case(
+        "noising.linear_schedule",
+        together(steps=st.integers(2, 60), beta_start=one(1e-4, 0.0), beta_end=one(0.02, 1.0)),
+        right_schedule,
+        {"steps": count(2, 1_000_000), "beta_start": number(0, 1), "beta_end": number(0, 1)},
+    ),
+    Case(
+        "noising.add_noise",
+        together(x_0=PICTURES, t=T, eps=PICTURES, schedule=one(COSINE)),
+        right_dust,
+        {"x_0": floats, "t": level(1000), "eps": floats, "schedule": thing()},
+    ),
+    Case(
+        "noising.check_schedule",
+        together(schedule=one(COSINE)),
+        lambda result, schedule: None,
+        {"schedule": thing()},
+    ),
+]
+
+SAMPLING = [
+    Case(
+        "sampling.predict",
+        together(model=one(NET), schedule=one(COSINE), x_t=PICTURES, t=T),
+        right_prediction,
+        {
+            "model": thing(),
+            "schedule": thing(),
+            "x_t": floats,
+            "t": level(1000, clean=True),
+            "text": thing(but="none"),
+        },
+    ),
+    Case(
+        "sampling.timesteps",
+        together(steps=st.integers(1, 9), total=st.integers(9, 1000)),
+        right_levels,
+        {"steps": count(1, 1000), "total": count()},
+    ),
+    Case(
+        "sampling.even_in_snr",
+        together(steps=st.integers(1, 50), schedule=one(COSINE, cosine_schedule(50))),
+        right_levels,
+        {"steps": count(1, 1000), "schedule": thing()},
+    ),
+    sampler("ddim"),
+    sampler("ddpm", seed=seed),
+    sampler("dpm_solver"),
+    Case(
+        "sampling.chaos",
+        together(
+            n=st.integers(1, 3), image_shape=one((3, 8, 8), (1, 16, 8)), seed=st.integers(0, 99)
+        ),
+        right_chaos,
+        {"n": count(), "image_shape": shape_of_pictures, "seed": seed, "device": device},
+    ),
+    Case(
+        "sampling.guided",
+        together(model=one(LISTENER), text=one(silence(1)), scale=one(0, 1, 3.0, -2)),
+        lambda result, **_: right_steps(result, torch.ones(2, 3, 8, 8), steps=1),
+        {
+            "model": thing(),
+            "text": thing(),
+            "negative": thing(but="none"),
+            "scale": number(),
+        },
+        lambda **kw: list(ddim(guided(**kw), torch.ones(2, 3, 8, 8), steps=1)),
+    ),
+    Case(
+        "sampling.sample",
+        together(model=one(NET), steps=one(1, 2), seed=st.integers(0, 9), n=st.integers(1, 3)),
+        right_samples,
+        {
+            "model": thing(),
+            "steps": count(1, 1000),
+            "sampler": thing(but="thing"),
+            "seed": seed,
+            "n": count(),
+        },
+    ),
+]
+
+BLOCK = lively(Block(16, 16, c_time=8, focus=True, c_text=24))
+LAYER, CROSS = lively(Attention(16, heads=2)), lively(Attention(16, 24, heads=2))
+UNETS = [
+    Case(
+        "unet.group_norm",
+        together(channels=one(16, 48, 8)),
+        lambda result, channels: finite(result(torch.ones(2, channels, 4, 4))),
+        {"channels": count()},
+    ),
+    Case(
+        "unet.Block",
+        together(c_in=one(16, 32), c_out=one(16, 48), c_time=one(None, 8), c_text=one(None, 24)),
+        lambda result, c_in, c_time, c_text, **_: finite(
+            result(
+                torch.ones(2, c_in, 4, 4),
+                torch.ones(2, c_time or 1),
+                torch.ones(2, 3, c_text or 1),
+            )
+        ),
+        {
+            "c_in": count(),
+            "c_out": count(),
+            "c_time": count(none=True),
+            "c_text": count(none=True),
+        },
+    ),
+    Case(
+        "unet.Block.forward",
+        together(
+            self=one(BLOCK),
+            x=of_shape("B", 16, 4, 4),
+            time=of_shape("B", 8),
+            tokens=of_shape("B", 5, 24),
+            mask=whole_numbers(2, "B", 5),
+        ).map(lambda a: a | {"mask": a["mask"].bool() | (torch.arange(5) == 0)}),
+        alone(),
+        {"x": features, "time": features, "tokens": features, "mask": masks},
+    ),
+    Case(
+        "unet.TimeEmbedding",
+        together(width=one(8, 16), waves=one(2, 64)),
+        built(torch.arange(3)),
+        {"width": count(), "waves": count(2)},
+    ),
+    Case(
+        "unet.TimeEmbedding.forward",
+        together(self=one(lively(TimeEmbedding(8))), t=T),
+        alone("t"),
+        {
+            "t": lambda good: mix(
+                [junk(but="tensor"), one(good[0], good[None], good.bool(), good.tolist())],
+                [one(good.float(), good[:1], good.int(), -good, good * 10**6)],
+            )
+        },
+    ),
+    Case(
+        "unet.UNet",
+        together(image_shape=one((3, 8, 8), (1, 5, 7)), widths=one((16,), [16, 32])),
+        lambda result, image_shape, **_: finite(result(torch.ones(1, *image_shape), 7)),
+        {
+            "image_shape": shape_of_pictures,
+            "widths": widths,
+            "blocks": count(),
+            "predicts": lambda good: mix([junk()]),
+        },
+    ),
+    Case(
+        "unet.UNet.forward",
+        together(self=one(NET), x_t=PICTURES, t=T),
+        right_answer(),
+        {"x_t": floats, "t": level(None), "text": thing(but="none")},
+    ),
+    Case(
+        "attention.attend",
+        together(
+            query=of_shape("B", 2, 4, 8),
+            key=of_shape("B", 2, 5, 8),
+            value=of_shape("B", 2, 5, 8),
+            mask=whole_numbers(2, "B", 5),
+        ).map(lambda a: a | {"mask": a["mask"].bool()}),
+        right_attention,
+        {"query": features, "key": features, "value": features, "mask": masks},
+    ),
+    Case(
+        "attention.Attention",
+        together(width=one(16, 32), heads=one(1, 2)),
+        lambda result, width, context_width=None, **_: finite(
+            result(torch.ones(2, 3, width), torch.ones(2, 5, context_width or width))
+        ),
+        {"width": count(), "context_width": count(none=True), "heads": count()},
+        lambda width, context_width=None, heads=4: Attention(width, context_width, heads),
+    ),
+    Case(
+        "attention.Attention.forward",
+        together(
+            self=one(CROSS),
+            x=of_shape("B", 4, 16),
+            context=of_shape("B", 5, 24),
+            mask=whole_numbers(2, "B", 5),
+        ).map(lambda a: a | {"mask": a["mask"].bool()}),
+        alone(),
+        {"x": features, "context": features, "mask": masks},
+    ),
+    Case(
+        "attention.TokenBlock",
+        together(width=one(16, 32), heads=one(1, 4)),
+        lambda result, width, **_: finite(result(torch.ones(2, 3, width))),
+        {"width": count(), "heads": count()},
+    ),
+    Case(
+        "attention.TokenBlock.forward",
+        together(
+            self=one(lively(TokenBlock(16))), x=of_shape("B", 5, 16), mask=whole_numbers(2, "B", 5)
+        ).map(lambda a: a | {"mask": a["mask"].bool()}),
+        alone(),
+        {"x": features, "mask": masks},
+    ),
+    Case(
+        "attention.PictureAttention",
+        together(norm=one(nn.Identity()), width=one(16)),
+        lambda result, width, context_width=None, **_: finite(
+            result(torch.ones(2, width, 3, 3), torch.ones(2, 5, context_width or width))
+        ),
+        {
+            "norm": thing(but="thing"),
+            "width": count(),
+            "context_width": count(none=True),
+            "heads": count(),
+        },
+    ),
+    Case(
+        "attention.PictureAttention.forward",
+        together(
+            self=one(lively(PictureAttention(group_norm(16), 16, 24))),
+            h=of_shape("B", 16, 3, 4),
+            context=of_shape("B", 5, 24),
+            mask=whole_numbers(2, "B", 5),
+        ).map(lambda a: a | {"mask": a["mask"].bool()}),
+        alone("h"),
+        {"h": features, "context": features, "mask": masks},
+    ),
+    Case(
+        "attention.watch",
+        together(model=one(NET)),
+        lambda result, model: None,
+        {"model": thing(but="thing")},
+        lambda model: watched(model),
+    ),
+]
+
+
+def watched(model):
+    from diffusion_helpers.attention import watch
+
+    with watch(model) as maps:
+        return maps
+
+
+NEAR = lively(NearBlock(PlaceNorm, 8, attention=True))
+TWINS = [
+    Case(
+        "twins.twins",
+        together(n=st.integers(1, 3), seed=st.integers(0, 9)),
+        lambda result, n, **_: (finite(result), result.shape == (n, 3, 32, 32) or 1 / 0),
+        {"n": count(), "seed": seed},
+    ),
+    Case(
+        "twins.agree",
+        together(pictures=SCENES),
+        lambda result, pictures: [len(part) == len(pictures) or 1 / 0 for part in result],
+        {"pictures": floats},
+    ),
+    Case(
+        "twins.PlaceNorm",
+        together(channels=one(8)),
+        lambda result, channels: finite(result(torch.ones(1, channels, 2, 2))),
+        {"channels": count()},
+    ),
+    Case(
+        "twins.PlaceNorm.forward",
+        together(self=one(PlaceNorm(8)), h=of_shape("B", 8, 2, 2)),
+        alone("h"),
+        {"h": features},
+    ),
+    Case(
+        "twins.NearBlock",
+        together(norm=one(PlaceNorm), c_time=one(8), attention=one(True, False)),
+        lambda result, c_time, **_: finite(result(torch.ones(2, 64, 8, 8), torch.ones(2, c_time))),
+        {"norm": thing(but="thing"), "c_time": count()},
+    ),
+    Case(
+        "twins.NearBlock.forward",
+        together(self=one(NEAR), h=of_shape("B", 64, 8, 8), time=of_shape("B", 8)),
+        alone("h"),
+        {"h": features, "time": features},
+    ),
+    Case(
+        "twins.TwinsNet",
+        together(attention=one(True, False)),
+        built(torch.ones(1, 3, 32, 32), 7),
+        {"norm": thing(but="thing")},
+    ),
+    Case(
+        "twins.TwinsNet.forward",
+        together(self=one(lively(TwinsNet())), x_t=SCENES, t=T),
+        right_answer(),
+        {"x_t": floats, "t": level(None)},
+    ),
+    Case(
+        "twins.load_twins",
+        together(attention=one(True, False), device=one("cpu")),
+        built(torch.ones(1, 3, 32, 32), 7),
+        {"device": device},
+    ),
+]
+
+CROWD = of_shape(6, 4)
+EVALUATION = [
+    Case(
+        "evaluation.similarity",
+        together(images=SCENES, gallery=of_shape(3, 3, 32, 32)),
+        right_likeness,
+        {"images": floats, "gallery": floats},
+    ),
+    Case(
+        "evaluation.rank_among",
+        together(images=SCENES, gallery=of_shape(3, 3, 32, 32), truth=whole_numbers(3, "B")),
+        right_ranks,
+        {"images": floats, "gallery": floats, "truth": rows(3)},
+    ),
+    Case(
+        "evaluation.nearest",
+        together(images=PICTURES, gallery=of_shape(4, 3, 8, 8)),
+        right_nearest,
+        {"images": floats, "gallery": floats},
+    ),
+    Case(
+        "evaluation.FeatureNet",
+        together(groups=one(7), styles=one(6)),
+        built(torch.ones(1, 3, 32, 32)),
+        {"groups": count(), "styles": count()},
+    ),
+    Case(
+        "evaluation.FeatureNet.forward",
+        together(self=one(FeatureNet().requires_grad_(False)), images=SCENES),
+        alone("images"),
+        {"images": features},
+    ),
+    Case(
+        "evaluation.crowd_features",
+        together(images=SCENES, batch=one(1, 250)),
+        lambda result, images, **_: (finite(result), result.shape == (len(images), 64) or 1 / 0),
+        {"images": floats, "batch": count()},
+    ),
+    Case(
+        "evaluation.frechet_distance",
+        together(real=CROWD, fake=CROWD),
+        right_distance,
+        {"real": crowds, "fake": crowds},
+    ),
+    Case(
+        "evaluation.precision_recall",
+        together(real=CROWD, fake=CROWD, k=one(1, 3)),
+        lambda result, **_: [0 <= share <= 1 or 1 / 0 for share in result],
+        {"real": crowds, "fake": crowds, "k": count()},
+    ),
+    Case(
+        "evaluation.loss_by_level",
+        together(model=one(NET), images=PICTURES, schedule=one(COSINE), levels=one(1, 2)),
+        right_losses,
+        {
+            "model": thing(),
+            "images": floats,
+            "schedule": thing(),
+            "levels": count(1, 998),
+            "seed": seed,
+        },
+    ),
+]
+
+CASES = NOISING + SAMPLING + UNETS + TWINS + EVALUATION

@@ -1,0 +1,122 @@
+"""Bad input: every public function, each argument spoiled, gets the right answer or one sentence.
+
+The tables are in spoil_*.py, one entry a function. A public function or an argument that is in none
+of them fails a test, unless it stands below with a reason.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections import defaultdict
+
+import pytest
+import spoil_files
+import spoil_pages
+import spoil_pictures
+import spoil_words
+from hypothesis import given
+from hypothesis import strategies as st
+from spoil import MANY, QUICK, arguments_of, try_good, try_spoiled
+
+import diffusion_helpers
+
+CASES = spoil_pictures.CASES + spoil_words.CASES + spoil_pages.CASES + spoil_files.CASES
+GOOD = [case for case in CASES if case.right]
+ARGUMENTS = arguments_of(CASES)
+
+# What begins like this is in no table, each for a reason.
+ELSEWHERE = {
+    "checks.": "the checks themselves: what they refuse is what all others refuse",
+    "classroom.": "for whoever keeps the server; readers never call it",
+    "names.": "called by IPython: test_names.py",
+    "exercises.lesson_": "solutions and typical mistakes: test_exercises.py",
+    "exercises.Exercise": "made by us; its judge is in a table",
+    "exercises.same": "compares what no_tensor let through",
+    "exercises.off_by": "compares what no_tensor let through",
+    "patients.lesson_": "made by patients.patient",
+    "export.Formula": "called by markdown2html",
+    "editions.": "run from the command line by instructors; write is in a table",
+    "device.bf16_helps": "gets devices from tensors that were checked",
+    "device.fast_": "gets tensors that were checked",
+    "data.Emoji": "made by load_emoji",
+    "text.Text": "made by load_words().encode",
+    "text.Words": "made by load_words",
+    "controls.Live": "made by live",
+    "look.Fragment": "holds what others made",
+    "training.Muon": "made by make_optimisers",
+    "training.Run": "made by train",
+    "training.Team": "made by train",
+    "training.set_rate": "called by train with its own optimisers",
+    "training.print_progress": "called by train with its own run",
+    "training.denoising_loss": "called by train with what it has checked",
+    "training.fetch": "called by train with what it has checked",
+    "training.forget": "called by train with what it has checked",
+}
+# Arguments for which anything will do, or which the function itself does not use.
+FREE = {
+    *("agreeing", "attention", "focus", "text", "time", "unseen", "display"),  # on or off
+    *("what", "each", "words", "shape", "context", "n"),  # given by our own code
+    *("notes", "kw", "parts", "news", "_", "generator"),  # passed on, or not used at all
+}
+
+
+def public():
+    """Each public function, class and method of the package, and the names of its arguments."""
+    for info in pkgutil.walk_packages(diffusion_helpers.__path__, "diffusion_helpers."):
+        place = info.name.removeprefix("diffusion_helpers.")
+        if f"{place}.".startswith(tuple(ELSEWHERE)):
+            continue
+        module = importlib.import_module(info.name)
+        for name, found in vars(module).items():
+            if not name.startswith("_") and getattr(found, "__module__", None) == info.name:
+                yield from callables(f"{place}.{name}", found)
+
+
+def callables(name, found):
+    """What can be called by this name: a function, or a class and its methods."""
+    if inspect.isclass(found):
+        if not issubclass(found, (tuple, Exception)):  # these hold what they are given
+            yield name, list(inspect.signature(found).parameters)
+        for part, method in vars(found).items():
+            method = getattr(method, "__func__", method)  # of a static method
+            if not part.startswith("_") and inspect.isfunction(method):
+                yield from callables(f"{name}.{part}", method)
+    elif inspect.isfunction(found):
+        yield name, [a for a in inspect.signature(found).parameters if a != "self"]
+
+
+def test_every_public_function_and_argument_is_in_a_table():
+    tried = defaultdict(set)
+    for case in CASES:
+        tried[case.name] |= set(case.spoil)
+    forgotten = []
+    for name, arguments in public():
+        if name in tried or not name.startswith(tuple(ELSEWHERE)):
+            left = set(arguments) - tried.get(name, set()) - FREE
+            forgotten += [f"{name}({argument})" for argument in left]
+    assert not forgotten, (
+        "These arguments are never spoiled: add them to a table in tests/spoil_*.py, or say in "
+        f"ELSEWHERE or FREE why not: {forgotten}"
+    )
+
+
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.name)
+@QUICK
+@given(st.data())
+def test_good_arguments_get_the_right_answer(case, data):
+    try_good(case, data)
+
+
+@pytest.mark.parametrize("spoiled", ARGUMENTS.values(), ids=ARGUMENTS)
+@QUICK
+@given(st.data())
+def test_a_spoiled_argument_gets_the_right_answer_or_one_sentence(spoiled, data):
+    try_spoiled(*spoiled, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoiled", ARGUMENTS.values(), ids=ARGUMENTS)
+@MANY
+@given(st.data())
+def test_many_spoiled_arguments(spoiled, data):
+    try_spoiled(*spoiled, data)
