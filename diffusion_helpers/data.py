@@ -154,8 +154,8 @@ class Pictures(Dataset):
     """
 
     def __init__(self, source, size=32, channels=3):
-        if check_count(channels, "channels") not in (1, 3):
-            raise ValueError(f"channels is 1 (grey) or 3 (colour), got {channels}")
+        if type(channels) is not int or channels not in (1, 3):
+            raise ValueError(f"channels is 1 (grey) or 3 (colour), got {brief(channels)}")
         if isinstance(source, (str, Path)):
             source = _picture_files(as_path(source))
         if not hasattr(source, "__getitem__") or not hasattr(source, "__len__"):
