@@ -81,6 +81,7 @@ def lab(visit, tmp_path_factory):
         yield lab
 
 
+@pytest.mark.slow
 def test_markup_is_shown_and_never_obeyed(visit, lab, tmp_path):
     with visit() as tab:
         page = tab.page
