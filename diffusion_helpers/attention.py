@@ -13,27 +13,31 @@ import torch.nn.functional as F
 from einops import einsum, rearrange
 from torch import nn
 
-from .checks import check_count, check_floats, check_kind, check_mask
+from .checks import check_count, check_floats, check_kind, check_mask, told_by
 
 
-def attend(query, key, value, mask=None):
-    """What each query takes along, and how it shared out its attention.
-
-    query (B, heads, N, D), key and value (B, heads, M, D); mask (B, M) bool, False where nothing
-    may be looked at. Returns (B, heads, N, D) and the weights (B, heads, N, M), which sum to 1 over
-    M, or are all 0 where nothing may be looked at. Equals scaled_dot_product_attention.
-    """
+def _check_heads(query, key, value, mask=None):
     check_floats(query, "B heads N D", "queries")
     b, heads, _, d = query.shape
     check_floats(key, "B heads M D", "keys", query, B=b, heads=heads, D=d)
     check_floats(value, "B heads M D", "values", query, B=b, heads=heads, M=key.shape[2])
+
+
+@told_by(_check_heads)
+def attend(query, key, value, mask=None):
+    """What each query takes along, and how it shared out its attention.
+
+    query (B, heads, N, D), key and value (B, heads, M, D); mask (B, M) bool, False where nothing
+    may be looked at, with at least one True a row. Returns (B, heads, N, D) and the weights
+    (B, heads, N, M), which sum to 1 over M. Equals scaled_dot_product_attention.
+    """
+    if query.shape[:2] != key.shape[:2] or key.shape[:3] != value.shape[:3]:
+        _check_heads(query, key, value, mask)  # einsum would spread one picture's keys over all
     scores = einsum(query, key, "b h n d, b h m d -> b h n m") / math.sqrt(query.shape[-1])
-    if mask is None:
-        weights = scores.softmax(dim=-1)
-    else:
-        hidden = ~rearrange(check_mask(mask, b, key.shape[2]), "b m -> b 1 1 m")
-        weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=-1)
-        weights = weights.masked_fill(hidden, 0)  # a row that is hidden as a whole would be NaN
+    if mask is not None:
+        check_mask(mask, len(key), key.shape[2])
+        scores = scores.masked_fill(~rearrange(mask, "b m -> b 1 1 m"), -torch.inf)
+    weights = scores.softmax(dim=-1)
     return einsum(weights, value, "b h n m, b h m d -> b h n d"), weights
 
 
@@ -59,10 +63,14 @@ class Attention(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x, context=None, mask=None):
+    def _check(self, x, context=None, mask=None):
         check_floats(x, "B N C", "tokens", self.query.weight, C=self.query.in_features)
         context = x if context is None else context
         check_floats(context, "B M C", "context", x, B=len(x), C=self.key.in_features)
+
+    @told_by(_check)
+    def forward(self, x, context=None, mask=None):
+        context = x if context is None else context
         projected = self.query(x), self.key(context), self.value(context)
         q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in projected)
         taken, weights = attend(q, k, v, mask)
@@ -83,8 +91,11 @@ class TokenBlock(nn.Module):
         nn.init.zeros_(self.think2.weight)
         nn.init.zeros_(self.think2.bias)
 
-    def forward(self, x, mask=None):
+    def _check(self, x, mask=None):
         check_floats(x, "B N C", "tokens", self.think1.weight, C=self.think1.in_features)
+
+    @told_by(_check)
+    def forward(self, x, mask=None):
         x = x + self.look(self.norm1(x), mask=mask)
         return x + self.think2(F.silu(self.think1(self.norm2(x))))
 
@@ -100,9 +111,12 @@ class PictureAttention(nn.Module):
         self.norm = check_kind(norm, nn.Module, "a normalisation such as group_norm(width)")
         self.attention = Attention(width, context_width, heads)
 
-    def forward(self, h, context=None, mask=None):
+    def _check(self, h, context=None, mask=None):
         query = self.attention.query
         check_floats(h, "B C H W", "features", query.weight, C=query.in_features)
+
+    @told_by(_check)
+    def forward(self, h, context=None, mask=None):
         tokens = rearrange(self.norm(h), "b c y x -> b (y x) c")
         change = self.attention(tokens, context, mask)
         return h + rearrange(change, "b (y x) c -> b c y x", y=h.shape[2])

@@ -23,6 +23,7 @@ from .checks import (
     check_shape,
     check_t,
     dice,
+    is_tame,
 )
 from .device import as_device
 from .noising import check_schedule, cosine_schedule
@@ -61,7 +62,7 @@ def predict(model, schedule, x_t, t, text=None):
     if not torch.is_tensor(output) or output.shape != x_t.shape or output.device != x_t.device:
         raise ValueError(f"a network answers with a tensor like x_t, this one gave {brief(output)}")
     guess = _three_coordinates(model.predicts, output, x_t, signal, dust)
-    if not torch.isfinite(guess.clean).all():
+    if not is_tame(guess.clean):
         raise ValueError(
             f"the network's clean picture at t = {t.max()} holds NaN or infinite values: "
             "check x_t, its weights, and that the schedule leaves something of the picture"

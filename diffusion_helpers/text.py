@@ -220,7 +220,7 @@ class Words:
 
 
 def _as_list(x):
-    if isinstance(x, (Set, Mapping)):  # whose order means nothing
+    if isinstance(x, (Set, Mapping, torch.Tensor)):  # whose order, or words, mean nothing
         raise ValueError(f"prompts and styles are a text or a list of them, got {brief(x)}")
     return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes)) else [x]
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from .attention import PictureAttention
 from .checkpoints import load_tensors, unpack
-from .checks import brief, check_count, check_floats, check_images, check_t, dice
+from .checks import brief, check_count, check_floats, check_images, check_t, dice, told_by
 from .data import DATA
 from .device import as_device, fast_math
 from .unet import TimeEmbedding
@@ -111,8 +111,13 @@ class PlaceNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(check_count(channels, "channels"), 1, 1))
 
-    def forward(self, h):
+    def _check(self, h):
         check_floats(h, "B C H W", "features", self.weight, C=len(self.weight))
+
+    @told_by(_check)
+    def forward(self, h):
+        if h.shape[1] != len(self.weight) or not h.is_floating_point():
+            self._check(h)  # one channel would be spread over all
         return h * (h.square().mean(1, keepdim=True) + 1e-6).rsqrt() * self.weight
 
 
@@ -132,9 +137,14 @@ class NearBlock(nn.Module):
         nn.init.zeros_(self.think.bias)
         self.focus = PictureAttention(norm(WIDTH), WIDTH, None, HEADS) if attention else None
 
-    def forward(self, h, time):
+    def _check(self, h, time):
         check_floats(h, "B C H W", "features", self.conv.weight, C=WIDTH)
         check_floats(time, "B C", "time", self.time.weight, B=len(h), C=self.time.in_features)
+
+    @told_by(_check)
+    def forward(self, h, time):
+        if len(time) != len(h):
+            self._check(h, time)  # one picture would be spread over all times
         scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
         change = self.conv(self.norm(h) * (1 + scale) + shift)
         h = h + self.think(F.silu(change))

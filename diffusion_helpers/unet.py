@@ -12,7 +12,7 @@ from einops import rearrange
 from torch import nn
 
 from .attention import PictureAttention
-from .checks import brief, check_count, check_floats, check_images, check_shape, check_t
+from .checks import brief, check_count, check_floats, check_images, check_shape, check_t, told_by
 from .device import fast_math
 from .text import Text, TextEmbedding, silence
 
@@ -66,12 +66,18 @@ class Block(nn.Module):
         self.focus = PictureAttention(group_norm(c_out), c_out, None, heads) if focus else None
         self.listen = PictureAttention(group_norm(c_out), c_out, c_text, heads) if c_text else None
 
-    def forward(self, x, time=None, tokens=None, mask=None):
+    def _check(self, x, time=None, tokens=None, mask=None):
         check_floats(x, "B C H W", "features", self.conv1.weight, C=self.conv1.in_channels)
+        if self.time is not None:
+            check_floats(time, "B C", "time", self.time.weight, B=len(x), C=self.time.in_features)
+
+    @told_by(_check)
+    def forward(self, x, time=None, tokens=None, mask=None):
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.norm2(h)
         if self.time is not None:
-            check_floats(time, "B C", "time", self.time.weight, B=len(x), C=self.time.in_features)
+            if len(time) != len(x):
+                self._check(x, time)  # one picture would be spread over all times
             scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
             h = h * (1 + scale) + shift
         h = self.shortcut(x) + self.conv2(F.silu(h))
