@@ -4,9 +4,9 @@
                                                 import size growth; or table
 
 Without a word it measures everything, some hours on one core, and prints the table. What has been
-measured is kept in benchmarks/fast.json after every run and never measured twice: an interrupted
-benchmark goes on, and a run that is taken out of that file is made anew. The table goes to
-benchmarks/fast.txt.
+measured is kept after every run and never measured twice: an interrupted benchmark goes on, and a
+run that is taken out of the file is made anew. Results stand in benchmarks/fast/, a .json file and
+its table for each processor: figures of two machines do not compare.
 
 Everything runs on one thread, in a process of its own. CPU-seconds are those of that process, so
 other programs take nothing from them. Where two things are timed, they run in turn (A B A B).
@@ -17,6 +17,7 @@ need only this package.
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -26,7 +27,7 @@ import torch
 from fast_runs import REPO, RUNS, N
 from peers import PEERS, KDiffusion, Sculptor, borrowed
 
-RESULTS = Path(__file__).parent / "fast.json"
+FOLDER = Path(__file__).parent / "fast"
 SECONDS = 600  # of CPU, for each peer
 OURS = (120, 60, 600)  # our budgets; each is a training of its own, decayed to zero
 STEPS = (5, 8, 10, 20, 50)
@@ -64,6 +65,20 @@ def quality_plan():
     rows += [row("fashion", peer.name, SECONDS) for peer in PEERS]
     rows += [row("emoji", borrowed(peer).name, SECONDS) for peer in PEERS]
     return rows
+
+
+def processor():
+    """The name that the processor gives itself, and AMX where it has it."""
+    try:
+        info = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor()
+    name = re.search(r"model name\s*: (.*)", info)
+    words = re.sub(r"\(\w+\)|Processor", "", name[1] if name else platform.machine()).split()
+    return " ".join([*words, "with AMX"] if " amx_bf16" in info else words)
+
+
+RESULTS = FOLDER / f"{processor().lower().replace(' ', '_')}.json"
 
 
 def kept():
@@ -206,12 +221,6 @@ def growth_lines():
     return lines
 
 
-def processor():
-    with open("/proc/cpuinfo") as file:
-        names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
 def table():
     versions = []
     for name in ("torch", *PACKAGES):
@@ -231,7 +240,7 @@ def main(words):
     for part in [] if words == ["table"] else words or RUNS:
         for setting in plan(part):
             measure(part, setting)
-    (RESULTS.parent / "fast.txt").write_text(table())
+    RESULTS.with_suffix(".txt").write_text(table())
     print(table())
 
 

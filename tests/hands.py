@@ -72,10 +72,9 @@ class LiveHand:
 
     def settle(self, timeout=20):
         """Wait until nothing is computed any more."""
-        self.page.wait_for_timeout(250)
-        busy = self.root.locator("progress:not(.rest)")
+        self.page.wait_for_timeout(100)  # the browser hands an event on to the control
+        busy = self.root.locator('[aria-busy="true"]')
         busy.first.wait_for(state="detached", timeout=timeout * 1000)
-        self.page.wait_for_timeout(50)
         return self.seen()
 
     def changes(self, act):

@@ -253,6 +253,7 @@ function render({ model, el }) {
       complain(GONE);
       return;
     }
+    drawn.setAttribute("aria-busy", true);
     patience = setTimeout(() => complain(WAITING), PATIENCE);
     setTimeout(() => progress.classList.toggle("rest", !open.length), 150);
   };
@@ -278,6 +279,7 @@ function render({ model, el }) {
     progress.classList.toggle("rest", !open.length);
     if (open.length) patience = setTimeout(() => complain(WAITING), PATIENCE);
     pump();
+    drawn.setAttribute("aria-busy", open.length > 0);
   };
   const paint = (frame) => {
     const same = frame.columns.length === drawn.children.length && frame.columns.every(
