@@ -4,8 +4,6 @@ Variance preserving, as in DDPM (Ho et al. 2020, arXiv 2006.11239, eq. 4):
 x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, with eps ~ N(0, 1).
 """
 
-import math
-
 import torch
 from einops import rearrange
 
@@ -67,12 +65,11 @@ def cosine_schedule(steps=T):
     """Nichol & Dhariwal 2021 (arXiv 2102.09672, eq. 17); diffusers calls it `squaredcos_cap_v2`."""
     steps = check_count(steps, "steps", 2, LONGEST)
 
-    def f(u):
-        return math.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
-
+    u = torch.arange(steps + 1, dtype=torch.float64) / steps
+    f = ((u + 0.008) / 1.008 * torch.pi / 2).cos() ** 2
     # 0.999: without the cap the last step would wipe the picture out at once
-    betas = [min(1 - f((t + 1) / steps) / f(t / steps), 0.999) for t in range(steps)]
-    return Schedule(torch.cumprod(1 - torch.tensor(betas, dtype=torch.float64), 0))
+    betas = (1 - f[1:] / f[:-1]).clamp(max=0.999)
+    return Schedule(torch.cumprod(1 - betas, 0))
 
 
 def linear_schedule(steps=T, beta_start=1e-4, beta_end=0.02):
