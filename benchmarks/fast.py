@@ -201,7 +201,8 @@ def lesson_lines():
         lines.append(
             f"  lesson 03 after {setting['seconds']} CPU-s of live training: {found['share']:.0%} "
             "of 50 samples are as like a real face as two artists' drawings of one emoji are "
-            f"to each other; of the real faces {found['share of real faces']:.0%}"
+            f"to each other (of the real faces {found['share of real faces']:.0%}); precision "
+            f"{found['precision']:.2f} (of real faces {found['precision of real faces']:.2f})"
         )
     return lines
 

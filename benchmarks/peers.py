@@ -92,7 +92,7 @@ class Sculptor(Contender):
     layout = CHANNELS_LAST
 
     def network(self, size):
-        widths = {"1 M": (32, 64, 128), "3 M": (16, 48, 128, 192)}[size]
+        widths = {"1 M": (32, 64, 128), "3 M": (16, 32, 128, 208)}[size]
         return UNet(self.shape, widths=widths, blocks=1)  # weights where there are few pixels
 
     def optimiser(self):

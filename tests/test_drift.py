@@ -18,7 +18,8 @@ else:
 
 REPO = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text("utf-8"))["project"]
-WANTED = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+EXTRAS = PROJECT["optional-dependencies"]
+WANTED = PROJECT["dependencies"] + EXTRAS["test"]
 CONSTRAINTS = (REPO / "constraints.txt").read_text("utf-8").splitlines()
 
 
@@ -50,7 +51,7 @@ def test_the_tested_set_holds_one_version_of_each_package_that_the_course_needs(
     assert not strange, f"constraints.txt: only NAME==VERSION, no +cpu and no path: {strange}"
     versions = {canonicalize_name(found[1]): found[2] for found in pinned}
     assert len(versions) == len(CONSTRAINTS)
-    for requirement in map(Requirement, WANTED):
+    for requirement in map(Requirement, WANTED + EXTRAS["classroom"]):
         if requirement.marker is None or requirement.marker.evaluate({"python_version": "3.12"}):
             version = versions.get(canonicalize_name(requirement.name))
             assert version and version in requirement.specifier, f"{requirement}: {version}"
