@@ -221,7 +221,7 @@ def live_run(seconds):
     A picture counts when it is as like its nearest real face as two artists' drawings of one emoji
     are to each other (the median of all such pairs among the faces). Beside it, the share of the
     real faces of which this is true, none compared with itself. Yellow fog passes that test, too:
-    so the precision in the judge's features stands there as well, of the drawn and of 50 real faces.
+    so precision in the judge's features stands there as well, of the drawn and of 50 real faces.
     """
     sys.path.insert(0, str(REPO / "data"))
     from record_live import is_face  # beside the data it makes
