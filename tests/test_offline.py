@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from test_lessons import LESSONS, REPO
 
 SENTENCE = "a lesson tried to reach {}: lessons must work offline"
 REACH_OUT = "import urllib.request\nurllib.request.urlopen('http://example.com', timeout=5)"
@@ -121,3 +123,26 @@ def test_hugging_face_stays_offline():
     from huggingface_hub import constants
 
     assert constants.HF_HUB_OFFLINE
+
+
+# ---- counted, without the guard -----------------------------------------------------------------
+
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="only root can lay a wire of its own")
+@pytest.mark.skipif(not (shutil.which("unshare") and shutil.which("ip")), reason="needs Linux's ip")
+def test_no_byte_leaves_while_the_lessons_run():
+    guarded = {"PYTHONPATH", "HF_HUB_OFFLINE"}
+    env = {name: value for name, value in os.environ.items() if name not in guarded}
+    env["PYTHONPATH"] = str(REPO)
+    program = [sys.executable, REPO / "tests" / "counted.py"]
+    lessons = [REPO / "notebooks" / name for name in LESSONS]
+    ran = subprocess.run(
+        ["unshare", "--net", *program, *lessons], env=env, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    cry, leaked = map(int, ran.stdout.split()[-2:])
+    assert cry > 0  # the wire counts
+    assert leaked == 0
