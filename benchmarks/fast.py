@@ -162,11 +162,12 @@ def equal_quality(run, runs):
 def sampling_lines():
     lines = ["Sampling: a network of the ladder, 20 steps; CPU-ms a picture, in turn"]
     for setting, found in rows_of("overhead"):
-        n, bare = setting["n"], found["bare calls"]
+        n = setting["n"]
         for name in ("our ddim", "diffusers' ddim", "our dpm_solver", "diffusers' dpm_solver"):
+            inside, beside = (1000 * found[name][part] / n for part in ("inside", "beside"))
             lines.append(
-                f"  {n:2} at once  {name:21} {1000 * found[name] / n:6.1f}, bare calls "
-                f"{1000 * bare / n:6.1f}: {found[name] / bare - 1:.1%} beside the network"
+                f"  {n:2} at once  {name:21} {inside:6.1f} in the network and {beside:4.2f} "
+                f"({beside / inside:.1%}) beside it"
             )
         apart = ", ".join(f"{s} {found[f'{s} apart']:.0e}" for s in ("ddim", "dpm_solver"))
         lines.append(f"  {n:2} at once  largest difference of a pixel from diffusers': {apart}")

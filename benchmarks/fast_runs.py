@@ -49,7 +49,7 @@ from diffusion_helpers import (
 from diffusion_helpers.device import bf16_helps
 from diffusion_helpers.evaluation import similarity
 from diffusion_helpers.figures import to_uint8
-from diffusion_helpers.sampling import even_in_snr, timesteps
+from diffusion_helpers.sampling import even_in_snr
 from diffusion_helpers.training import Team, _learn, denoising_loss, make_optimisers
 
 REPO = Path(__file__).resolve().parents[1]
@@ -171,14 +171,28 @@ def quality_by_steps(sampler, steps):
     return {"pictures_per_cpu_second": N / seconds} | against(real, features(drawn))
 
 
+class Timed:
+    """A network that counts the CPU-seconds of its calls."""
+
+    def __init__(self, net):
+        self.net, self.seconds = net, 0.0
+        self.predicts, self.image_shape = net.predicts, net.image_shape
+
+    def __call__(self, x_t, t):
+        began = time.process_time()
+        output = self.net(x_t, t)
+        self.seconds += time.process_time() - began
+        return output
+
+
 def overhead(n):
-    """Our samplers, those of diffusers, and the bare calls of the network, in turn; 20 steps.
+    """Our samplers and those of diffusers in turn, 20 steps: time within and beside the network.
 
     Also how far the finished pictures are apart, in float32.
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
-    net, x_T, schedule = load_checkpoint("ladder_attention"), chaos(n), cosine_schedule()
+    net, x_T, schedule = Timed(load_checkpoint("ladder_attention")), chaos(n), cosine_schedule()
     how = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
     their_ddim = DDIMScheduler(**how, clip_sample=False, timestep_spacing="trailing")
     their_dpm = DPMSolverMultistepScheduler(**how)
@@ -194,20 +208,22 @@ def overhead(n):
             x = scheduler.step(net(x, t), t, x).prev_sample
         return x
 
-    @torch.no_grad()
-    def bare():
-        for t in timesteps(20):
-            net(x_T, t)
-
     takes = {
-        "bare calls": bare,
         "our ddim": lambda: ours(ddim),
         "diffusers' ddim": lambda: theirs(their_ddim, num_inference_steps=20),
         "our dpm_solver": lambda: ours(dpm_solver),
         "diffusers' dpm_solver": lambda: theirs(their_dpm, timesteps=even_in_snr(20, schedule)),
     }
-    seconds = in_turn(takes, rounds=5 * ROUNDS)
-    found = {name: statistics.median(cpu for cpu, _ in s) for name, s in seconds.items()}
+    rounds = {name: [] for name in takes}
+    for _ in range(5 * ROUNDS):
+        for name, take in takes.items():
+            net.seconds, began = 0.0, time.process_time()
+            take()
+            rounds[name].append((net.seconds, time.process_time() - began - net.seconds))
+    found = {}
+    for name, seconds in rounds.items():
+        inside, beside = map(statistics.median, zip(*seconds))
+        found[name] = {"inside": inside, "beside": beside}
     with mock.patch.object(device, "bf16_helps", lambda _: False):
         for name in ("ddim", "dpm_solver"):
             apart = takes[f"our {name}"]() - takes[f"diffusers' {name}"]()

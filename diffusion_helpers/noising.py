@@ -36,7 +36,8 @@ class Schedule:
             raise ValueError("alpha_bar must fall from about 1 to about 0 and never rise")
         self.alpha_bar = row
         padded = torch.cat([row, torch.ones(1, dtype=torch.float64)])  # index -1 is 1
-        self._signal_and_dust = torch.stack([padded.sqrt(), (1 - padded).sqrt()])  # (2, T + 1)
+        both = torch.stack([padded.sqrt(), (1 - padded).sqrt()])
+        self._signal_and_dust = rearrange(both, "two t -> two t 1 1 1")
 
     def __len__(self):
         return len(self.alpha_bar)
@@ -54,11 +55,15 @@ class Schedule:
         """
         if not torch.is_tensor(like) or not like.is_floating_point() or like.ndim == 0:
             raise ValueError(f"`like` is a batch of pictures in floats, got {brief(like)}")
-        t = check_t(t, len(like)).cpu().reshape(-1)
-        if t.min() < -1 or t.max() >= len(self):
-            raise ValueError(f"t must lie in 0..{len(self) - 1}, got {t.min()}..{t.max()}")
-        both = rearrange(self._signal_and_dust[:, t], "two b -> two b 1 1 1")
-        return tuple(both.to(like))
+        if type(t) is int:  # what samplers ask at every step
+            lowest = highest = t
+            rows = slice(t % (len(self) + 1), t % (len(self) + 1) + 1)
+        else:
+            rows = check_t(t, len(like)).cpu().reshape(-1)
+            lowest, highest = rows.min(), rows.max()
+        if lowest < -1 or highest >= len(self):
+            raise ValueError(f"t must lie in 0..{len(self) - 1}, got {lowest}..{highest}")
+        return tuple(self._signal_and_dust[:, rows].to(like))
 
 
 def cosine_schedule(steps=T):

@@ -154,21 +154,21 @@ def dpm_solver(model, x_T, steps=8, schedule=None, text=None):
     """
     check_images(x_T)
     schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
-    ts = even_in_snr(steps, schedule)
+    ts, half_log_snr = even_in_snr(steps, schedule), schedule.snr.log() / 2
     x, before, stride_before = x_T, None, None
+    _, dust = schedule.signal_and_dust(ts[0], like=x)
     for t, t_next in zip(ts, [*ts[1:], None], strict=True):
         guess = predict(model, schedule, x, t, text)
         yield Step(t, x, guess.clean, guess.noise)
         if t_next is None:
             return
-        signal, dust = schedule.signal_and_dust(t, like=x)
         signal_next, dust_next = schedule.signal_and_dust(t_next, like=x)
-        stride = (signal_next / dust_next / (signal / dust)).log()  # in half the log of the SNR
+        stride = half_log_snr[t_next] - half_log_snr[t]
         ahead = guess.clean
         if before is not None:
             ahead = ahead + stride / (2 * stride_before) * (guess.clean - before)
         x = dust_next / dust * x - signal_next * torch.expm1(-stride) * ahead
-        before, stride_before = guess.clean, stride
+        dust, before, stride_before = dust_next, guess.clean, stride
 
 
 def chaos(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
