@@ -335,9 +335,8 @@ def growth_run(kind):
     changes += [usual | {"batch": n} for n in (1, 8, 256)]
     changes += [usual | {"width": n} for n in (16, 64)]
     changes += [usual | {"threads": n} for n in range(2, os.cpu_count() + 1) if kind == "cpu"]
-    rows = []
-    for case in changes:
-        torch.set_num_threads(case["threads"])
+    takes = {}
+    for i, case in enumerate(changes):
         side, wide = case["resolution"], case["width"]
         net = UNet((3, side, side), widths=(wide, 2 * wide, 3 * wide)).to(kind)
         optim, schedule, team = make_optimisers(net), cosine_schedule(), Team(case["batch"])
@@ -352,16 +351,18 @@ def growth_run(kind):
         def call(net=net, x_0=x_0):
             net(x_0.to(kind), 500).sum().item()
 
-        takes = {"training": lesson, "call": call}
-        for take in takes.values():
-            take()
-        seconds = in_turn(takes, rounds=5)
-        per_picture = {
-            name: 1000 * statistics.median(wall for _, wall in s) / len(x_0)
-            for name, s in seconds.items()
-        }
-        rows.append(case | per_picture)
-    return {"cases": rows, "profile": profile_of(lesson)}
+        for name, take in {"training": lesson, "call": call}.items():
+            takes[i, name] = functools.partial(with_threads, case["threads"], take)
+    in_turn(takes, rounds=1)  # the warm-up
+    for (i, name), seconds in in_turn(takes).items():
+        wall = statistics.median(wall for _, wall in seconds)
+        changes[i] = changes[i] | {name: 1000 * wall / changes[i]["batch"]}
+    return {"cases": changes, "profile": profile_of(takes[0, "training"])}
+
+
+def with_threads(n, take):
+    torch.set_num_threads(n)
+    take()
 
 
 def profile_of(take):
