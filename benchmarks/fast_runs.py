@@ -249,7 +249,7 @@ def live_run(seconds):
     net = UNet(widths=(32, 64, 96), blocks=1, time=False)  # as in the lesson
     clock = SimpleNamespace(monotonic=time.process_time)
     with mock.patch.object(training, "time", clock):
-        run = train(net, faces.images, seconds=seconds, batch=32, report=lambda *_: None)
+        run = train(net, faces.images, seconds=seconds, report=lambda *_: None)
     drawn = sample(net, n=50, steps=30, sampler=ddpm, seed=SEED)
     among = similarity(faces.images, faces.images)
     same = torch.tensor([[a == b for b in faces.names] for a in faces.names])

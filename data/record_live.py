@@ -13,7 +13,7 @@ from diffusion_helpers.data import DATA
 from diffusion_helpers.figures import to_uint8
 from diffusion_helpers.live import LiveReport
 
-SECONDS, BATCH, REPORTS, PICTURES = 85, 32, 12, 8  # as in the lesson
+SECONDS, REPORTS, PICTURES = 85, 12, 8  # as in the lesson
 
 
 def is_face(name, keywords, group):
@@ -28,8 +28,7 @@ def main(machine):
     torch.manual_seed(0)
     model = UNet(widths=(32, 64, 96), blocks=1, time=False)
     watch = LiveReport(n=PICTURES, sampler=ddpm, steps=30)
-    how = {"seconds": SECONDS, "batch": BATCH, "reports": REPORTS}
-    train(model, faces.images, **how, report=watch)
+    train(model, faces.images, seconds=SECONDS, report=watch, reports=REPORTS)
     steps, seconds, pictures = zip(*watch.history, strict=True)
     pictures = torch.stack([torch.from_numpy(to_uint8(p)) for p in pictures])  # (F, N, H, W, C)
     notes = {"machine": machine, "steps": steps, "seconds": [round(s) for s in seconds]}
