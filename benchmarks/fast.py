@@ -11,7 +11,7 @@ its table for each processor: figures of two machines do not compare.
 Everything runs on one thread, in a process of its own. CPU-seconds are those of that process, so
 other programs take nothing from them. Where two things are timed, they run in turn (A B A B).
 benchmarks/peers.py says who is compared and how to install them; the parts `steps` to `growth`
-need only this package.
+need only this package. How soon a lesson's first control answers: benchmarks/stage.py.
 """
 
 import json
@@ -159,7 +159,7 @@ def equal_quality(run, runs):
     return f"  reached by ours in {min(ours)} or less" if ours else "  not reached by ours so far"
 
 
-def sampling_lines():
+def overhead_lines():
     lines = ["Sampling: a network of the ladder, 20 steps; CPU-ms a picture, in turn"]
     for setting, found in rows_of("overhead"):
         n = setting["n"]
@@ -171,7 +171,11 @@ def sampling_lines():
             )
         apart = ", ".join(f"{s} {found[f'{s} apart']:.0e}" for s in ("ddim", "dpm_solver"))
         lines.append(f"  {n:2} at once  largest difference of a pixel from diffusers': {apart}")
-    lines.append(f"The demiurge by steps, guidance 1, N = {N}")
+    return lines
+
+
+def steps_lines():
+    lines = [f"The demiurge by steps, guidance 1, N = {N}"]
     for setting, found in rows_of("steps"):
         lines.append(
             f"  {setting['steps']:2} steps  {setting['sampler']:10}  distance "
@@ -232,9 +236,10 @@ def table():
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             versions.append(f"{name} not installed")
-    parts = (training_lines, quality_lines, sampling_lines, lesson_lines, growth_lines)
     head = [f"{processor()}, one thread; {', '.join(versions)}"]
-    return "\n".join(line for part in (lambda: head, *parts) for line in [*part(), ""])
+    parts = (training_lines, quality_lines, overhead_lines, steps_lines, lesson_lines, growth_lines)
+    measured = [lines for part in parts if len(lines := part()) > 1]  # more than its head
+    return "\n".join(line for lines in (head, *measured) for line in [*lines, ""])
 
 
 def main(words):
