@@ -26,7 +26,7 @@ class LiveReport:
         self._place = None
 
     def __call__(self, run, share, model):
-        check_number(share, "share", 1e-9, 1)
+        share = check_number(share, "share", 1e-9, 1)
         if not getattr(run, "losses", None):
             raise ValueError(f"expected a Run with at least one loss, got {brief(run)}")
         pictures = sample(

@@ -166,7 +166,8 @@ def train(
         check_number(seconds, "the budget in seconds", least=1e-6)
     else:
         check_count(steps, "the budget in steps")
-    if not hasattr(pictures, "__getitem__") or not hasattr(pictures, "__len__"):
+    single = getattr(pictures, "ndim", 1) == 0  # one number, which only looks like many
+    if single or not hasattr(pictures, "__getitem__") or not hasattr(pictures, "__len__"):
         raise ValueError(f"expected a data set of pictures, got {brief(pictures)}")
     if len(pictures) == 0:
         raise ValueError("the data set is empty: it needs at least one picture")

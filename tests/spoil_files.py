@@ -80,9 +80,9 @@ def networks(good):
             names(),
             names(".safetensors"),
             damaged(content, ".safetensors"),
-            one(folder, bare, NOTEBOOK, ROOM, DATA / "words" / "words.safetensors"),
+            one(folder, NOTEBOOK, ROOM, DATA / "words" / "words.safetensors"),
         ],
-        [one(str(NETWORK))],
+        [one(str(NETWORK), bare)],  # tensors that are no network
     )
 
 
@@ -171,11 +171,11 @@ def notebooks(good):
         [
             junk(but="text whole"),
             names(),
-            damaged(b'{"cells": [{"source": []}]}', ".ipynb"),
             one(ROOM, DATA / "emoji" / "noto_32.webp", on_disk("list.ipynb", b"[]")),
             one(*(on_disk(f"{i}.ipynb", c) for i, c in enumerate((b"{}", b'{"cells": 5}')))),
         ],
-        [one(str(NOTEBOOK))],
+        # some of the damaged are a notebook still
+        [one(str(NOTEBOOK)), damaged(b'{"cells": [{"source": []}]}', ".ipynb")],
     )
 
 
@@ -184,8 +184,10 @@ def data_sets(good):
     x = torch.rand(4, 3, 8, 8) * 2 - 1
     return mix(
         [
-            junk(),
+            junk(but="tensor"),
             one(
+                torch.tensor(3),
+                torch.zeros(3),
                 x[:0],
                 x * 3,
                 x[:, :1],
@@ -198,7 +200,7 @@ def data_sets(good):
                 [x[0], x[1, :, 1:]],
             ),
         ],
-        [one(x, list(x), [(p, 3) for p in x], x.double(), x.half(), x[:1])],
+        [one(x, list(x), [(p, 3) for p in x], x.double(), x.half(), x[:1], x * 0)],
     )
 
 

@@ -2,9 +2,11 @@
 
 import json
 import math
+from fractions import Fraction
 from unittest import mock
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -36,6 +38,7 @@ from diffusion_helpers.controls import Choice, Prompt, Seed, Slider, Switches, l
 from diffusion_helpers.export import markdown2html
 from diffusion_helpers.live import LiveReport
 from diffusion_helpers.look import Fragment
+from diffusion_helpers.patients import patient
 from diffusion_helpers.pocket import load_pipeline, load_pocket, spell
 from diffusion_helpers.predictions import predict as ask
 from diffusion_helpers.sampling import guided
@@ -402,6 +405,18 @@ def test_a_report_before_the_first_step_is_one_sentence():
         LiveReport(n=1)(Run(), 0.5, network())
 
 
+def test_a_share_may_be_a_fraction(capsys):
+    """Python before 3.12 cannot print one as a percentage."""
+    report = LiveReport(n=1, steps=1)
+    report(Run([1.0], 1.0), Fraction(1, 3), network())
+    assert len(report.history) == 1
+
+
+def test_one_number_is_no_data_set():
+    with refused("expected a data set of pictures"):
+        train(network(), torch.tensor(3.0), steps=1)
+
+
 # ---- exercises and progress ---------------------------------------------------------------------
 
 
@@ -424,3 +439,19 @@ def test_a_long_name_is_told_briefly():
     with refused("There is no exercise") as raised:
         exercises.find("x" * 99_999)
     assert len(str(raised.value)) < 200
+
+
+@pytest.mark.parametrize("lesson", [np.zeros(3), torch.zeros(2, 3), 3])
+def test_what_is_no_name_of_a_lesson_is_told_briefly(lesson):
+    with refused("lessons with exercises are 01, 02"):
+        exercises.of_lesson(lesson)
+    with refused("lessons with a patient are 03, 04") as raised:
+        patient(lesson)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_endless_error_in_a_students_function_is_told_briefly():
+    def endless(*_):
+        raise RuntimeError("x" * 99_999)
+
+    assert len(exercises.find("01.1").judge(endless)) < 400

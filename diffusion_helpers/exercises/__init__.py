@@ -135,7 +135,7 @@ def lessons():
 
 def of_lesson(number):
     """The exercises of the lesson `number`, in their order; its module is imported only now."""
-    if number not in lessons():
+    if not isinstance(number, str) or number not in lessons():
         raise ValueError(f"lessons with exercises are {', '.join(lessons())}, got {brief(number)}")
     return importlib.import_module(f"{__name__}.lesson_{number}").EXERCISES
 
@@ -223,7 +223,9 @@ def _finished(function):
 
 def _stopped(error, function):
     """What happened, in one sentence, with the reader's own line if it was theirs."""
-    kind = f"{type(error).__name__}: {' '.join(str(error).split())}".strip(": ").rstrip(".")
+    said = " ".join(str(error).split())
+    said = said if len(said) <= 200 else f"{said[:197]}..."
+    kind = f"{type(error).__name__}: {said}".strip(": ").rstrip(".")
     home = inspect.unwrap(function).__code__.co_filename if hasattr(function, "__code__") else None
     own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == home]
     if not own:

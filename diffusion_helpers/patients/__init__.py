@@ -7,6 +7,8 @@ them before you have tried.
 import importlib
 import pkgutil
 
+from ..checks import brief
+
 
 def patient(lesson, device=None):
     """The broken Sculptor of a lesson ("03"), on `device` (default: `pick_device()`).
@@ -14,6 +16,6 @@ def patient(lesson, device=None):
     Raises ValueError for a lesson that has none.
     """
     there = sorted(m.name.removeprefix("lesson_") for m in pkgutil.iter_modules(__path__))
-    if lesson not in there:
-        raise ValueError(f"lessons with a patient are {', '.join(there)}, got {lesson!r}")
+    if not isinstance(lesson, str) or lesson not in there:
+        raise ValueError(f"lessons with a patient are {', '.join(there)}, got {brief(lesson)}")
     return importlib.import_module(f"{__name__}.lesson_{lesson}").patient(device)
