@@ -5,16 +5,14 @@ nobody at its other end. Prints the bytes sent by a first cry for help, which mu
 those that the lessons sent.
 """
 
-import re
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-import nbformat
 from nbclient import NotebookClient
-from test_lessons import SHORTER
+from test_lessons import shortened
 
 WIRE = """
 echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
@@ -33,13 +31,9 @@ def bytes_out():
 
 def run(lesson):
     """All cells of a lesson, its trainings shortened."""
-    notebook = nbformat.read(lesson, as_version=4)
-    for cell in notebook.cells:
-        for long, short in SHORTER.items():
-            cell.source = re.sub(long, short, cell.source)
     with tempfile.TemporaryDirectory() as folder:
         resources = {"metadata": {"path": folder}}
-        NotebookClient(notebook, timeout=900, resources=resources).execute()
+        NotebookClient(shortened(lesson), timeout=900, resources=resources).execute()
 
 
 if __name__ == "__main__":

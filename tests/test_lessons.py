@@ -30,16 +30,21 @@ SHORTER = {  # what makes a lesson long, and a value that is enough to move its 
 LARGEST_PAGE = 5e6  # bytes
 
 
+def shortened(path):
+    """A lesson as a notebook, its trainings shortened."""
+    lesson = nbformat.read(path, as_version=4)
+    for cell in lesson.cells:
+        for long, short in SHORTER.items():
+            cell.source = re.sub(long, short, cell.source)
+    return lesson
+
+
 @pytest.fixture(scope="module")
 def lab(visit, tmp_path_factory):
     """JupyterLab over a copy of the lessons: what a test runs never reaches the repository."""
     root = tmp_path_factory.mktemp("notebooks")
     for name in LESSONS:
-        lesson = nbformat.read(REPO / "notebooks" / name, as_version=4)
-        for cell in lesson.cells:
-            for long, short in SHORTER.items():
-                cell.source = re.sub(long, short, cell.source)
-        nbformat.write(lesson, root / name)
+        nbformat.write(shortened(REPO / "notebooks" / name), root / name)
     with jupyter_lab(root, tmp_path_factory.mktemp("jupyter")) as lab:
         yield lab
 
