@@ -9,7 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 import diffusion_helpers
@@ -36,7 +35,6 @@ def run_alone(shell, cell):
 
 if __name__ == "__main__":
     lesson, start = Path(sys.argv[1]), sys.argv[2]
-    torch.set_num_threads(1)  # threads would not survive in the copies
     os.chdir(lesson.parent)
     cells = [c for c in json.loads(lesson.read_text("utf-8"))["cells"] if c["cell_type"] == "code"]
     shell = InteractiveShell.instance()

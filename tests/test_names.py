@@ -27,9 +27,9 @@ def alone(lesson, start):
     """cell id -> how it ended, for each cell of the lesson run on its own."""
     program = [sys.executable, REPO / "tests" / "alone.py", lesson, start]
     path = os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")])
-    run = subprocess.run(
-        program, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
-    )
+    one = {"OMP_NUM_THREADS": "1"}  # more threads would not survive in the copies of the process
+    env = os.environ | {"PYTHONPATH": path} | one
+    run = subprocess.run(program, env=env, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
 
