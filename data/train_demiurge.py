@@ -27,7 +27,8 @@ BATCH = 128  # one step of the optimiser costs as much as 25 pictures: share it
 NAME = 0.6  # how often a picture is shown with its English name; the rest is shared equally by
 # its Russian name and by keywords of both languages
 CHANGES = ("mirrored", "turned", "tiny", "painted")  # what is done to a picture, and told
-ALTERED = 0.5  # share of pictures that may be altered; of these, each change happens to 40 %
+ALTERED = 0.5  # share of pictures that may be altered,
+EACH = 0.4  # and of these, the share to which each change happens
 
 
 def captions(emoji, words):
@@ -61,32 +62,37 @@ class Altered:
         return replace(text, vectors=vectors, mask=mask)
 
 
-def altered_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None)):
-    """`denoising_loss` of pictures that never look quite the same, so that none can be learned by
-    heart.
+def alter(pictures, told, generator, mine):
+    """Change pictures (b, C, H, W), which are `told[mine]`, as told (B, len(CHANGES)) says.
 
-    Every picture is shifted by up to a pixel, which nobody sees. Half of them are altered beyond
-    that, and their captions say so: what is told in the condition does not leak into what other
-    prompts draw (arXiv 2206.00364, section 5: non-leaky augmentation).
+    All are moved by up to a pixel, which nobody sees. The random numbers are those of all B.
     """
-    n = len(rows)
-    told = torch.rand(n, len(CHANGES), generator=generator) < 0.4
-    told &= torch.rand(n, 1, generator=generator) < ALTERED
-    mirrored, turned, tiny, painted = told.T
-    shift = torch.randint(-1, 2, (n, 2), generator=generator) * 2 / x_0.shape[-1]
-    angle = (torch.rand(n, generator=generator) - 0.5) * turned  # radians: up to 30 degrees
+    n, (mirrored, turned, tiny, painted) = len(told), told.T
+    shift = torch.randint(-1, 2, (n, 2), generator=generator) * 2 / pictures.shape[-1]
+    angle = (torch.rand(n, generator=generator) - 0.5) * turned  # radians: up to 29 degrees
     scale = 1 + torch.rand(n, generator=generator) * 0.8 * tiny
     palette = torch.stack([torch.randperm(3, generator=generator) for _ in range(n)])
     palette = torch.where(rearrange(painted, "b -> b 1"), palette, torch.arange(3))
 
     cos, sin, side = angle.cos() * scale, angle.sin() * scale, 1 - 2.0 * mirrored
     matrix = torch.stack([side * cos, -side * sin, shift[:, 0], sin, cos, shift[:, 1]], 1)
-    matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[mine].to(x_0)
-    grid = F.affine_grid(matrix, x_0.shape, align_corners=False)
-    moved = F.grid_sample(x_0 - 1, grid, align_corners=False) + 1  # white comes in at the edges
-    colours = repeat(palette[mine], "b c -> b c h w", h=x_0.shape[2], w=x_0.shape[3])
-    moved = moved.gather(1, colours.to(moved.device))
-    return denoising_loss(model, moved, rows, Altered(texts, told), schedule, generator, mine)
+    matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[mine].to(pictures)
+    grid = F.affine_grid(matrix, pictures.shape, align_corners=False)
+    moved = F.grid_sample(pictures - 1, grid, align_corners=False) + 1  # white at the edges
+    colours = repeat(palette[mine], "b c -> b c h w", h=moved.shape[2], w=moved.shape[3])
+    return moved.gather(1, colours.to(moved.device))
+
+
+def altered_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None)):
+    """`denoising_loss` of pictures that never look quite alike: none can be learned by heart.
+
+    Half of them may be altered, and their captions say so: what is told does not leak into what
+    other prompts draw (arXiv 2206.00364, section 5: non-leaking augmentation).
+    """
+    told = torch.rand(len(rows), len(CHANGES), generator=generator) < EACH
+    told &= torch.rand(len(rows), 1, generator=generator) < ALTERED
+    x_0 = alter(x_0, told, generator, mine)
+    return denoising_loss(model, x_0, rows, Altered(texts, told), schedule, generator, mine)
 
 
 def wishes(name):
