@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import rearrange
 
 from diffusion_helpers import UNet, load_checkpoint, load_emoji, save_checkpoint, train
 from diffusion_helpers.data import DATA
@@ -54,11 +54,12 @@ class Altered:
         """One caption a picture, and behind it the words for what was done to the picture."""
         text = self.texts.draw(rows, generator)
         vectors, mask = text.vectors.clone(), text.mask.clone()
-        said = load_words().encode(" ".join(CHANGES)).vectors[0]
-        for told, vector in zip(self.told.T, said, strict=False):
+        words = load_words()
+        for told, change in zip(self.told.T, CHANGES, strict=True):
             end = mask.sum(1)
             hears = torch.where(told & (end < MAX_WORDS))[0]
-            vectors[hears, end[hears]], mask[hears, end[hears]] = vector, True
+            vectors[hears, end[hears]] = words.vectors[words.rows[change]]
+            mask[hears, end[hears]] = True
         return replace(text, vectors=vectors, mask=mask)
 
 
@@ -79,8 +80,7 @@ def alter(pictures, told, generator, mine):
     matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[mine].to(pictures)
     grid = F.affine_grid(matrix, pictures.shape, align_corners=False)
     moved = F.grid_sample(pictures - 1, grid, align_corners=False) + 1  # white at the edges
-    colours = repeat(palette[mine], "b c -> b c h w", h=moved.shape[2], w=moved.shape[3])
-    return moved.gather(1, colours.to(moved.device))
+    return moved[rearrange(torch.arange(len(moved)), "b -> b 1"), palette[mine]]
 
 
 def altered_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None)):
