@@ -8,8 +8,11 @@ chosen by seed, and all held-out pairs, which no training saw; 20 DDIM steps, on
 seeds stated, none picked; 95 % intervals are Wilson's. At guidance 0 the prompt is not heard: that
 row is chance. Crowd: Fréchet distance, precision and recall of N = 2,000 samples of random training
 pairs against 2,000 real emoji, also with 8 steps of DPM-Solver++; the floor is real against other
-real emoji. Copying: squared distance to the nearest training picture. Speed: one prompt with
-guidance, and 20 bare calls of the network on the same two pictures for comparison.
+real emoji. Things: the share of the held-out pairs where the picture passes for the asked thing in
+the style of anyone who drew it, with the style told and left out, and the share of the real
+pictures by others that pass for the asked artist's. Copying: squared distance to the nearest
+training picture. Speed: one prompt with guidance, and 20 bare calls of the network on the same two
+pictures for comparison.
 
 --quick measures 60 pairs of each kind at guidance 3 alone, and writes nothing. The full result goes
 to benchmarks/demiurge.txt, the figures to data/demiurge.json, which lesson 07 reads.
@@ -53,12 +56,13 @@ CROWDS += ((dpm_solver, 8, 2.0), (dpm_solver, 8, 3.0), (ddim, 8, 3.0))
 ROUNDS = 7  # of each, in turn, for the speed
 
 
-def draw(model, emoji, rows, scale, sampler=ddim, steps=STEPS):
-    """One picture for each of these emoji, asked for by name and style: (len(rows), 3, 32, 32)."""
+def draw(model, emoji, rows, scale, sampler=ddim, steps=STEPS, told=True):
+    """One picture for each of these emoji, by name and style if told: (len(rows), 3, 32, 32)."""
     pictures = []
     for start in range(0, len(rows), BATCH):
         some = rows[start : start + BATCH]
-        names, styles = [emoji.names[i] for i in some], [emoji.styles[i] for i in some]
+        names = [emoji.names[i] for i in some]
+        styles = [emoji.styles[i] if told else None for i in some]
         how = {"steps": steps, "guidance_scale": scale, "sampler": sampler, "seed": SEED + start}
         pictures.append(sample(model, names, styles, **how).cpu())
     return torch.cat(pictures)
@@ -104,6 +108,36 @@ def adherence(model, emoji, rows, kind, scale):
 def adherence_line(row):
     share = wilson(row["right"], row["n"])
     return f"guidance {row['scale']:g}  {row['kind']:9} {share} of {row['n']}"
+
+
+def things(model, emoji, rows, drawn):
+    """Does it draw the thing at all? Shares of these held-out rows; `drawn` are its pictures."""
+    others = [
+        (k, j)
+        for k, i in enumerate(rows)
+        for j, name in enumerate(emoji.names)
+        if name == emoji.names[i] and not emoji.held_out[j]
+    ]
+    by_others = [j for _, j in others]
+
+    def by_anyone(pictures):
+        found = hits(pictures[[k for k, _ in others]], emoji, by_others)
+        return len({k for (k, _), yes in zip(others, found, strict=True) if yes}) / len(rows)
+
+    real = hits(emoji.images[by_others], emoji, [rows[k] for k, _ in others])
+    return {
+        "style told": by_anyone(drawn),
+        "style left out": by_anyone(draw(model, emoji, rows, DEFAULT, told=False)),
+        "real, by others": sum(real) / len(real),
+    }
+
+
+def things_line(things):
+    return (
+        f"held-out pairs, guidance {DEFAULT:g}: passes for the thing of anyone who drew it, style "
+        f"told {things['style told']:.1%}, left out {things['style left out']:.1%}; real pictures "
+        f"by others that pass for the asked artist's {things['real, by others']:.1%}"
+    )
 
 
 def against(real, pictures):
@@ -194,7 +228,7 @@ def save_sheet(pictures, real, path):
 def table(result):
     lines = [f"seed {SEED}, {STEPS} DDIM steps; right emoji among the 5 nearest of its style"]
     lines += [adherence_line(row) for row in result["adherence"]]
-    lines.append(copying_line(result["copying"]))
+    lines += [things_line(result["things"]), copying_line(result["copying"])]
     lines += [f"N = {N}"] + [crowd_line(row) for row in result["crowds"]]
     lines.append(f"{platform.machine()}, {torch.get_num_threads()} threads, one prompt, guidance 3")
     lines += [f"{name:26} {seconds:.2f} s" for name, seconds in result["speed"].items()]
@@ -224,6 +258,8 @@ def main():
                 drawn[kind] = pictures
     if wish.sheet:
         save_sheet(drawn["training"], emoji.images[kinds["training"]], wish.sheet)
+    result["things"] = things(model, emoji, kinds["held out"], drawn["held out"])
+    print(things_line(result["things"]), flush=True)
     result["copying"] = copying(emoji, drawn, kinds["held out"])
     print(copying_line(result["copying"]), flush=True)
     if not wish.quick:

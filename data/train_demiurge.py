@@ -9,7 +9,6 @@ with a fresh optimiser. What it reached: data/README.md.
 """
 
 import argparse
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +16,7 @@ from einops import rearrange
 
 from diffusion_helpers import UNet, load_checkpoint, load_emoji, save_checkpoint, train
 from diffusion_helpers.data import DATA
-from diffusion_helpers.text import MAX_WORDS, Captions, load_words
+from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text, load_words
 from diffusion_helpers.training import denoising_loss
 
 SEED = 0
@@ -29,6 +28,8 @@ NAME = 0.6  # how often a picture is shown with its English name; the rest is sh
 CHANGES = ("mirrored", "turned", "tiny", "painted")  # what is done to a picture, and told
 ALTERED = 0.5  # share of pictures that may be altered,
 EACH = 0.4  # and of these, the share to which each change happens
+LENT = 0.3  # share of pictures that may be lent to an artist who never drew such a thing,
+THICK = 600  # and then are shown only under thick dust: from this step on, artists look alike
 
 
 def captions(emoji, words):
@@ -45,10 +46,11 @@ def captions(emoji, words):
 
 
 class Altered:
-    """Captions that also tell how their pictures were altered; see `altered_loss`."""
+    """Captions that also tell how their pictures were altered, and lent; see `altered_loss`."""
 
-    def __init__(self, texts, told):
+    def __init__(self, texts, told, styles):
         self.texts, self.told = texts, told  # told (B, len(CHANGES)) bool
+        self.styles = styles  # (B,) the style that is told, as a number
 
     def draw(self, rows, generator):
         """One caption a picture, and behind it the words for what was done to the picture."""
@@ -60,7 +62,31 @@ class Altered:
             hears = torch.where(told & (end < MAX_WORDS))[0]
             vectors[hears, end[hears]] = words.vectors[words.rows[change]]
             mask[hears, end[hears]] = True
-        return replace(text, vectors=vectors, mask=mask)
+        return Text(vectors, mask, self.styles)
+
+
+def never_drew(texts, rows):
+    """The styles, by number, in which no picture shows the thing of each of these: (B, 7) bool."""
+    thing = texts.choices[:, 0]  # the first caption is the name
+    drawn = torch.zeros(len(texts.rows), 1 + len(STYLES), dtype=torch.bool)
+    drawn[thing, texts.styles] = True
+    drawn[:, 0] = True  # "no style" is nobody who could borrow
+    return ~drawn[thing[rows]]
+
+
+def lend(texts, rows, t, generator):
+    """Tell some pictures to be by an artist who never drew such a thing: styles and t, (B,) each.
+
+    A network that has seen an egg by four artists may still fail at the egg of the fifth: it
+    learned pairs of words and style by heart. Under thick dust it learns here that an egg is an
+    egg, whoever draws it; how the artist draws, it learns under thin dust from the artist alone.
+    """
+    borrowers = never_drew(texts, rows)
+    lent = (torch.rand(len(rows), generator=generator) < LENT) & borrowers.any(1)
+    anyone = torch.where(rearrange(lent, "b -> b 1"), borrowers, True).float()
+    borrower = torch.multinomial(anyone, 1, generator=generator)[:, 0]
+    thick = THICK + t * (1000 - THICK) // 1000
+    return torch.where(lent, borrower, texts.styles[rows]), torch.where(lent, thick, t)
 
 
 def alter(pictures, told, generator, mine):
@@ -87,12 +113,15 @@ def altered_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None))
     """`denoising_loss` of pictures that never look quite alike: none can be learned by heart.
 
     Half of them may be altered, and their captions say so: what is told does not leak into what
-    other prompts draw (arXiv 2206.00364, section 5: non-leaking augmentation).
+    other prompts draw (arXiv 2206.00364, section 5: non-leaking augmentation). Some are lent.
     """
     told = torch.rand(len(rows), len(CHANGES), generator=generator) < EACH
     told &= torch.rand(len(rows), 1, generator=generator) < ALTERED
     x_0 = alter(x_0, told, generator, mine)
-    return denoising_loss(model, x_0, rows, Altered(texts, told), schedule, generator, mine)
+    t = torch.randint(len(schedule), (len(rows),), generator=generator)
+    styles, t = lend(texts, rows, t, generator)
+    texts = Altered(texts, told, styles)
+    return denoising_loss(model, x_0, rows, texts, schedule, generator, mine, t)
 
 
 def wishes(name):

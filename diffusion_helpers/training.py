@@ -235,18 +235,20 @@ def set_rate(optimisers, rate):
             group["lr"] = rate
 
 
-def denoising_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None)):
+def denoising_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None), t=None):
     """One lesson of the apprentice: the mean squared error of what it says about dusted pictures.
 
     rows (B,) are the numbers of the batch's pictures, texts None or what `train` got; x_0
     (b, C, H, W) are the pictures `rows[mine]`, all of them unless several devices share a batch.
+    t (B,) says how much dust each gets; left out, every step is as likely as any other.
     Every random number comes from `generator`, so that a training which was interrupted goes on
     exactly as if nothing had happened.
     """
     if x_0.abs().max() > 1.01:
         raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
     like = next(model.parameters())
-    t = torch.randint(len(schedule), (len(rows),), generator=generator)[mine]
+    t = torch.randint(len(schedule), (len(rows),), generator=generator) if t is None else t
+    t = t[mine]
     eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[mine]
     text = ()
     if texts is not None:

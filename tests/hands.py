@@ -70,7 +70,7 @@ class LiveHand:
         assert all(label.endswith(self.words) for label in labels), labels
         return pictures, self.words
 
-    def settle(self, timeout=20):
+    def settle(self, timeout=60):  # seconds: two requests of 50 steps on a busy machine
         """Wait until nothing is computed any more."""
         self.page.wait_for_timeout(100)  # the browser hands an event on to the control
         busy = self.root.locator('[aria-busy="true"]')

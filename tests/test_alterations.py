@@ -1,4 +1,4 @@
-"""The demiurge's training alters its pictures, and its captions say how."""
+"""The demiurge's training alters its pictures, and its captions say how; some are lent."""
 
 import importlib.util
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from diffusion_helpers import load_emoji
-from diffusion_helpers.text import load_words
+from diffusion_helpers.noising import cosine_schedule
+from diffusion_helpers.text import Captions, load_words, style_number
 
 PATH = Path(__file__).resolve().parent.parent / "data" / "train_demiurge.py"
 N = 200
@@ -23,22 +24,25 @@ def training():
 
 @pytest.fixture
 def altered(training, monkeypatch):
-    """What the network would be taught: pictures, their captions, what was done, the originals."""
+    """What the network would be taught: pictures, t, captions, what was done; and the originals."""
     emoji = load_emoji()
     rows = torch.arange(0, len(emoji), len(emoji) // N)[:N]
-    own = load_words().encode([emoji.names[i] for i in rows], [emoji.styles[i] for i in rows])
+    names, styles = ([of[i] for i in rows] for of in (emoji.names, emoji.styles))
+    own = Captions(load_words(), [[name] for name in names], styles)
 
     def alter(seed=0, mine=slice(None)):
         taught = {}
 
-        def loss(model, x_0, rows, texts, schedule, generator, mine):
-            taught.update(pictures=x_0, told=texts.told, text=texts.draw(rows, generator))
+        def loss(model, x_0, rows, texts, schedule, generator, mine, t):
+            taught.update(pictures=x_0, told=texts.told, text=texts.draw(rows, generator), t=t)
 
         monkeypatch.setattr(training, "denoising_loss", loss)
         dice, originals = torch.Generator().manual_seed(seed), emoji.images[rows]
         # the captions are numbered from 0 here, as the pictures of a data set are
-        training.altered_loss(None, originals[mine], torch.arange(N), own, None, dice, mine)
-        return taught | {"originals": originals, "own": own}
+        lesson = originals[mine], torch.arange(N), own, cosine_schedule(), dice, mine
+        training.altered_loss(None, *lesson)
+        words = load_words().encode(names, styles)
+        return taught | {"originals": originals, "own": words, "captions": own}
 
     return alter
 
@@ -98,7 +102,32 @@ def test_the_captions_say_what_was_done_behind_their_own_words(altered, training
         said = [word for word, yes in zip(training.CHANGES, told, strict=True) if yes]
         behind = table.encode(" ".join(said)).vectors[0, : len(said)]
         assert torch.equal(text.vectors[i][text.mask[i]], torch.cat([own_words, behind]))
-    assert torch.equal(text.styles, own.styles)
+
+
+def test_a_lent_picture_is_told_to_be_by_one_who_never_drew_such_a_thing(training):
+    emoji = load_emoji().training()
+    texts = training.captions(emoji, load_words())
+    rows = torch.arange(len(emoji))
+    t = torch.arange(len(emoji)) % 1000
+    styles, steps = training.lend(texts, rows, t, torch.Generator().manual_seed(0))
+    lent = styles != texts.styles
+    drawn = {(n, style_number(s)) for n, s in zip(emoji.names, emoji.styles, strict=True)}
+    told = [(emoji.names[i], styles[i].item()) for i in torch.where(lent)[0]]
+    assert not drawn & set(told)
+    assert (styles > 0).all()  # told "no style", a picture would be nobody's
+
+    lendable = torch.tensor([sum((n, s) in drawn for s in range(1, 7)) < 6 for n in emoji.names])
+    assert not lent[~lendable].any()
+    assert abs(lent[lendable].float().mean() - training.LENT) < 0.03
+    assert (steps[lent] >= training.THICK).all() and steps.max() < 1000
+    assert torch.equal(steps[~lent], t[~lent])
+
+
+def test_what_is_lent_reaches_the_network(altered, training):
+    taught = altered()
+    lent = taught["text"].styles != taught["own"].styles
+    assert lent.any() and (taught["t"][lent] >= training.THICK).all()
+    assert taught["t"][~lent].min() < training.THICK
 
 
 def test_the_same_dice_alter_alike_and_a_part_is_a_part_of_the_whole(altered):
