@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from diffusion_helpers import load_emoji
+from diffusion_helpers import UNet, load_emoji
 from diffusion_helpers.noising import cosine_schedule
 from diffusion_helpers.text import Captions, load_words, style_number
 
@@ -143,3 +143,18 @@ def test_no_word_of_the_alterations_is_in_a_name_of_an_emoji(training):
     rows = {words.rows[change] for change in training.CHANGES}
     heard = {row for name in load_emoji().names for row in words.row_numbers(name)}
     assert not rows & heard
+
+
+def test_halfway_lies_in_the_middle_of_two_networks(training):
+    old, new = UNet(widths=(16,), blocks=1), UNet(widths=(16,), blocks=1)
+    wanted = [(a + b) / 2 for a, b in zip(old.parameters(), new.parameters(), strict=True)]
+    assert any((w - a).abs().max() > 0 for w, a in zip(wanted, old.parameters(), strict=True))
+    training.go_halfway(new, old)
+    assert all(torch.allclose(w, b) for w, b in zip(wanted, new.parameters(), strict=True))
+
+
+def test_halfway_from_nowhere_is_refused_before_the_training(training, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["train_demiurge.py", "10", "--halfway"])
+    with pytest.raises(SystemExit):
+        training.wishes("demiurge")
+    assert "--halfway needs --weights" in capsys.readouterr().err
