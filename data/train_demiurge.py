@@ -17,6 +17,7 @@ from einops import rearrange
 
 from diffusion_helpers import UNet, load_checkpoint, load_emoji, save_checkpoint, train
 from diffusion_helpers.data import DATA
+from diffusion_helpers.noising import T
 from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text, load_words
 from diffusion_helpers.training import denoising_loss
 
@@ -86,7 +87,7 @@ def lend(texts, rows, t, generator):
     lent = (torch.rand(len(rows), generator=generator) < LENT) & borrowers.any(1)
     anyone = torch.where(rearrange(lent, "b -> b 1"), borrowers, True).float()
     borrower = torch.multinomial(anyone, 1, generator=generator)[:, 0]
-    thick = THICK + t * (1000 - THICK) // 1000
+    thick = THICK + t * (T - THICK) // T
     return torch.where(lent, borrower, texts.styles[rows]), torch.where(lent, thick, t)
 
 

@@ -28,7 +28,7 @@ def altered(training, monkeypatch):
     emoji = load_emoji()
     rows = torch.arange(0, len(emoji), len(emoji) // N)[:N]
     names, styles = ([of[i] for i in rows] for of in (emoji.names, emoji.styles))
-    own = Captions(load_words(), [[name] for name in names], styles)
+    texts = Captions(load_words(), [[name] for name in names], styles)
 
     def alter(seed=0, mine=slice(None)):
         taught = {}
@@ -39,10 +39,9 @@ def altered(training, monkeypatch):
         monkeypatch.setattr(training, "denoising_loss", loss)
         dice, originals = torch.Generator().manual_seed(seed), emoji.images[rows]
         # the captions are numbered from 0 here, as the pictures of a data set are
-        lesson = originals[mine], torch.arange(N), own, cosine_schedule(), dice, mine
+        lesson = originals[mine], torch.arange(N), texts, cosine_schedule(), dice, mine
         training.altered_loss(None, *lesson)
-        words = load_words().encode(names, styles)
-        return taught | {"originals": originals, "own": words, "captions": own}
+        return taught | {"originals": originals, "own": load_words().encode(names, styles)}
 
     return alter
 
@@ -93,7 +92,7 @@ def test_a_tiny_picture_has_more_white(altered, training):
     assert white(pictures).mean() > white(originals).mean() + 0.05
 
 
-def test_the_captions_say_what_was_done_behind_their_own_words(altered, training):
+def test_the_captions_say_what_was_done_behind_their_own_words(altered, training, monkeypatch):
     taught = altered()
     text, own = taught["text"], taught["own"]
     table = load_words()
@@ -102,6 +101,8 @@ def test_the_captions_say_what_was_done_behind_their_own_words(altered, training
         said = [word for word, yes in zip(training.CHANGES, told, strict=True) if yes]
         behind = table.encode(" ".join(said)).vectors[0, : len(said)]
         assert torch.equal(text.vectors[i][text.mask[i]], torch.cat([own_words, behind]))
+    monkeypatch.setattr(training, "LENT", 0)
+    assert torch.equal(altered()["text"].styles, own.styles)
 
 
 def test_a_lent_picture_is_told_to_be_by_one_who_never_drew_such_a_thing(training):
