@@ -80,22 +80,21 @@ def test_every_live_control_answers_mouse_and_keyboard(lesson, tmp_path):
         hand.root.screenshot(path=tmp_path / f"live_{i}.png")
 
 
-def check_predictions(page):
-    """Each question can be answered, and has one place that reveals what came of it."""
+def predictions(page):
+    """A hand on each question, awake; each has one place that reveals what came of it."""
     asked = page.locator(".sculptor.prediction").evaluate_all(NAMES)
     assert len(set(asked)) == len(asked)
     assert sorted(page.locator(".sculptor.revealed").evaluate_all(NAMES)) == sorted(asked)
-    for i in range(len(asked)):
-        check_prediction(PredictionHand(page, i))
-    return asked
+    return [PredictionHand(page, i) for i in range(len(asked))]
 
 
 NAMES = "(all) => all.map((prediction) => prediction.dataset.prediction)"
 
 
 def test_every_prediction_is_answered_by_mouse_and_keyboard_and_revealed(lesson):
-    for name in check_predictions(lesson.page):
-        assert name.startswith(lesson.name[:2]), f"{name} belongs to another lesson"
+    for hand in predictions(lesson.page):
+        assert hand.name.startswith(lesson.name[:2]), f"{hand.name} belongs to another lesson"
+        check_prediction(hand)
 
 
 def test_no_two_controls_share_a_name(lesson):
@@ -153,7 +152,8 @@ def test_its_page_lives_on_without_kernel_or_network(lesson, exported, visit, tm
         stills = tab.page.locator(".sculptor.still")
         assert stills.count() == lesson.page.locator(".sculptor.live").count()
         assert all(still.is_visible() for still in stills.all())
-        check_predictions(tab.page)
+        for hand in predictions(tab.page)[:1]:  # in JupyterLab all are answered, by the same code
+            check_prediction(hand)
         tab.page.screenshot(path=tmp_path / "page.png")
         check_accessible(tab.page, "main")
         tab.check_quiet()
