@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from nbclient import NotebookClient
-from test_lessons import shortened
+from shorter import shortened
 
 WIRE = """
 echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6

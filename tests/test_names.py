@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from test_lessons import shortened
+from shorter import shortened
 
 from diffusion_helpers import names
 

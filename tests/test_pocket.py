@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from browser import REPO
 from nbclient import NotebookClient
 from safetensors import safe_open
-from test_lessons import shortened
+from shorter import shortened
 
 from diffusion_helpers import chaos, cosine_schedule, data, ddim, load_emoji, rank_among
 from diffusion_helpers.pocket import (

@@ -1,0 +1,22 @@
+"""Lessons made shorter, for tests of what surrounds them; their own tests run them whole."""
+
+import re
+
+import nbformat
+
+SHORTER = {  # what makes a lesson long, and a value that is enough to move its controls
+    r"\bseconds=\d+": "seconds=2",
+    r"\bSTEPS = \d+": "STEPS = 6",
+    r"\bN = \d+": "N = 16",
+    r"\bMANY = \d+": "MANY = 4",
+    r"\bsteps=Slider\(1, \d+, start=\d+": "steps=Slider(1, 6, start=4",  # moved to both its ends
+}
+
+
+def shortened(path):
+    """A lesson as a notebook, its trainings shortened."""
+    lesson = nbformat.read(path, as_version=4)
+    for cell in lesson.cells:
+        for long, short in SHORTER.items():
+            cell.source = re.sub(long, short, cell.source)
+    return lesson
