@@ -8,7 +8,7 @@ hand moves, one request is computed and one waits; all others are dropped but th
 import asyncio
 import inspect
 import math
-import warnings
+import threading
 from collections import deque
 from dataclasses import dataclass
 
@@ -198,7 +198,9 @@ class Live(anywidget.AnyWidget):
 
     def __init__(self, draw, parts, alt, height):
         self._draw, self._parts = draw, parts
+        self._lock = threading.Lock()  # JupyterLab's requests may come in more than one thread
         self._wanted = self._worker = None
+        self._working, self._newest = False, {}
         specs = {name: part.spec() for name, part in parts.items()}
         starts = {name: parts[name].read(s["start"], s["start"]) for name, s in specs.items()}
         frames = deque(self._frames(starts), maxlen=1)
@@ -235,9 +237,14 @@ class Live(anywidget.AnyWidget):
 
     def _hear(self, _, request, buffers):
         """Take a request from the page; what was asked before and has not begun is forgotten."""
-        self._wanted = request, buffers
-        if self._worker is not None and not self._worker.done():
-            return
+        request = request if isinstance(request, dict) else {}
+        with self._lock:
+            if self._overtaken(request):
+                return
+            self._wanted = request, buffers
+            if self._working:
+                return
+            self._working = True
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no kernel around us: a plain script
@@ -245,23 +252,44 @@ class Live(anywidget.AnyWidget):
         else:
             self._worker = loop.create_task(self._work())
 
+    def _overtaken(self, request):
+        """Whether a newer request of the same view is known, because it came in a faster thread."""
+        view, number = request.get("view"), request.get("id")
+        if not isinstance(view, str) or not isinstance(number, int):
+            return False
+        known = self._newest.get(view, number)
+        self._newest[view] = max(known, number)
+        return number < known
+
+    def _take(self):
+        """The newest request, or None; then whoever hears the next one starts to work."""
+        with self._lock:
+            wanted, self._wanted = self._wanted, None
+            self._working = wanted is not None
+            return wanted
+
     async def _work(self):
         """Compute the newest request until none is left; at each picture, let newer ones in."""
-        while self._wanted is not None:
-            (request, buffers), self._wanted = self._wanted, None
-            request = request if isinstance(request, dict) else {}
-            answer = {"view": request.get("view"), "id": request.get("id"), "trouble": ""}
-            try:
-                for frame in self._frames(self._read(request.get("values"), buffers)):
-                    self.frame = frame | answer | {"done": frame["share"] == 1}
-                    await asyncio.sleep(0.001)  # the kernel reads what has arrived
-                    if self._wanted is not None:
-                        break
-            except Exception as error:  # whatever a callback raises, the page says it
-                answer["trouble"] = _sentence(error)
-            if answer["trouble"] or not self.frame["done"]:
-                self.frame = self.frame | answer | {"share": 1, "done": True}
-                await asyncio.sleep(0.001)
+        try:
+            while (wanted := self._take()) is not None:
+                await self._answer(*wanted)
+        except BaseException:  # the kernel was interrupted or is leaving
+            self._working = False
+            raise
+
+    async def _answer(self, request, buffers):
+        answer = {"view": request.get("view"), "id": request.get("id"), "trouble": ""}
+        try:
+            for frame in self._frames(self._read(request.get("values"), buffers)):
+                self.frame = frame | answer | {"done": frame["share"] == 1}
+                await asyncio.sleep(0.001)  # the kernel reads what has arrived
+                if self._wanted is not None:
+                    break
+        except Exception as error:  # whatever a callback raises, the page says it
+            answer["trouble"] = _sentence(error)
+        if answer["trouble"] or not self.frame["done"]:
+            self.frame = self.frame | answer | {"share": 1, "done": True}
+            await asyncio.sleep(0.001)
 
     def _read(self, values, buffers):
         """Turn what the page sent into arguments of the drawing function."""
@@ -280,14 +308,9 @@ class Live(anywidget.AnyWidget):
         """
         steps, unheard = self._steps(values), {}  # a dict keeps the order, and each sentence once
         while True:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always", Unheard)
+            with Unheard.gathered() as sentences:
                 step = next(steps, None)
-            for w in caught:
-                if w.category is Unheard:
-                    unheard[str(w.message)] = None
-                else:  # not ours: it goes where it would have gone
-                    warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+            unheard |= dict.fromkeys(sentences)
             if step is None:
                 return
             pictures, caption, *share = _checked(step)

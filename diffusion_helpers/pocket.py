@@ -12,7 +12,7 @@ import torch
 from .checks import as_path, brief, check_floats, check_images, check_kind, sayable
 from .data import DATA, read_data, shipped
 from .device import as_device
-from .text import _warn
+from .text import Unheard
 
 POCKET = DATA / "pocket-stable-diffusion"
 STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
@@ -89,7 +89,7 @@ def spell(pipe, words, style=None):
     room = pipe.tokenizer.model_max_length - 2
     room -= len(pipe.tokenizer(end, add_special_tokens=False).input_ids)
     if len(tokens) > room:
-        _warn(f"I hear the first {room} tokens of a prompt")
+        Unheard.say(f"I hear the first {room} tokens of a prompt")
         while len(tokens) > room:  # a sign that was cut in two spells itself anew
             words = pipe.tokenizer.decode(tokens[: min(room, len(tokens) - 2)])
             tokens = pipe.tokenizer(words, add_special_tokens=False).input_ids

@@ -13,6 +13,8 @@ import sys
 import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Set
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +34,36 @@ NAMED = 8  # unknown words that are compared with the known ones; the box must a
 STYLES = ("noto", "twemoji", "fluent", "noto-v1", "emojione", "fxemoji")
 
 
+_gathered = ContextVar("gathered", default=None)  # a list while somebody gathers sentences
+
+
 class Unheard(UserWarning):
     """Something in a prompt that no network will hear; a live control shows it as words."""
+
+    @staticmethod
+    def say(sentence):
+        """Warn about the line outside this package that led here: Jupyter shows it every time."""
+        if _gathered.get() is not None:
+            _gathered.get().append(sentence)
+            return
+        frame, level = sys._getframe(1), 2
+        while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(sentence, Unheard, stacklevel=level)
+
+    @staticmethod
+    @contextmanager
+    def gathered():
+        """Gather the sentences in a list instead of warning; other threads warn as ever.
+
+        `warnings.catch_warnings` would not do: it changes what all threads hear.
+        """
+        sentences = []
+        token = _gathered.set(sentences)
+        try:
+            yield sentences
+        finally:
+            _gathered.reset(token)
 
 
 def split_words(prompt):
@@ -186,11 +216,11 @@ class Words:
         unknown = self.unknown(prompt)
         for word, near in list(unknown.items())[:NAMED]:
             like = f"; similar words I know: {', '.join(near)}" if near else ""
-            _warn(f"I do not know the word {word[:30]!r}{like}")
+            Unheard.say(f"I do not know the word {word[:30]!r}{like}")
         if len(unknown) > NAMED:
-            _warn(f"I do not know {len(unknown) - NAMED} more words of this prompt")
+            Unheard.say(f"I do not know {len(unknown) - NAMED} more words of this prompt")
         if len(known) > MAX_WORDS:
-            _warn(f"I hear the first {MAX_WORDS} words of a prompt")
+            Unheard.say(f"I hear the first {MAX_WORDS} words of a prompt")
         none = len(self.vectors) - 1
         return (known + [none] * MAX_WORDS)[:MAX_WORDS]
 
@@ -223,14 +253,6 @@ def _as_list(x):
     if isinstance(x, (Set, Mapping, torch.Tensor)):  # whose order, or words, mean nothing
         raise ValueError(f"prompts and styles are a text or a list of them, got {brief(x)}")
     return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes)) else [x]
-
-
-def _warn(sentence):
-    """Warn about the line outside this package that led here: Jupyter shows that one every time."""
-    frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(sentence, Unheard, stacklevel=level)
 
 
 def style_number(style):

@@ -3,6 +3,8 @@
 import asyncio
 import html
 import re
+import sys
+import threading
 import time
 import warnings
 
@@ -14,7 +16,7 @@ from test_figures import decode, sources
 
 from diffusion_helpers.controls import Choice, Drawing, Live, Prompt, Seed, Slider, Switches, live
 from diffusion_helpers.figures import to_uint8
-from diffusion_helpers.text import load_words
+from diffusion_helpers.text import Unheard, load_words
 
 PICTURE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -78,6 +80,56 @@ def test_only_the_newest_of_many_requests_is_computed():
     asyncio.run(fast_hand())
     assert seen == [0, 30]
     assert control.frame["caption"] == "level 30" and control.frame["id"] == 30
+
+
+def test_no_request_is_lost_between_the_two_threads_that_jupyterlab_asks_in():
+    control = live(grey, level=Slider(0, 10, start=0), alt="grey")
+    barrier = threading.Barrier(2)
+
+    def ask(numbers):
+        async def hand():
+            for number in numbers:
+                await asyncio.to_thread(barrier.wait)  # both in the same moment
+                control._hear(control, request(number, number % 10), [])
+            while control.frame["id"] != 599 and time.monotonic() < deadline:
+                await asyncio.sleep(0.01)
+
+        asyncio.run(hand())
+
+    deadline = time.monotonic() + 20
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=ask, args=[range(i, 600, 2)]) for i in (0, 1)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert (control.frame["id"], control.frame["caption"]) == (599, "level 9")
+
+
+def test_an_older_request_that_comes_last_is_not_drawn():
+    control = live(grey, level=Slider(-10, 10, start=3), alt="grey")
+    control._hear(control, request(2, 5), [])
+    control._hear(control, request(1, 4), [])
+    assert (control.frame["id"], control.frame["caption"]) == (2, "level 5")
+    control._hear(control, request(1, 4) | {"view": "another"}, [])
+    assert control.frame["caption"] == "level 4"
+
+
+def test_after_an_interrupt_it_draws_again():
+    def draw(level):
+        if level == 5:
+            raise KeyboardInterrupt
+        return grey(level)
+
+    control = live(draw, level=Slider(0, 10, start=3), alt="grey")
+    with pytest.raises(KeyboardInterrupt):
+        control._hear(control, request(1, 5), [])
+    control._hear(control, request(2, 6), [])
+    assert control.frame["caption"] == "level 6"
 
 
 def test_a_slow_drawing_is_left_when_a_newer_request_arrives():
@@ -271,9 +323,34 @@ def test_what_a_prompt_says_in_vain_stands_in_the_caption():
             warnings.warn("another matter", stacklevel=1)
             yield {"grey": torch.zeros(3, 8, 8)}, "heard", share
 
-    control = live(hear, spell=Prompt("a kroketodile <b>"), alt="A grey square")
+    with pytest.warns(UserWarning, match="another matter"):
+        control = live(hear, spell=Prompt("a kroketodile <b>"), alt="A grey square")
     said = control.frame["caption"]
     assert said.startswith("heard. I do not know the word 'kroketodile'"), said
     assert said.count("kroketodile") == 1 and "another matter" not in said
-    control._hear(control, request(1, "a red apple"), [])
+    with pytest.warns(UserWarning, match="another matter"):
+        control._hear(control, request(1, "a red apple"), [])
     assert control.frame["caption"] == "heard" and not control.frame["trouble"]
+
+
+def test_what_another_thread_hears_is_its_own():
+    """A cell that runs while a control draws still warns, and the control keeps its sentences."""
+    drawing, said = threading.Event(), threading.Event()
+
+    def hear(spell):
+        load_words().encode(spell)
+        drawing.set()
+        assert said.wait(30)
+        return {"grey": torch.zeros(3, 8, 8)}, "heard"
+
+    controls = []
+    show = lambda: controls.append(live(hear, spell=Prompt("kroketodile"), alt="A grey square"))  # noqa: E731
+    thread = threading.Thread(target=show)
+    with pytest.warns(Unheard, match="aardwolfish"):
+        thread.start()
+        assert drawing.wait(30)
+        load_words().encode("aardwolfish")
+        said.set()
+        thread.join()
+    assert "kroketodile" in controls[0].frame["caption"]
+    assert "aardwolfish" not in controls[0].frame["caption"]
