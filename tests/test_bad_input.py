@@ -41,6 +41,7 @@ ELSEWHERE = {
     "data.Emoji": "made by load_emoji",
     "text.Text": "made by load_words().encode",
     "text.Words": "made by load_words",
+    "text.Unheard": "a warning, given by our own code",
     "controls.Live": "made by live",
     "look.Fragment": "holds what others made",
     "training.Muon": "made by make_optimisers",
