@@ -17,6 +17,7 @@ from hands import (
     check_accessible,
     check_live,
     check_prediction,
+    check_prediction_keys,
     check_scrubber,
 )
 from shorter import shortened
@@ -76,9 +77,12 @@ NAMES = "(all) => all.map((prediction) => prediction.dataset.prediction)"
 
 
 def test_every_prediction_is_answered_by_mouse_and_keyboard_and_revealed(lesson):
-    for hand in predictions(lesson.page):
+    questions = predictions(lesson.page)
+    for hand in questions:
         assert hand.name.startswith(lesson.name[:2]), f"{hand.name} belongs to another lesson"
         check_prediction(hand)
+    for hand in questions[:1]:  # the keys are the browser's own: one question shows that they work
+        check_prediction_keys(hand)
 
 
 def test_no_two_controls_share_a_name(lesson):
@@ -142,6 +146,7 @@ def test_its_page_lives_on_without_kernel_or_network(lesson, exported, visit, tm
             assert hand.chosen == hand.options[-1:] and hand.verdict != "none"
         for hand in questions[:1]:  # in JupyterLab all are checked as closely
             check_prediction(hand)
+            check_prediction_keys(hand)
         tab.page.screenshot(path=tmp_path / "page.png")
         check_accessible(tab.page, "main")
         tab.check_quiet()

@@ -5,7 +5,7 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from hands import PredictionHand, check_accessible, check_prediction
+from hands import PredictionHand, check_accessible, check_prediction, check_prediction_keys
 
 from diffusion_helpers import predictions
 from diffusion_helpers.predictions import predict, reveal
@@ -129,6 +129,7 @@ def test_each_can_be_answered_by_mouse_and_keyboard(visit, page, tmp_path):
         tab.page.goto(page.as_uri())
         for i in range(2):
             check_prediction(PredictionHand(tab.page, i))
+            check_prediction_keys(PredictionHand(tab.page, i))
         PredictionHand(tab.page, 0).choose("about half")
         PredictionHand(tab.page, 1).choose("a quarter")
         assert PredictionHand(tab.page, 0).verdict == "wrong"
@@ -161,6 +162,7 @@ def test_without_storage_the_page_remembers(visit, page, broken):
         tab.page.goto(page.as_uri())
         for i in range(2):
             check_prediction(PredictionHand(tab.page, i))
+            check_prediction_keys(PredictionHand(tab.page, i))
         tab.check_quiet()
 
 
