@@ -4,6 +4,7 @@ import io
 
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
+from playwright.sync_api import Error
 
 
 class Hand:
@@ -69,6 +70,16 @@ class LiveHand:
         labels = canvases.evaluate_all("(all) => all.map((canvas) => canvas.ariaLabel)")
         assert all(label.endswith(self.words) for label in labels), labels
         return pictures, self.words
+
+    def wait_for(self, words):
+        """Wait until `words` stand below the pictures; if they never do, say what stood there."""
+        try:
+            self.root.get_by_text(words).wait_for()
+        except Error:
+            busy = self.root.locator('[aria-busy="true"]').count()
+            raise AssertionError(
+                f"waited for {words!r}, got {self.words!r}, trouble {self.trouble!r}, busy {busy}"
+            ) from None
 
     def settle(self, timeout=60):  # seconds: two requests of 50 steps on a busy machine
         """Wait until nothing is computed any more."""

@@ -204,7 +204,7 @@ def test_thirty_fast_moves_never_queue_and_end_on_the_last_value(live):
           }
         }"""
     )
-    hand.root.get_by_text("level 100,").wait_for()
+    hand.wait_for("level 100,")
     assert hand.settle()[1] == hand.words
     assert computed(hand) - before <= 3  # the first, the one that waited, the newest
 
@@ -212,7 +212,7 @@ def test_thirty_fast_moves_never_queue_and_end_on_the_last_value(live):
 def test_a_fast_mouse_ends_on_the_last_value(live):
     hand = LiveHand(live, nth=1)
     drag(live, hand.root.get_by_role("slider"), 1, 0, steps=30)
-    hand.root.get_by_text("level 0,").wait_for()
+    hand.wait_for("level 0,")
     assert hand.settle()[1] == hand.words and hand.words.startswith("level 0,")
 
 
@@ -253,7 +253,7 @@ def test_a_long_silence_is_explained_and_the_picture_follows(live):
     slider = hand.root.get_by_role("slider")
     slider.evaluate("(s) => { s.value = 77; s.dispatchEvent(new Event('input')); }")
     hand.root.get_by_text("Waiting for Python").wait_for()
-    hand.root.get_by_text("level 77,").wait_for()
+    hand.wait_for("level 77,")
     assert not hand.trouble
 
 
