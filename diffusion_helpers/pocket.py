@@ -90,9 +90,10 @@ def spell(pipe, words, style=None):
     room -= len(pipe.tokenizer(end, add_special_tokens=False).input_ids)
     if len(tokens) > room:
         Unheard.say(f"I hear the first {room} tokens of a prompt")
-        while len(tokens) > room:  # a sign that was cut in two spells itself anew
-            words = pipe.tokenizer.decode(tokens[: min(room, len(tokens) - 2)])
-            tokens = pipe.tokenizer(words, add_special_tokens=False).input_ids
+        for kept in range(room, -1, -1):  # a sign that is cut in two may spell itself longer
+            words = pipe.tokenizer.decode(tokens[:kept]).rstrip("\ufffd")
+            if len(pipe.tokenizer(words, add_special_tokens=False).input_ids) <= room:
+                break
     return words + end
 
 

@@ -188,6 +188,17 @@ def test_a_prompt_that_is_too_long_says_what_is_heard(pipe):
         assert spell(pipe, "a red apple", "noto") == "a red apple, noto"
 
 
+@pytest.mark.parametrize("words", ["красное яблоко ", "תפוח אדום ", "🍎🍏 ", "ある林檎 ", "é"])
+def test_a_long_prompt_may_be_cut_inside_a_sign(pipe, words):
+    """Half a sign is left out, and every cut comes to an end."""
+    for start in range(8):
+        with pytest.warns(Unheard, match="first 1[0-9] tokens"):
+            heard = spell(pipe, "x" * start + words * 12, "noto")
+        assert "\ufffd" not in heard
+        assert heard.replace(" ", "").startswith("x" * start + words[0])
+        assert 15 <= len(pipe.tokenizer(heard).input_ids) <= 20  # a sign has up to 4 tokens
+
+
 def test_a_wrong_prompt_or_style_gets_one_sentence(pipe):
     with pytest.raises(ValueError, match="styles noto, twemoji, fluent, got 'fxemoji'"):
         spell(pipe, "a cat", "fxemoji")
