@@ -43,8 +43,9 @@ class Unheard(UserWarning):
     @staticmethod
     def say(sentence):
         """Warn about the line outside this package that led here: Jupyter shows it every time."""
-        if _gathered.get() is not None:
-            _gathered.get().append(sentence)
+        sentences = _gathered.get()
+        if sentences is not None:
+            sentences.append(sentence)
             return
         frame, level = sys._getframe(1), 2
         while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):

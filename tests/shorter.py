@@ -9,7 +9,7 @@ SHORTER = {  # what makes a lesson long, and a value that is enough to move its 
     r"\bSTEPS = \d+": "STEPS = 6",
     r"\bN = \d+": "N = 16",
     r"\bMANY = \d+": "MANY = 4",
-    r"steps=\d\d+": "steps=5",
+    r"steps=\d\d+": "steps=5",  # a lesson that needs them all gives the number without its name
     r"\bsteps=Slider\(1, \d+, start=\d+": "steps=Slider(1, 6, start=4",  # moved to both its ends
 }
 
