@@ -17,9 +17,9 @@ from einops import rearrange
 from PIL import Image
 
 from diffusion_helpers import (
-    crowd_features,
     ddim,
     ddpm,
+    extract_features,
     frechet_distance,
     load_checkpoint,
     load_emoji,
@@ -27,7 +27,7 @@ from diffusion_helpers import (
     precision_recall,
     sample,
 )
-from diffusion_helpers.figures import to_uint8
+from diffusion_helpers.widgets.figures import to_uint8
 
 N, SEED = 2000, 0
 BATCH = 200
@@ -58,7 +58,7 @@ def main():
     emoji = load_emoji()
     pictures = emoji.training().images
     order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(SEED))
-    real, other = (crowd_features(pictures[order[i : i + N]]) for i in (0, N))
+    real, other = (extract_features(pictures[order[i : i + N]]) for i in (0, N))
     lines = [line("real against real", real, other)]
     model = load_checkpoint("apprentice")
     for sampler, steps in ((ddpm, 50), (ddpm, 20), (ddim, 50), (ddim, 20)):
@@ -67,7 +67,7 @@ def main():
             for i in range(N // BATCH)
         ]
         fakes = torch.cat(batches)
-        lines.append(line(f"{sampler.__name__}, {steps} steps", real, crowd_features(fakes)))
+        lines.append(line(f"{sampler.__name__}, {steps} steps", real, extract_features(fakes)))
         print(lines[-1], flush=True)
         if len(lines) == 2:
             if len(sys.argv) > 1:

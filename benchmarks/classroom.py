@@ -26,7 +26,7 @@ import psutil
 
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "tests"))
-from pupils import Full, Pupil, hub  # noqa: E402
+from hub_client import Full, Pupil, hub  # noqa: E402
 
 LESSON = "01_forward_noising.ipynb"
 HEAVIEST = ["03_training.ipynb", "07_whisper_of_the_spell.ipynb", "08_the_demiurge.ipynb"]

@@ -16,8 +16,8 @@ import matplotlib.pyplot as plt
 import torch
 
 from diffusion_helpers import load_checkpoint, sample
-from diffusion_helpers.figures import to_uint8
-from diffusion_helpers.text import Unheard, load_words
+from diffusion_helpers.text import PromptWarning, load_words
+from diffusion_helpers.widgets.figures import to_uint8
 
 PROMPTS = """
 a red apple; красное яблоко; puppy; щенок; a smiling face; грустное лицо; crying; an angry face;
@@ -50,7 +50,7 @@ def main():
         if unknown := words.unknown(prompt):
             print(f"{prompt!r}: I do not know {unknown}")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Unheard)
+        warnings.simplefilter("ignore", PromptWarning)
         drawn = [sample(model, p, "noto", seed=i).cpu() for i, p in enumerate(prompts)]
     rows = len(prompts) // COLUMNS
     fig, axes = plt.subplots(rows, COLUMNS, figsize=(1.6 * COLUMNS, 1.85 * rows))

@@ -29,9 +29,9 @@ from einops import rearrange
 from PIL import Image
 
 from diffusion_helpers import (
-    crowd_features,
     ddim,
     dpm_solver,
+    extract_features,
     frechet_distance,
     load_checkpoint,
     load_emoji,
@@ -41,8 +41,8 @@ from diffusion_helpers import (
     sample,
 )
 from diffusion_helpers.data import DATA
-from diffusion_helpers.figures import to_uint8
 from diffusion_helpers.text import load_words
+from diffusion_helpers.widgets.figures import to_uint8
 
 SEED = 0
 PAIRS = 300  # of training pairs; of the held-out ones there are not many more
@@ -141,7 +141,7 @@ def things_line(things):
 
 
 def against(real, pictures):
-    features = crowd_features(pictures)
+    features = extract_features(pictures)
     precision, recall = precision_recall(real, features)
     distance = frechet_distance(real, features)
     return {"distance": distance, "precision": precision, "recall": recall}
@@ -150,7 +150,7 @@ def against(real, pictures):
 def crowds(model, emoji, order):
     """The floor first, then every way of sampling: a list of dicts."""
     training = order[~emoji.held_out[order]]
-    real = crowd_features(emoji.images[training[:N]])
+    real = extract_features(emoji.images[training[:N]])
     other = {"sampler": "real against real", "steps": 0, "scale": 0}
     results = [other | against(real, emoji.images[training[N : 2 * N]])]
     generator = torch.Generator().manual_seed(SEED + 1)

@@ -30,17 +30,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from diffusion_helpers import (
     UNet,
-    chaos,
     cosine_schedule,
-    crowd_features,
     ddim,
     ddpm,
     device,
     dpm_solver,
+    extract_features,
     frechet_distance,
     load_checkpoint,
     load_emoji,
     precision_recall,
+    pure_noise,
     sample,
     sampling,
     train,
@@ -48,9 +48,9 @@ from diffusion_helpers import (
 )
 from diffusion_helpers.device import bf16_helps
 from diffusion_helpers.evaluation import similarity
-from diffusion_helpers.figures import to_uint8
-from diffusion_helpers.sampling import even_in_snr
-from diffusion_helpers.training import Team, _learn, denoising_loss, make_optimisers
+from diffusion_helpers.sampling import logsnr_timesteps
+from diffusion_helpers.training import ProcessGroup, denoising_loss, make_optimizers, optimizer_step
+from diffusion_helpers.widgets.figures import to_uint8
 
 REPO = Path(__file__).resolve().parents[1]
 FASHION = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
@@ -71,7 +71,7 @@ def load(data):
 def features(pictures):
     """The judge's features. It knows colourful emoji on white, so grey ones are turned over."""
     grey = pictures.shape[1] == 1
-    return crowd_features(-pictures.repeat(1, 3, 1, 1) if grey else pictures)
+    return extract_features(-pictures.repeat(1, 3, 1, 1) if grey else pictures)
 
 
 def against(real, fake):
@@ -192,7 +192,11 @@ def overhead(n):
     """
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
-    net, x_T, schedule = Timed(load_checkpoint("ladder_attention")), chaos(n), cosine_schedule()
+    net, x_T, schedule = (
+        Timed(load_checkpoint("ladder_attention")),
+        pure_noise(n),
+        cosine_schedule(),
+    )
     how = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
     their_ddim = DDIMScheduler(**how, clip_sample=False, timestep_spacing="trailing")
     their_dpm = DPMSolverMultistepScheduler(**how)
@@ -212,7 +216,9 @@ def overhead(n):
         "our ddim": lambda: ours(ddim),
         "diffusers' ddim": lambda: theirs(their_ddim, num_inference_steps=20),
         "our dpm_solver": lambda: ours(dpm_solver),
-        "diffusers' dpm_solver": lambda: theirs(their_dpm, timesteps=even_in_snr(20, schedule)),
+        "diffusers' dpm_solver": lambda: theirs(
+            their_dpm, timesteps=logsnr_timesteps(20, schedule)
+        ),
     }
     rounds = {name: [] for name in takes}
     for _ in range(5 * ROUNDS):
@@ -339,13 +345,13 @@ def growth_run(kind):
     for i, case in enumerate(changes):
         side, wide = case["resolution"], case["width"]
         net = UNet((3, side, side), widths=(wide, 2 * wide, 3 * wide)).to(kind)
-        optim, schedule, team = make_optimisers(net), cosine_schedule(), Team(case["batch"])
+        optim, schedule, team = make_optimizers(net), cosine_schedule(), ProcessGroup(case["batch"])
         x_0 = torch.rand(case["batch"], 3, side, side) * 2 - 1
         rows_of = torch.arange(len(x_0))
 
         def lesson(net=net, x_0=x_0, rows_of=rows_of, optim=optim, schedule=schedule, team=team):
             loss = denoising_loss(net, x_0, rows_of, None, schedule, torch.Generator())
-            _learn(loss, net, optim, 0, team)  # reads the loss, so a GPU has finished, too
+            optimizer_step(loss, net, optim, 0, team)  # reads the loss, so a GPU has finished, too
 
         @torch.no_grad()
         def call(net=net, x_0=x_0):

@@ -29,9 +29,9 @@ from PIL import Image
 from diffusion_helpers import (
     UNet,
     cosine_schedule,
-    crowd_features,
     ddim,
     ddpm,
+    extract_features,
     load_checkpoint,
     load_emoji,
     loss_by_level,
@@ -41,8 +41,8 @@ from diffusion_helpers import (
     train,
 )
 from diffusion_helpers.data import DATA
-from diffusion_helpers.figures import to_uint8
 from diffusion_helpers.text import load_words
+from diffusion_helpers.widgets.figures import to_uint8
 
 RUNGS = {
     "blind": {"time": False},
@@ -116,7 +116,7 @@ def evaluate_rung(rung, seed, path, training, rows, held_out):
         figures = {"seed": seed, "cpu_seconds": seconds}
         figures["loss"] = {name: values.tolist() for name, values in loss._asdict().items()}
         crowd = training.where(torch.isin(torch.arange(len(training)), torch.tensor(rows)))
-        real = crowd_features(crowd.images)
+        real = extract_features(crowd.images)
         for sampler in (ddim, ddpm):
             pictures = draw(model, sampler, seed, crowd)
             save_sheet(pictures[:100], FOLDER / f"{rung}_{seed}_{sampler.__name__}.png")
@@ -200,7 +200,7 @@ def main():
         ]
         for rung in RUNGS
     }
-    floor = measure(training.images[other], crowd_features(training.images[chosen]))
+    floor = measure(training.images[other], extract_features(training.images[chosen]))
     settings = {"steps": STEPS, "n": N, "sample_steps": SAMPLE_STEPS}
     ladder = {**settings, "floor": floor, "rungs": {r: done for r, done in runs.items() if done}}
     (DATA / "ladder.json").write_text(json.dumps(ladder, indent=1) + "\n")

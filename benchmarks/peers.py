@@ -36,7 +36,7 @@ class Contender:
         self.channels, self.shape = channels, (channels, 32, 32)
         self.bf16 = device.bf16_helps(torch.device("cpu")) if bf16 is None else bf16
         self.net = self.network(size).to(memory_format=layout or self.layout)
-        self.optim = self.optimiser()
+        self.optim = self.optimizer()
 
     def autocast(self):
         return torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16)
@@ -95,9 +95,9 @@ class Sculptor(Contender):
         widths = {"1 M": (32, 64, 128), "3 M": (16, 32, 128, 208)}[size]
         return UNet(self.shape, widths=widths, blocks=1)  # weights where there are few pixels
 
-    def optimiser(self):
+    def optimizer(self):
         self.schedule = cosine_schedule()
-        return training.make_optimisers(self.net)
+        return training.make_optimizers(self.net)
 
     def autocast(self):  # our network chooses its numbers by itself
         return mock.patch.object(device, "bf16_helps", lambda _: self.bf16)
@@ -107,7 +107,7 @@ class Sculptor(Contender):
         rows = torch.arange(len(x_0))
         with self.autocast():
             loss = training.denoising_loss(self.net, x_0, rows, None, self.schedule, generator)
-            training._learn(loss, self.net, self.optim, 0, training.Team(len(x_0)))
+            training.optimizer_step(loss, self.net, self.optim, 0, training.ProcessGroup(len(x_0)))
 
     def train(self, pictures, cpu_seconds, seed=0):
         clock = SimpleNamespace(monotonic=time.process_time)  # the budget counts CPU time
@@ -147,7 +147,7 @@ class Diffusers(Contender):
             norm_num_groups=8,  # the default of 32 would leave groups of one channel: slower
         )
 
-    def optimiser(self):
+    def optimizer(self):
         return torch.optim.AdamW(
             self.net.parameters(), lr=1e-4, betas=(0.95, 0.999), weight_decay=1e-6
         )
@@ -185,7 +185,7 @@ class SmallDiffusion(Contender):
             32, self.channels, self.channels, ch=32, ch_mult=mult, num_res_blocks=blocks
         )
 
-    def optimiser(self):
+    def optimizer(self):
         return torch.optim.AdamW(self.net.parameters(), lr=7e-4)
 
     def decay(self, step):  # torch_ema's
@@ -215,7 +215,7 @@ class Lucidrains(Contender):
         net = ddp.Unet(dim, dim_mults=(1, 2, 4), channels=self.channels)
         return ddp.GaussianDiffusion(net, image_size=32, timesteps=1000, sampling_timesteps=25)
 
-    def optimiser(self):
+    def optimizer(self):
         return torch.optim.Adam(self.net.parameters(), lr=1e-4, betas=(0.9, 0.99))
 
     def decay(self, step):  # ema_pytorch's: a copy for 100 steps, then every tenth step
@@ -251,7 +251,7 @@ class KDiffusion(Contender):
         self.sigma_data = 0.5
         return K.layers.Denoiser(net, sigma_data=self.sigma_data, weighting="soft-min-snr")
 
-    def optimiser(self):
+    def optimizer(self):
         groups = self.net.inner_model.param_groups(1e-4)
         return torch.optim.AdamW(groups, betas=(0.95, 0.999), eps=1e-6, weight_decay=1e-3)
 
@@ -294,10 +294,10 @@ class Borrowed(nn.Module):
 
     def forward(self, x_t, t, text=None):
         t = torch.as_tensor(t).expand(len(x_t))
-        signal, dust = self.schedule.signal_and_dust(t, like=x_t)  # (B, 1, 1, 1)
+        signal_rate, noise_rate = self.schedule.rates(t, like=x_t)  # (B, 1, 1, 1)
         told = {  # smalldiffusion scales its input by itself
-            "smalldiffusion": (x_t / signal, dust / signal),
-            "k-diffusion": (x_t, (dust / signal).flatten()),
+            "smalldiffusion": (x_t / signal_rate, noise_rate / signal_rate),
+            "k-diffusion": (x_t, (noise_rate / signal_rate).flatten()),
         }.get(self.name, (x_t, t))
         with device.fast_math(x_t):
             out = self.net(*told)

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from demiurge import hits, medians, save_sheet, wilson
 
 from diffusion_helpers import load_emoji
-from diffusion_helpers.pocket import STYLES, load_pocket, spell, to_latents, to_pictures
+from diffusion_helpers.pocket import STYLES, format_prompt, load_pocket, to_latents, to_pictures
 
 SEED = 0
 CONCEPTS = 200
@@ -54,7 +54,7 @@ def draw(pipe, emoji, rows, scale):
     pictures = []
     for start in range(0, len(rows), BATCH):
         some = rows[start : start + BATCH]
-        prompts = [spell(pipe, emoji.names[i], emoji.styles[i]) for i in some]
+        prompts = [format_prompt(pipe, emoji.names[i], emoji.styles[i]) for i in some]
         dice = torch.Generator().manual_seed(SEED + start)
         how = {"num_inference_steps": STEPS, "guidance_scale": scale, "generator": dice}
         pictures.append(pipe(prompts, output_type="pt", **how).images.cpu().float() * 2 - 1)

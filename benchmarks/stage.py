@@ -52,13 +52,13 @@ def look(t):
     x_t = add_noise(x_0, t, eps, schedule)
     return x_t, predict(net, schedule, x_t, torch.tensor([t])).clean""",
     """\
-from diffusion_helpers.scrubber import scrubber
+from diffusion_helpers.widgets.scrubber import scrubber
 
 frames = list(range(0, 1000, 10))
 x_t, clean = (torch.cat(part) for part in zip(*map(look, frames)))
 scrubber({"x_t": x_t, "clean": clean}, [f"t = {t}" for t in frames], start=0)""",
     """\
-from diffusion_helpers.controls import Slider, live
+from diffusion_helpers.widgets.controls import Slider, live
 
 computed = 0
 

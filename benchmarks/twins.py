@@ -19,7 +19,7 @@ from ladder import interval, save_sheet
 
 from diffusion_helpers import pick_device, sample, save_checkpoint, train
 from diffusion_helpers.data import DATA
-from diffusion_helpers.twins import LEARNING_RATE, PALETTE, STEPS, TwinsNet, agree, twins
+from diffusion_helpers.twins import LEARNING_RATE, PALETTE, STEPS, TwinsNet, compare_colours, twins
 from diffusion_helpers.unet import group_norm
 
 NETS = {
@@ -44,7 +44,7 @@ def oracle_lines():
         for agreeing in (True, False):
             scenes = twins(N, seed=1, agreeing=agreeing)
             dust = noise * torch.randn(scenes.shape, generator=generator)
-            verdict = agree(scenes + dust)
+            verdict = compare_colours(scenes + dust)
             right = (verdict.agrees == agreeing).double().mean()
             formed = verdict.well_formed.double().mean()
             name = "agreeing" if agreeing else "disagreeing"
@@ -66,7 +66,7 @@ def run(name, seed):
         seconds = round(time.process_time() - began)
         pictures = sample(model, steps=20, seed=seed, n=N).cpu()
         save_sheet(pictures[:100], stem.with_suffix(".png"))
-        verdict = agree(pictures)
+        verdict = compare_colours(pictures)
         formed = verdict.well_formed
         colours = torch.arange(len(PALETTE))
         left, right = (

@@ -38,8 +38,8 @@ def main():
     train = (~emoji.held_out).nonzero().flatten()
     test = emoji.held_out.nonzero().flatten()
     net = FeatureNet().to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.05)
-    decay = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, STEPS)
+    optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.05)
+    decay = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, STEPS)
     for step in range(STEPS + 1):
         if step % 250 == 0 or step == STEPS:
             with torch.no_grad():
@@ -60,9 +60,9 @@ def main():
             F.cross_entropy(head(features), truth[rows], label_smoothing=0.1)
             for head, truth in ((net.group, group), (net.style, style))
         )
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         if step < STEPS:
             decay.step()
     notes = {"seed": SEED, "steps": STEPS, "held_out_group": scores[0], "held_out_style": scores[1]}

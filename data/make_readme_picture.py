@@ -7,9 +7,9 @@ import torch
 from einops import rearrange
 from PIL import Image
 
-from diffusion_helpers import chaos, ddpm, load_checkpoint
+from diffusion_helpers import ddpm, load_checkpoint, pure_noise
 from diffusion_helpers.data import DATA
-from diffusion_helpers.figures import to_uint8
+from diffusion_helpers.widgets.figures import to_uint8
 
 SCALE = 3
 
@@ -21,7 +21,7 @@ def sheet(pictures):
 
 def main():
     torch.manual_seed(0)
-    steps = list(ddpm(load_checkpoint("apprentice"), chaos(24), steps=60))
+    steps = list(ddpm(load_checkpoint("apprentice"), pure_noise(24), steps=60))
     frames = [sheet(step.x_t.cpu()) for step in steps[::3]] + [sheet(steps[-1].clean.cpu())]
     frames = [frame.quantize(64) for frame in frames]
     path = DATA / "readme" / "creation.gif"

@@ -10,8 +10,8 @@ import torch
 from diffusion_helpers import UNet, ddpm, load_emoji, train
 from diffusion_helpers.checkpoints import save_tensors
 from diffusion_helpers.data import DATA
-from diffusion_helpers.figures import to_uint8
-from diffusion_helpers.live import LiveReport
+from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.widgets.training_report import LiveReport
 
 SECONDS, REPORTS, PICTURES = 85, 12, 8  # as in the lesson
 

@@ -54,9 +54,9 @@ class Altered:
         self.texts, self.told = texts, told  # told (B, len(CHANGES)) bool
         self.styles = styles  # (B,) the style that is told, as a number
 
-    def draw(self, rows, generator):
+    def sample_captions(self, rows, generator):
         """One caption a picture, and behind it the words for what was done to the picture."""
-        text = self.texts.draw(rows, generator)
+        text = self.texts.sample_captions(rows, generator)
         vectors, mask = text.vectors.clone(), text.mask.clone()
         words = load_words()
         for told, change in zip(self.told.T, CHANGES, strict=True):
@@ -91,8 +91,8 @@ def lend(texts, rows, t, generator):
     return torch.where(lent, borrower, texts.styles[rows]), torch.where(lent, thick, t)
 
 
-def alter(pictures, told, generator, mine):
-    """Change pictures (b, C, H, W), which are `told[mine]`, as told (B, len(CHANGES)) says.
+def alter(pictures, told, generator, shard):
+    """Change pictures (b, C, H, W), which are `told[shard]`, as told (B, len(CHANGES)) says.
 
     All are moved by up to a pixel, which nobody sees. The random numbers are those of all B.
     """
@@ -105,13 +105,13 @@ def alter(pictures, told, generator, mine):
 
     cos, sin, side = angle.cos() * scale, angle.sin() * scale, 1 - 2.0 * mirrored
     matrix = torch.stack([side * cos, -side * sin, shift[:, 0], sin, cos, shift[:, 1]], 1)
-    matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[mine].to(pictures)
+    matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[shard].to(pictures)
     grid = F.affine_grid(matrix, pictures.shape, align_corners=False)
     moved = F.grid_sample(pictures - 1, grid, align_corners=False) + 1  # white at the edges
-    return moved[rearrange(torch.arange(len(moved)), "b -> b 1"), palette[mine]]
+    return moved[rearrange(torch.arange(len(moved)), "b -> b 1"), palette[shard]]
 
 
-def altered_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None)):
+def altered_loss(model, x_0, rows, texts, schedule, generator, shard=slice(None)):
     """`denoising_loss` of pictures that never look quite alike: none can be learned by heart.
 
     Half of them may be altered, and their captions say so: what is told does not leak into what
@@ -119,11 +119,11 @@ def altered_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None))
     """
     told = torch.rand(len(rows), len(CHANGES), generator=generator) < EACH
     told &= torch.rand(len(rows), 1, generator=generator) < ALTERED
-    x_0 = alter(x_0, told, generator, mine)
+    x_0 = alter(x_0, told, generator, shard)
     t = torch.randint(len(schedule), (len(rows),), generator=generator)
     styles, t = lend(texts, rows, t, generator)
     texts = Altered(texts, told, styles)
-    return denoising_loss(model, x_0, rows, texts, schedule, generator, mine, t)
+    return denoising_loss(model, x_0, rows, texts, schedule, generator, shard, t)
 
 
 def wishes(name):

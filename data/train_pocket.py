@@ -70,13 +70,13 @@ class Autoencoder(nn.Module):
         return self.vae.decoder.conv_out
 
 
-def rebuilding_loss(model, x_0, rows, texts, schedule, generator, mine):
+def rebuilding_loss(model, x_0, rows, texts, schedule, generator, shard):
     """Squeeze pictures into latents with a little noise, restore them, count the errors."""
     like = next(model.parameters())
     x_0 = x_0.to(like).contiguous(memory_format=torch.channels_last)
     with fast_math(like):
         latents = model.vae.encode(x_0).latent_dist
-        noise = torch.randn(len(rows), *latents.mean.shape[1:], generator=generator)[mine].to(like)
+        noise = torch.randn(len(rows), *latents.mean.shape[1:], generator=generator)[shard].to(like)
         again = model.vae.decode(latents.mean + latents.std * noise).sample
     surprise = latents.kl().mean() / latents.mean[0].numel()
     return F.mse_loss(again.float(), x_0) + KL * surprise
@@ -221,12 +221,12 @@ class Painter(nn.Module):
         return self.unet.conv_out
 
 
-def painting_loss(model, x_0, rows, texts, schedule, generator, mine):
+def painting_loss(model, x_0, rows, texts, schedule, generator, shard):
     """Lesson 03's lesson, on latents: what was the velocity, when this was the prompt?"""
     like = next(model.parameters())
-    t = torch.randint(len(schedule), (len(rows),), generator=generator)[mine]
-    eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[mine]
-    tokens = texts.draw(rows, generator)[mine].to(like.device)
+    t = torch.randint(len(schedule), (len(rows),), generator=generator)[shard]
+    eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[shard]
+    tokens = texts.sample_captions(rows, generator)[shard].to(like.device)
     x_0, eps = x_0.to(like), eps.to(like)
     x_t = add_noise(x_0, t, eps, schedule).contiguous(memory_format=torch.channels_last)
     with fast_math(x_t):

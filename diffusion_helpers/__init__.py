@@ -4,7 +4,7 @@ from .checkpoints import load_checkpoint, save_checkpoint
 from .data import Emoji, Pictures, load_emoji
 from .device import pick_device
 from .evaluation import (
-    crowd_features,
+    extract_features,
     frechet_distance,
     loss_by_level,
     nearest,
@@ -12,6 +12,16 @@ from .evaluation import (
     rank_among,
 )
 from .noising import Schedule, add_noise, cosine_schedule, linear_schedule
-from .sampling import Prediction, Step, chaos, ddim, ddpm, dpm_solver, predict, sample, timesteps
-from .training import Muon, Run, train
+from .sampling import (
+    Prediction,
+    Step,
+    ddim,
+    ddpm,
+    dpm_solver,
+    predict,
+    pure_noise,
+    sample,
+    timesteps,
+)
+from .training import Muon, TrainingResult, train
 from .unet import Block, UNet

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from einops import einsum, rearrange
 from torch import nn
 
-from .checks import check_count, check_floats, check_kind, check_mask, told_by
+from .checks import check_count, check_floats, check_kind, check_mask, explain_errors_with
 
 
 def _check_heads(query, key, value, mask=None):
@@ -23,7 +23,7 @@ def _check_heads(query, key, value, mask=None):
     check_floats(value, "B heads M D", "values", query, B=b, heads=heads, M=key.shape[2])
 
 
-@told_by(_check_heads)
+@explain_errors_with(_check_heads)
 def attend(query, key, value, mask=None):
     """What each query takes along, and how it shared out its attention.
 
@@ -58,7 +58,7 @@ class Attention(nn.Module):
         self.query = nn.Linear(width, width, bias=False)
         self.key = nn.Linear(context_width, width, bias=False)
         self.value = nn.Linear(context_width, width, bias=False)
-        self.weights = nn.Identity()  # passes the weights through, for `watch` to see
+        self.weights = nn.Identity()  # passes the weights through, for `capture_attention`
         self.out = nn.Linear(width, width)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -68,7 +68,7 @@ class Attention(nn.Module):
         context = x if context is None else context
         check_floats(context, "B M C", "context", x, B=len(x), C=self.key.in_features)
 
-    @told_by(_check)
+    @explain_errors_with(_check)
     def forward(self, x, context=None, mask=None):
         context = x if context is None else context
         projected = self.query(x), self.key(context), self.value(context)
@@ -94,13 +94,13 @@ class TokenBlock(nn.Module):
     def _check(self, x, mask=None):
         check_floats(x, "B N C", "tokens", self.think1.weight, C=self.think1.in_features)
 
-    @told_by(_check)
+    @explain_errors_with(_check)
     def forward(self, x, mask=None):
         x = x + self.look(self.norm1(x), mask=mask)
         return x + self.think2(F.silu(self.think1(self.norm2(x))))
 
 
-class PictureAttention(nn.Module):
+class SpatialAttention(nn.Module):
     """Attention added to a picture: h (B, C, H, W) -> (B, C, H, W), its H * W places as tokens.
 
     With context_width the places look at a text's tokens (cross-attention), without at each other.
@@ -115,7 +115,7 @@ class PictureAttention(nn.Module):
         query = self.attention.query
         check_floats(h, "B C H W", "features", query.weight, C=query.in_features)
 
-    @told_by(_check)
+    @explain_errors_with(_check)
     def forward(self, h, context=None, mask=None):
         tokens = rearrange(self.norm(h), "b c y x -> b (y x) c")
         change = self.attention(tokens, context, mask)
@@ -123,8 +123,8 @@ class PictureAttention(nn.Module):
 
 
 @contextmanager
-def watch(model):
-    """See where a network looks: `with watch(model) as maps: model(x_t, t, text)`.
+def capture_attention(model):
+    """See where a network looks: `with capture_attention(model) as maps: model(x_t, t, text)`.
 
     maps[name] is a list with one tensor (B, heads, N, M) for each call of the attention layer that
     is called `name` in the network; N counts places row by row, M places or tokens of the text.

@@ -93,7 +93,7 @@ def _check_tensors(tensors):
     return tensors
 
 
-def pack(tensors):
+def quantize_int8(tensors):
     """Weights in 8 bits, a quarter of their size: each row shares one scale, kept beside it.
 
     A weight moves by at most 1/254 of the largest of its row; lists of numbers (biases, norms) keep
@@ -114,8 +114,8 @@ def pack(tensors):
     return packed
 
 
-def unpack(tensors):
-    """The inverse of `pack`, as float32; files of 16-bit weights are read as well."""
+def dequantize(tensors):
+    """The inverse of `quantize_int8`, as float32; files of 16-bit weights are read as well."""
     _check_tensors(tensors)
     scales = {name: tensor for name, tensor in tensors.items() if name.endswith(SCALE)}
     weights = {name: tensor.float() for name, tensor in tensors.items() if name not in scales}
@@ -128,9 +128,12 @@ def unpack(tensors):
 
 
 def save_checkpoint(model, path, **notes):
-    """Save a UNet with its configuration, so that `load_checkpoint` can rebuild it; see `pack`."""
+    """Save a UNet with its configuration, so that `load_checkpoint` can rebuild it.
+
+    The weights are kept in 8 bits; see `quantize_int8`.
+    """
     check_kind(model, UNet, "a UNet to be saved")
-    save_tensors(path, pack(model.state_dict()), {"config": model.config, **notes})
+    save_tensors(path, quantize_int8(model.state_dict()), {"config": model.config, **notes})
 
 
 def load_checkpoint(name_or_path, device=None):
@@ -157,7 +160,7 @@ def load_checkpoint(name_or_path, device=None):
             tensors = {
                 k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")
             }
-        model.load_state_dict(unpack(tensors))
+        model.load_state_dict(dequantize(tensors))
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise ValueError(f"{path} does not hold a UNet of this version of the course") from None
     return model.eval().to(as_device(device))

@@ -17,10 +17,10 @@ import torch
 from torch import nn
 
 PREDICTS = ("noise", "clean", "velocity")
-WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+INT_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SHORT = reprlib.Repr()
 SHORT.maxstring = 80  # letters: a path fits
-FAR = 1e9  # from pictures in [-1, 1]
+MAX_ABS = 1e9  # from pictures in [-1, 1]
 LARGEST = sys.float_info.max
 
 
@@ -34,12 +34,12 @@ def brief(x):
     return words if len(words) <= 120 else f"{words[:117]}..."
 
 
-def sayable(words):
+def utf8_safe(words):
     """Words that every page and file can hold: half of an emoji, cut in two, becomes a "?"."""
     return str(words).encode("utf-8", "replace").decode()
 
 
-def told_by(check):
+def explain_errors_with(check):
     """Decorate what a network does in every step: `check`, with the same arguments, looks at them
     only after it has failed, and tells in one sentence what does not fit. Other failures stay.
     """
@@ -160,7 +160,7 @@ def _differ(x, y):
 def check_rows(rows, n, what="rows"):
     """rows as int64 (B,), or one sentence unless they are row numbers of a table of n rows."""
     rows = as_tensor(rows)
-    if rows is None or rows.ndim != 1 or rows.dtype not in WHOLE or len(rows) == 0:
+    if rows is None or rows.ndim != 1 or rows.dtype not in INT_DTYPES or len(rows) == 0:
         raise ValueError(f"{what}: expected a row of whole numbers, got {brief(rows)}")
     if rows.min() < 0 or rows.max() >= n:
         raise ValueError(f"{what} lie in 0..{n - 1}, got {rows.min()}..{rows.max()}")
@@ -169,7 +169,7 @@ def check_rows(rows, n, what="rows"):
 
 def check_attributes(x, choices, least=0):
     """x as int64 (n, A), or one sentence unless column i counts from `least` to choices[i] - 1."""
-    if not torch.is_tensor(x) or x.ndim != 2 or x.dtype not in WHOLE or x.is_meta:
+    if not torch.is_tensor(x) or x.ndim != 2 or x.dtype not in INT_DTYPES or x.is_meta:
         raise ValueError(f"expected attributes (n, {len(choices)}) of integers, got {brief(x)}")
     if x.shape[1] != len(choices):
         raise ValueError(f"expected attributes (n, {len(choices)}), got {tuple(x.shape)}")
@@ -200,7 +200,7 @@ def as_tensor(x):
 def check_t(t, n):
     """Noise levels as a tensor of int64, () or (1,) or (n,); one sentence for anything else."""
     whole = as_tensor(t)
-    if whole is None or whole.ndim > 1 or whole.dtype not in WHOLE:
+    if whole is None or whole.ndim > 1 or whole.dtype not in INT_DTYPES:
         raise ValueError(f"t is a whole number or a row of them, got {brief(t)}")
     if whole.ndim == 1 and len(whole) not in (1, n):
         raise ValueError(f"got {len(whole)} values of t for {n} pictures: one each, or one for all")
@@ -217,7 +217,7 @@ def check_images(x, channels=None, what="images in [-1, 1]", like=None):
         )
     if x.numel() == 0:
         raise ValueError(f"expected at least one picture, got an empty batch {tuple(x.shape)}")
-    if not is_tame(x):
+    if not is_bounded(x):
         raise ValueError(
             "the pictures hold NaN or infinite values, or some beyond a billion: "
             "check where they come from"
@@ -225,13 +225,13 @@ def check_images(x, channels=None, what="images in [-1, 1]", like=None):
     return x
 
 
-def is_tame(x):
+def is_bounded(x):
     """Whether no number of a tensor is NaN, infinite or so large that a network would overflow.
 
     Ten times faster than looking for the finite ones.
     """
     low, high = torch.aminmax(x.detach())  # NaN if there is one
-    return bool(low > -FAR) and bool(high < FAR)
+    return bool(low > -MAX_ABS) and bool(high < MAX_ABS)
 
 
 def check_seed(seed):
@@ -241,6 +241,6 @@ def check_seed(seed):
     return int(seed)
 
 
-def dice(seed, plus=0):
+def seeded_generator(seed, plus=0):
     """Random numbers that a seed decides."""
     return torch.Generator().manual_seed((check_seed(seed) + plus) % 2**64)

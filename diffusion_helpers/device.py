@@ -21,7 +21,7 @@ def pick_device():
         return torch.device("cuda" if rank is None else f"cuda:{rank}")
     if torch.backends.mps.is_available():
         return torch.device("mps")
-    settle_threads()
+    choose_thread_count()
     return torch.device("cpu")
 
 
@@ -37,7 +37,7 @@ def as_device(device=None):
         ) from None
 
 
-def settle_threads():
+def choose_thread_count():
     """Use all cores, or only one when the others are busy with something else.
 
     Threads wait for one another after every layer, so that a single busy core stalls them all:

@@ -21,7 +21,7 @@ from .checks import (
     check_images,
     check_network,
     check_rows,
-    dice,
+    seeded_generator,
 )
 from .data import DATA
 from .noising import add_noise, check_schedule
@@ -148,7 +148,7 @@ def judge():
 
 
 @torch.no_grad()
-def crowd_features(images, batch=250):
+def extract_features(images, batch=250):
     """The judge's features in float64, (N, 3, 32, 32) -> (N, 64)."""
     _check_emoji(images)
     net, batch = judge(), check_count(batch, "batch")
@@ -218,11 +218,11 @@ def loss_by_level(model, images, schedule, levels=12, seed=0):
     ts = torch.linspace(0, len(schedule) - 1, levels + 2).round().long()[1:-1]
     errors = []
     for t in ts:
-        eps = torch.randn(images.shape, generator=dice(seed)).to(device, images.dtype)
+        eps = torch.randn(images.shape, generator=seeded_generator(seed)).to(device, images.dtype)
         x_0 = images.to(device)
         x_t = add_noise(x_0, t, eps, schedule)
-        signal, dust = schedule.signal_and_dust(t, like=x_0)
-        truth = (eps, x_0, signal * eps - dust * x_0)
+        signal_rate, noise_rate = schedule.rates(t, like=x_0)
+        truth = (eps, x_0, signal_rate * eps - noise_rate * x_0)
         guess = predict(model, schedule, x_t, t)
         errors.append([F.mse_loss(g, w).cpu() for g, w in zip(guess, truth, strict=True)])
     return LevelLoss(ts, *torch.tensor(errors).T)

@@ -37,7 +37,7 @@ class Schedule:
         self.alpha_bar = row
         padded = torch.cat([row, torch.ones(1, dtype=torch.float64)])  # index -1 is 1
         both = torch.stack([padded.sqrt(), (1 - padded).sqrt()])
-        self._signal_and_dust = rearrange(both, "two t -> two t 1 1 1")
+        self._rates = rearrange(both, "two t -> two t 1 1 1")
 
     def __len__(self):
         return len(self.alpha_bar)
@@ -47,7 +47,7 @@ class Schedule:
         """Signal-to-noise ratio alpha_bar / (1 - alpha_bar), (T,)."""
         return self.alpha_bar / (1 - self.alpha_bar)
 
-    def signal_and_dust(self, t, like):
+    def rates(self, t, like):
         """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), shaped (B, 1, 1, 1) to multiply pictures.
 
         t is an int or an integer tensor (B,) in 0..T-1; t = -1, one step before the first dust,
@@ -63,7 +63,7 @@ class Schedule:
             lowest, highest = rows.min(), rows.max()
         if lowest < -1 or highest >= len(self):
             raise ValueError(f"t must lie in 0..{len(self) - 1}, got {lowest}..{highest}")
-        return tuple(self._signal_and_dust[:, rows].to(like))
+        return tuple(self._rates[:, rows].to(like))
 
 
 def cosine_schedule(steps=T):
@@ -106,5 +106,5 @@ def add_noise(x_0, t, eps, schedule):
     t = check_t(t, len(x_0))
     if (t < 0).any():
         raise ValueError(f"t must lie in 0..{len(schedule) - 1}, got {t.min()}")
-    signal, dust = schedule.signal_and_dust(t, like=x_0)
-    return signal * x_0 + dust * eps
+    signal_rate, noise_rate = schedule.rates(t, like=x_0)
+    return signal_rate * x_0 + noise_rate * eps

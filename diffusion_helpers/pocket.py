@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from .checks import as_path, brief, check_floats, check_images, check_kind, sayable
+from .checks import as_path, brief, check_floats, check_images, check_kind, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
-from .text import Unheard
+from .text import PromptWarning
 
 POCKET = DATA / "pocket-stable-diffusion"
 STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
@@ -71,11 +71,11 @@ def load_pipeline(name_or_folder, device=None):
     return pipe.to(device)
 
 
-def spell(pipe, words, style=None):
+def format_prompt(pipe, words, style=None):
     """A prompt as the pocket model was taught to hear it: "rocket, noto".
 
-    Warns (`text.Unheard`) about words for which its 20 tokens leave no room, and leaves them out,
-    so that the style is heard. Raises ValueError for a style that is not one of STYLES.
+    Warns (`text.PromptWarning`) about words for which its 20 tokens leave no room, and leaves them
+    out, so that the style is heard. Raises ValueError for a style that is not one of STYLES.
     """
     check_kind(words, str, "a prompt, which is a piece of text")
     if style is not None and (not isinstance(style, str) or style not in STYLES):
@@ -83,13 +83,13 @@ def spell(pipe, words, style=None):
             f"the pocket model knows the styles {', '.join(STYLES)}, got {brief(style)}"
         )
     _check_pipe(pipe)
-    words = sayable(words)  # the tokenizer refuses half an emoji
+    words = utf8_safe(words)  # the tokenizer refuses half an emoji
     end = f", {style}" if style else ""
     tokens = pipe.tokenizer(words, add_special_tokens=False).input_ids
     room = pipe.tokenizer.model_max_length - 2
     room -= len(pipe.tokenizer(end, add_special_tokens=False).input_ids)
     if len(tokens) > room:
-        Unheard.say(f"I hear the first {room} tokens of a prompt")
+        PromptWarning.say(f"I hear the first {room} tokens of a prompt")
         for kept in range(room, -1, -1):  # a sign that is cut in two may spell itself longer
             words = pipe.tokenizer.decode(tokens[:kept]).rstrip("\ufffd")
             if len(pipe.tokenizer(words, add_special_tokens=False).input_ids) <= room:

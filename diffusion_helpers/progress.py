@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 from .checks import brief, check_kind
-from .look import CSS, Fragment
+from .widgets.html import CSS, HtmlOutput
 
 FILE = "sculptor_progress.json"
 NOTHING = {"right": False, "hints": 0}
@@ -62,7 +62,7 @@ def card(lesson=None):
         f'<p class="asleep">Kept on your disk only, in {FILE}. Run this cell again to see what is '
         "new.</p></div>"
     )
-    return Fragment(page, "; ".join(words for _, words in parts))
+    return HtmlOutput(page, "; ".join(words for _, words in parts))
 
 
 def _check_lesson(lesson):

@@ -22,12 +22,12 @@ from .checks import (
     check_number,
     check_shape,
     check_t,
-    dice,
-    is_tame,
+    is_bounded,
+    seeded_generator,
 )
 from .device import as_device
 from .noising import check_schedule, cosine_schedule
-from .text import Text, load_words, silence
+from .text import Text, empty_text, load_words
 
 
 class Prediction(NamedTuple):
@@ -56,13 +56,13 @@ def predict(model, schedule, x_t, t, text=None):
     x_t = sqrt(alpha_bar) x_0 + sqrt(1 - alpha_bar) eps.
     """
     check_floats(x_t, "B C H W", "x_t")
-    signal, dust = check_schedule(schedule).signal_and_dust(t, like=x_t)
+    signal_rate, noise_rate = check_schedule(schedule).rates(t, like=x_t)
     t = check_t(t, len(x_t)).to(x_t.device).expand(len(x_t))
     output = check_model(model)(x_t, t) if text is None else model(x_t, t, text)
     if not torch.is_tensor(output) or output.shape != x_t.shape or output.device != x_t.device:
         raise ValueError(f"a network answers with a tensor like x_t, this one gave {brief(output)}")
-    guess = _three_coordinates(model.predicts, output, x_t, signal, dust)
-    if not is_tame(guess.clean):
+    guess = _convert(model.predicts, output, x_t, signal_rate, noise_rate)
+    if not is_bounded(guess.clean):
         raise ValueError(
             f"the network's clean picture at t = {t.max()} holds NaN or infinite values: "
             "check x_t, its weights, and that the schedule leaves something of the picture"
@@ -70,14 +70,16 @@ def predict(model, schedule, x_t, t, text=None):
     return guess
 
 
-def _three_coordinates(predicts, output, x_t, signal, dust):
+def _convert(predicts, output, x_t, signal_rate, noise_rate):
     if predicts == "velocity":
-        return Prediction(dust * x_t + signal * output, signal * x_t - dust * output, output)
+        return Prediction(
+            noise_rate * x_t + signal_rate * output, signal_rate * x_t - noise_rate * output, output
+        )
     if predicts == "noise":
-        noise, clean = output, (x_t - dust * output) / signal
+        noise, clean = output, (x_t - noise_rate * output) / signal_rate
     else:
-        noise, clean = (x_t - signal * output) / dust, output
-    return Prediction(noise, clean, signal * noise - dust * clean)
+        noise, clean = (x_t - signal_rate * output) / noise_rate, output
+    return Prediction(noise, clean, signal_rate * noise - noise_rate * clean)
 
 
 def timesteps(steps, total=1000):
@@ -89,7 +91,7 @@ def timesteps(steps, total=1000):
     return [round(total - i * total / steps) - 1 for i in range(steps)]
 
 
-def even_in_snr(steps, schedule):
+def logsnr_timesteps(steps, schedule):
     """The `steps` noise levels to visit, evenly spaced in the logarithm of the SNR.
 
     After chaos itself they lie between half log SNRs of -3 and 2.5 (dust 20 times, picture 12 times
@@ -117,8 +119,8 @@ def ddim(model, x_T, steps=20, schedule=None, text=None):
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
         guess = predict(model, schedule, x, t, text)
         yield Step(t, x, guess.clean, guess.noise)
-        signal, dust = schedule.signal_and_dust(t_next, like=x)
-        x = signal * guess.clean + dust * guess.noise
+        signal_rate, noise_rate = schedule.rates(t_next, like=x)
+        x = signal_rate * guess.clean + noise_rate * guess.noise
 
 
 def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
@@ -129,52 +131,56 @@ def ddpm(model, x_T, steps=20, schedule=None, text=None, seed=0):
     """
     check_images(x_T)
     schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
-    generator = dice(seed, plus=1_000_003)  # not the numbers of chaos(seed)
+    generator = seeded_generator(seed, plus=1_000_003)  # not the numbers of pure_noise(seed)
     ts = timesteps(steps, len(schedule))
     x = x_T
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
         guess = predict(model, schedule, x, t, text)
         yield Step(t, x, guess.clean, guess.noise)
-        signal, dust = schedule.signal_and_dust(t, like=x)
-        signal_next, dust_next = schedule.signal_and_dust(t_next, like=x)
+        signal_rate, noise_rate = schedule.rates(t, like=x)
+        signal_rate_next, noise_rate_next = schedule.rates(t_next, like=x)
         # what is left of the picture on the way from t_next to t
-        alpha = (signal / signal_next) ** 2
+        alpha = (signal_rate / signal_rate_next) ** 2
         beta = 1 - alpha
-        mean = (signal_next * beta * guess.clean + alpha.sqrt() * dust_next**2 * x) / dust**2
+        mean = (
+            signal_rate_next * beta * guess.clean + alpha.sqrt() * noise_rate_next**2 * x
+        ) / noise_rate**2
         fresh = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x)
-        x = mean + dust_next / dust * beta.sqrt() * fresh
+        x = mean + noise_rate_next / noise_rate * beta.sqrt() * fresh
 
 
 def dpm_solver(model, x_T, steps=8, schedule=None, text=None):
     """DPM-Solver++ 2M (arXiv 2211.01095, algorithm 2): looks one step back, so that few steps do.
 
     DDIM goes on as if the clean picture it sees would stay; this one goes on as if it would keep
-    changing as it just did. It visits the levels of `even_in_snr`. x_T (B, C, H, W) is the chaos to
-    start from and decides everything; yields one `Step` per call of the network.
+    changing as it just did. It visits the levels of `logsnr_timesteps`. x_T (B, C, H, W) is the
+    chaos to start from and decides everything; yields one `Step` per call of the network.
     """
     check_images(x_T)
     schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
-    ts, half_log_snr = even_in_snr(steps, schedule), schedule.snr.log() / 2
+    ts, half_log_snr = logsnr_timesteps(steps, schedule), schedule.snr.log() / 2
     x, before, stride_before = x_T, None, None
-    _, dust = schedule.signal_and_dust(ts[0], like=x)
+    _, noise_rate = schedule.rates(ts[0], like=x)
     for t, t_next in zip(ts, [*ts[1:], None], strict=True):
         guess = predict(model, schedule, x, t, text)
         yield Step(t, x, guess.clean, guess.noise)
         if t_next is None:
             return
-        signal_next, dust_next = schedule.signal_and_dust(t_next, like=x)
+        signal_rate_next, noise_rate_next = schedule.rates(t_next, like=x)
         stride = half_log_snr[t_next] - half_log_snr[t]
         ahead = guess.clean
         if before is not None:
             ahead = ahead + stride / (2 * stride_before) * (guess.clean - before)
-        x = dust_next / dust * x - signal_next * torch.expm1(-stride) * ahead
-        dust, before, stride_before = dust_next, guess.clean, stride
+        x = noise_rate_next / noise_rate * x - signal_rate_next * torch.expm1(-stride) * ahead
+        noise_rate, before, stride_before = noise_rate_next, guess.clean, stride
 
 
-def chaos(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
+def pure_noise(n, image_shape=(3, 32, 32), seed=0, device="cpu"):
     """x_T: n blocks of pure chaos, (n, C, H, W) standard normal, the same on every device."""
     channels, height, width = check_shape(image_shape)
-    pictures = torch.randn(check_count(n), channels, height, width, generator=dice(seed))
+    pictures = torch.randn(
+        check_count(n), channels, height, width, generator=seeded_generator(seed)
+    )
     return pictures.to(as_device(device))
 
 
@@ -190,14 +196,14 @@ def guided(model, text, negative=None, scale=3.0):
     """
     check_model(model)
     scale = check_number(scale, "guidance_scale")
-    negative = silence(1) if negative is None else negative
+    negative = empty_text(1) if negative is None else negative
     for said in (text, negative):
         check_kind(said, Text, "text made by load_words().encode([...])")
 
     def guided_model(x_t, t):
         if scale in (0, 1):
             return model(x_t, t, text if scale == 1 else negative)
-        both = Text.join([spell.beside(x_t) for spell in (negative, text)])
+        both = Text.join([spell.expand_to(x_t) for spell in (negative, text)])
         t = torch.as_tensor(t).expand(len(x_t)).repeat(2)
         without, spoken = model(x_t.repeat(2, 1, 1, 1), t, both).chunk(2)
         return without + scale * (spoken - without)
@@ -229,7 +235,9 @@ def sample(
     check_network(model)
     if not callable(sampler):
         raise ValueError(f"sampler is ddim, ddpm or dpm_solver, got {brief(sampler)}")
-    x_T_of = functools.partial(chaos, image_shape=getattr(model, "image_shape", None), seed=seed)
+    x_T_of = functools.partial(
+        pure_noise, image_shape=getattr(model, "image_shape", None), seed=seed
+    )
     device = next(model.parameters()).device
     if prompt is None and style is None and negative is None:
         x_T = x_T_of(n, device=device)

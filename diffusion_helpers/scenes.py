@@ -17,7 +17,7 @@ from .checks import (
     check_images,
     check_kind,
     check_rows,
-    dice,
+    seeded_generator,
 )
 
 SIDE = 32
@@ -79,7 +79,7 @@ def scenes(n, seed=0, unseen=False):
     a held-out combination of colour, shape and place.
     """
     check_count(n)
-    generator = dice(seed)
+    generator = seeded_generator(seed)
     rows, found = [], 0
     while found < n:
         size, colour, shape = (torch.randint(k, (2 * n, 2), generator=generator) for k in CHOICES)
@@ -119,13 +119,13 @@ def draw_scenes(attributes, generator):
         along, across = 16 + 8 * side + jitter[0], 16 + 6 * jitter[1]
         x = torch.where(upright == 1, across, along)
         y = torch.where(upright == 1, along, across)
-        ink = cover(x, y, torch.tensor(list(SIZES.values()))[size], shape)
+        ink = rasterise(x, y, torch.tensor(list(SIZES.values()))[size], shape)
         paint = rearrange(PALETTE[colour], "n c -> n c 1 1")
         pictures = pictures * (1 - ink) + paint * ink
     return pictures
 
 
-def cover(x, y, half, shape):
+def rasterise(x, y, half, shape):
     """How much of each pixel a shape covers: centres and half sizes (n,) -> (n, 1, 32, 32)."""
     shape = check_rows(shape, len(SHAPES), "shapes")
     for numbers in (x, y, half):
@@ -214,7 +214,7 @@ def _read_object(picture, mask):
         torch.arange(len(SIZES)).float(), torch.arange(len(SHAPES)).float(), near, near
     ).T
     half = torch.tensor(list(SIZES.values()))[size.long()]
-    ideal = cover(x + dx, y + dy, half, shape.long())[:, 0]
+    ideal = rasterise(x + dx, y + dy, half, shape.long())[:, 0]
     likeness = ideal.minimum(ink).sum((1, 2)) / ideal.maximum(ink).sum((1, 2))
     best = likeness.argmax()
     if likeness[best] < LIKE:

@@ -37,7 +37,7 @@ STYLES = ("noto", "twemoji", "fluent", "noto-v1", "emojione", "fxemoji")
 _gathered = ContextVar("gathered", default=None)  # a list while somebody gathers sentences
 
 
-class Unheard(UserWarning):
+class PromptWarning(UserWarning):
     """Something in a prompt that no network will hear; a live control shows it as words."""
 
     @staticmethod
@@ -50,7 +50,7 @@ class Unheard(UserWarning):
         frame, level = sys._getframe(1), 2
         while frame.f_back and frame.f_globals.get("__name__", "").startswith(__package__ + "."):
             frame, level = frame.f_back, level + 1
-        warnings.warn(sentence, Unheard, stacklevel=level)
+        warnings.warn(sentence, PromptWarning, stacklevel=level)
 
     @staticmethod
     @contextmanager
@@ -115,7 +115,7 @@ class Text:
         """Every prompt n times, side by side: a, b -> a, a, b, b for n = 2."""
         return self[repeat(torch.arange(len(self)), "b -> (b n)", n=check_count(n))]
 
-    def beside(self, x_t):
+    def expand_to(self, x_t):
         """One prompt for each of these pictures (B, C, H, W), on their device, in their format.
 
         Raises ValueError unless there are B prompts, or one for all.
@@ -126,8 +126,8 @@ class Text:
             raise ValueError(f"expected one prompt per picture, got {len(self)} for {len(x_t)}")
         return self.to(x_t).repeat(len(x_t) // len(self))
 
-    def draw(self, rows, generator):
-        """The texts of these pictures, for `train`; see Captions.draw."""
+    def sample_captions(self, rows, generator):
+        """The texts of these pictures, for `train`; see Captions.sample_captions."""
         return self[check_rows(rows, len(self))]
 
     @staticmethod
@@ -144,7 +144,7 @@ class Text:
         )
 
 
-def silence(n):
+def empty_text(n):
     """The text that says nothing, for n pictures: no word, no style."""
     check_count(n)
     return Text(
@@ -217,11 +217,11 @@ class Words:
         unknown = self.unknown(prompt)
         for word, near in list(unknown.items())[:NAMED]:
             like = f"; similar words I know: {', '.join(near)}" if near else ""
-            Unheard.say(f"I do not know the word {word[:30]!r}{like}")
+            PromptWarning.say(f"I do not know the word {word[:30]!r}{like}")
         if len(unknown) > NAMED:
-            Unheard.say(f"I do not know {len(unknown) - NAMED} more words of this prompt")
+            PromptWarning.say(f"I do not know {len(unknown) - NAMED} more words of this prompt")
         if len(known) > MAX_WORDS:
-            Unheard.say(f"I hear the first {MAX_WORDS} words of a prompt")
+            PromptWarning.say(f"I hear the first {MAX_WORDS} words of a prompt")
         none = len(self.vectors) - 1
         return (known + [none] * MAX_WORDS)[:MAX_WORDS]
 
@@ -324,7 +324,7 @@ class Captions:
     def __len__(self):
         return len(self.styles)
 
-    def draw(self, rows, generator):
+    def sample_captions(self, rows, generator):
         """One caption for each of these pictures, (B,) integers, as a Text."""
         rows = check_rows(rows, len(self))
         if generator is not None:

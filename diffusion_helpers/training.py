@@ -24,9 +24,9 @@ from .checks import (
     check_network,
     check_number,
     check_seed,
-    dice,
+    seeded_generator,
 )
-from .device import fast_dtype, settle_threads
+from .device import choose_thread_count, fast_dtype
 from .noising import add_noise, check_schedule, cosine_schedule
 
 BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
@@ -76,7 +76,7 @@ def orthogonalise(matrix, steps=5):
     return x.T if tall else x
 
 
-def make_optimisers(model, learning_rate=LEARNING_RATE):
+def make_optimizers(model, learning_rate=LEARNING_RATE):
     """Muon for the hidden weight matrices, AdamW for the first and last layer, lists of vectors
     (embeddings), norms and biases.
     """
@@ -98,14 +98,14 @@ def target(predicts, x_0, eps, t, schedule):
     check_images(x_0)
     if check_images(eps, what="eps, the dust,", like=x_0).shape != x_0.shape:
         raise ValueError(f"eps must have the shape of x_0, got {brief(eps)}, {brief(x_0)}")
-    signal, dust = check_schedule(schedule).signal_and_dust(t, like=x_0)
+    signal_rate, noise_rate = check_schedule(schedule).rates(t, like=x_0)
     if not isinstance(predicts, str) or predicts not in PREDICTS:
         raise ValueError(f"predicts is noise, clean or velocity, got {brief(predicts)}")
-    return {"noise": eps, "clean": x_0, "velocity": signal * eps - dust * x_0}[predicts]
+    return {"noise": eps, "clean": x_0, "velocity": signal_rate * eps - noise_rate * x_0}[predicts]
 
 
 @dataclass
-class Run:
+class TrainingResult:
     """What happened in a training: one loss per step, the seconds, whether it came to its end."""
 
     losses: list = field(default_factory=list)
@@ -139,7 +139,7 @@ def train(
     learning_rate=LEARNING_RATE,
     loss_of=None,
 ):
-    """Teach `model` to see through dust; returns a `Run`.
+    """Teach `model` to see through dust; returns a `TrainingResult`.
 
     model       a UNet; it learns what model.predicts says and stays on its device
     pictures    any Dataset whose items are float tensors (C, H, W) in [-1, 1], alone or first in a
@@ -171,57 +171,59 @@ def train(
         raise ValueError(f"expected a data set of pictures, got {brief(pictures)}")
     if len(pictures) == 0:
         raise ValueError("the data set is empty: it needs at least one picture")
-    if texts is not None and not hasattr(texts, "draw"):
+    if texts is not None and not hasattr(texts, "sample_captions"):
         raise ValueError("texts are made by load_words().encode([...]), or are Captions")
     if texts is not None and len(texts) != len(pictures):
         raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
-    team = Team(check_count(batch, "batch"))
+    team = ProcessGroup(check_count(batch, "batch"))
     schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
     seed, loss_of = check_seed(seed), denoising_loss if loss_of is None else loss_of
     if not callable(report) or not callable(loss_of):
         raise ValueError("report and loss_of are functions: see the help of train")
     reports = check_count(reports, "reports")
     checkpoint = None if checkpoint is None else as_path(checkpoint)
-    optimisers = make_optimisers(model, learning_rate)
-    run = Run()
+    optimizers = make_optimizers(model, learning_rate)
+    run = TrainingResult()
     if checkpoint and Path(checkpoint).exists():
-        run = _resume(checkpoint, model, optimisers, seed)
+        run = _resume(checkpoint, model, optimizers, seed)
         if run.finished:
             print(f"{checkpoint} holds a finished training: delete it to start a new one")
     began = time.monotonic() - run.seconds
     # a budget in steps must stay reproducible, so it keeps its number of threads
     may_change_threads = seconds and next(model.parameters()).device.type == "cpu"
     if may_change_threads:
-        settle_threads()
+        choose_thread_count()
 
     def spent():
         return min(1.0, run.steps / steps if steps else run.seconds / seconds)
 
     share = spent()
-    team.start_alike(model)
+    team.broadcast_weights(model)
     with _stop_between_steps() as stop:
         stopped = saved = False
         while not (run.finished or stopped):
-            set_rate(optimisers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - share))
-            generator = dice(seed, plus=1_000_003 * run.steps)
+            set_rate(optimizers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - share))
+            generator = seeded_generator(seed, plus=1_000_003 * run.steps)
             rows = torch.randint(len(pictures), (batch,), generator=generator)
-            x_0 = fetch(pictures, rows[team.mine], model)
+            x_0 = fetch(pictures, rows[team.shard], model)
             model.train()
-            loss = loss_of(model, x_0, rows, texts, schedule, generator, team.mine)
-            loss = _learn(loss, model, optimisers, run.steps, team)
+            loss = loss_of(model, x_0, rows, texts, schedule, generator, team.shard)
+            loss = optimizer_step(loss, model, optimizers, run.steps, team)
             # stop is looked at once, so that no interruption slips through
-            loss, run.seconds, stopped = team.agree(loss, time.monotonic() - began, stop.is_set())
+            loss, run.seconds, stopped = team.reduce_stats(
+                loss, time.monotonic() - began, stop.is_set()
+            )
             run.losses.append(loss)
             before, share = share, spent()
             run.finished = share == 1
             if int(share * reports) > int(before * reports) or stopped:
-                if checkpoint and team.leads:
-                    saved = _save(checkpoint, model, optimisers, run, seed)
+                if checkpoint and team.is_main:
+                    saved = _save(checkpoint, model, optimizers, run, seed)
                 model.eval()
-                if team.leads:
+                if team.is_main:
                     report(run, share, model)
                 if may_change_threads:
-                    settle_threads()
+                    choose_thread_count()
     model.eval()
     if not run.finished:
         where = f", and in {checkpoint}: call train again to go on" if saved else ""
@@ -229,17 +231,17 @@ def train(
     return run
 
 
-def set_rate(optimisers, rate):
-    for optimiser in optimisers:
-        for group in optimiser.param_groups:
+def set_rate(optimizers, rate):
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
             group["lr"] = rate
 
 
-def denoising_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None), t=None):
+def denoising_loss(model, x_0, rows, texts, schedule, generator, shard=slice(None), t=None):
     """One lesson of the apprentice: the mean squared error of what it says about dusted pictures.
 
     rows (B,) are the numbers of the batch's pictures, texts None or what `train` got; x_0
-    (b, C, H, W) are the pictures `rows[mine]`, all of them unless several devices share a batch.
+    (b, C, H, W) are the pictures `rows[shard]`, all of them unless several devices share a batch.
     t (B,) says how much dust each gets; left out, every step is as likely as any other.
     Every random number comes from `generator`, so that a training which was interrupted goes on
     exactly as if nothing had happened.
@@ -248,32 +250,32 @@ def denoising_loss(model, x_0, rows, texts, schedule, generator, mine=slice(None
         raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
     like = next(model.parameters())
     t = torch.randint(len(schedule), (len(rows),), generator=generator) if t is None else t
-    t = t[mine]
-    eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[mine]
+    t = t[shard]
+    eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[shard]
     text = ()
     if texts is not None:
-        text = (forget(texts.draw(rows, generator), generator)[mine].to(like),)
+        text = (drop_conditions(texts.sample_captions(rows, generator), generator)[shard].to(like),)
     x_0, eps = x_0.to(like), eps.to(like)
     guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text)
     return F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
 
 
-def _learn(loss, model, optimisers, step, team):
+def optimizer_step(loss, model, optimizers, step, team):
     """Move the weights one step against the slope of the loss; returns the loss as a float."""
     if not torch.isfinite(loss):
         raise FloatingPointError(
             f"the loss is no longer a number at step {step}: try a smaller learning_rate"
         )
     loss.backward()
-    team.share_slopes(model)
+    team.average_gradients(model)
     torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-    for optimiser in optimisers:
-        optimiser.step()
-        optimiser.zero_grad()
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
     return loss.item()
 
 
-class Team:
+class ProcessGroup:
     """The processes that `accelerate launch` started, one a device, which share every batch.
 
     They draw the same random numbers, take every n-th picture each, and average their slopes: the
@@ -292,9 +294,9 @@ class Team:
                 raise ImportError(sentence) from None
             self.accelerator = Accelerator()
             rank = self.accelerator.process_index
-        self.mine, self.leads = slice(rank, None, size), rank == 0
+        self.shard, self.is_main = slice(rank, None, size), rank == 0
 
-    def start_alike(self, model):
+    def broadcast_weights(self, model):
         """All begin with the weights of the first process."""
         if self.accelerator:
             from accelerate.utils import broadcast
@@ -303,7 +305,7 @@ class Team:
                 for weight in model.state_dict().values():
                     weight.copy_(broadcast(weight))
 
-    def share_slopes(self, model):
+    def average_gradients(self, model):
         """Every gradient becomes the mean over the processes, in one message."""
         if self.accelerator:
             slopes = [p.grad for p in model.parameters() if p.grad is not None]
@@ -311,7 +313,7 @@ class Team:
             for slope, part in zip(slopes, mean.split([s.numel() for s in slopes]), strict=True):
                 slope.copy_(part.view_as(slope))
 
-    def agree(self, loss, seconds, stop):
+    def reduce_stats(self, loss, seconds, stop):
         """The mean loss, the mean time, and whether anybody wants to stop; the same for all."""
         if not self.accelerator:
             return loss, seconds, stop
@@ -322,7 +324,7 @@ class Team:
         return loss, seconds, stop > 0
 
 
-def forget(text, generator):
+def drop_conditions(text, generator):
     """Condition dropout (arXiv 2207.12598): some pictures lose their prompt, their style or both.
 
     So the same network learns to work with and without a spell, which guidance compares.
@@ -367,11 +369,11 @@ def _stop_between_steps():
         signal.signal(signal.SIGINT, before)
 
 
-def _save(path, model, optimisers, run, seed):
+def _save(path, model, optimizers, run, seed):
     """Whether it worked: a full disk costs the checkpoint, but not the training."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for i, optimiser in enumerate(optimisers):
-        for p, memory in optimiser.state_dict()["state"].items():
+    for i, optimizer in enumerate(optimizers):
+        for p, memory in optimizer.state_dict()["state"].items():
             tensors |= {f"optimiser.{i}.{p}.{name}": value for name, value in memory.items()}
     tensors["losses"] = torch.tensor(run.losses, dtype=torch.float64)
     notes = {"config": model.config, "seed": seed, "seconds": run.seconds, "finished": run.finished}
@@ -383,7 +385,7 @@ def _save(path, model, optimisers, run, seed):
     return True
 
 
-def _resume(path, model, optimisers, seed):
+def _resume(path, model, optimizers, seed):
     tensors, notes = load_tensors(path)
     if notes.get("config") != model.config or notes.get("seed") != seed:
         raise ValueError(
@@ -392,11 +394,11 @@ def _resume(path, model, optimisers, seed):
     model.load_state_dict(
         {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     )
-    for i, optimiser in enumerate(optimisers):
-        state = optimiser.state_dict()
+    for i, optimizer in enumerate(optimizers):
+        state = optimizer.state_dict()
         for key, value in tensors.items():
             if key.startswith(f"optimiser.{i}."):
                 _, _, p, name = key.split(".", 3)
                 state["state"].setdefault(int(p), {})[name] = value
-        optimiser.load_state_dict(state)
-    return Run(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
+        optimizer.load_state_dict(state)
+    return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])

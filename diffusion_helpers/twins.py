@@ -11,9 +11,17 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from .attention import PictureAttention
-from .checkpoints import load_tensors, unpack
-from .checks import brief, check_count, check_floats, check_images, check_t, dice, told_by
+from .attention import SpatialAttention
+from .checkpoints import dequantize, load_tensors
+from .checks import (
+    brief,
+    check_count,
+    check_floats,
+    check_images,
+    check_t,
+    explain_errors_with,
+    seeded_generator,
+)
 from .data import DATA
 from .device import as_device, fast_math
 from .unet import TimeEmbedding
@@ -44,7 +52,7 @@ def twins(n, seed=0, agreeing=True):
     The places never change, so that colour is all there is to agree on. With agreeing=False the
     two colours always differ: scenes that the oracle must refuse.
     """
-    n, generator = check_count(n), dice(seed)
+    n, generator = check_count(n), seeded_generator(seed)
     left = torch.randint(len(PALETTE), (n,), generator=generator)
     step = torch.randint(1, len(PALETTE), (n,), generator=generator)
     right = left if agreeing else (left + step) % len(PALETTE)
@@ -61,7 +69,7 @@ class Verdict(NamedTuple):
     right: torch.Tensor
 
 
-def agree(pictures):
+def compare_colours(pictures):
     """The oracle: a `Verdict` for pictures (B, 3, 32, 32). Raises ValueError for other shapes.
 
     Every pixel counts for the nearest colour, white included; a strip has the colour that most of
@@ -114,7 +122,7 @@ class PlaceNorm(nn.Module):
     def _check(self, h):
         check_floats(h, "B C H W", "features", self.weight, C=len(self.weight))
 
-    @told_by(_check)
+    @explain_errors_with(_check)
     def forward(self, h):
         if h.shape[1] != len(self.weight) or not h.is_floating_point():
             self._check(h)  # one channel would be spread over all
@@ -135,13 +143,13 @@ class NearBlock(nn.Module):
         self.think = nn.Conv2d(WIDTH, WIDTH, 1)
         nn.init.zeros_(self.think.weight)  # starts as "change nothing"
         nn.init.zeros_(self.think.bias)
-        self.focus = PictureAttention(norm(WIDTH), WIDTH, None, HEADS) if attention else None
+        self.focus = SpatialAttention(norm(WIDTH), WIDTH, None, HEADS) if attention else None
 
     def _check(self, h, time):
         check_floats(h, "B C H W", "features", self.conv.weight, C=WIDTH)
         check_floats(time, "B C", "time", self.time.weight, B=len(h), C=self.time.in_features)
 
-    @told_by(_check)
+    @explain_errors_with(_check)
     def forward(self, h, time):
         if len(time) != len(h):
             self._check(h, time)  # one picture would be spread over all times
@@ -160,7 +168,7 @@ class TwinsNet(nn.Module):
                the whole picture through
 
     Call it as model(x_t, t), like a UNet: x_t (B, 3, 32, 32), t (B,); returns the clean
-    picture, shaped like x_t. `train`, `sample` and `watch` work with it.
+    picture, shaped like x_t. `train`, `sample` and `capture_attention` work with it.
     """
 
     image_shape, predicts, text = (3, SIDE, SIDE), "clean", None
@@ -196,5 +204,5 @@ def load_twins(attention=True, device=None):
     name = "twins_attention" if attention else "twins_near"
     tensors, notes = load_tensors(DATA / "checkpoints" / f"{name}.safetensors")
     model = TwinsNet(**notes["config"])
-    model.load_state_dict(unpack(tensors))
+    model.load_state_dict(dequantize(tensors))
     return model.eval().to(as_device(device))

@@ -11,10 +11,18 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from .attention import PictureAttention
-from .checks import brief, check_count, check_floats, check_images, check_shape, check_t, told_by
+from .attention import SpatialAttention
+from .checks import (
+    brief,
+    check_count,
+    check_floats,
+    check_images,
+    check_shape,
+    check_t,
+    explain_errors_with,
+)
 from .device import fast_math
-from .text import Text, TextEmbedding, silence
+from .text import Text, TextEmbedding, empty_text
 
 PREDICTS = ("noise", "clean", "velocity")
 TEXT_WIDTH = 256  # numbers for each token of a spell, and for the whole of it
@@ -63,15 +71,15 @@ class Block(nn.Module):
         self.shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
         self.time = nn.Linear(c_time, 2 * c_out) if c_time else None
         heads = max(n for n in range(1, max(1, c_out // HEAD) + 1) if c_out % n == 0)
-        self.focus = PictureAttention(group_norm(c_out), c_out, None, heads) if focus else None
-        self.listen = PictureAttention(group_norm(c_out), c_out, c_text, heads) if c_text else None
+        self.focus = SpatialAttention(group_norm(c_out), c_out, None, heads) if focus else None
+        self.listen = SpatialAttention(group_norm(c_out), c_out, c_text, heads) if c_text else None
 
     def _check(self, x, time=None, tokens=None, mask=None):
         check_floats(x, "B C H W", "features", self.conv1.weight, C=self.conv1.in_channels)
         if self.time is not None:
             check_floats(time, "B C", "time", self.time.weight, B=len(x), C=self.time.in_features)
 
-    @told_by(_check)
+    @explain_errors_with(_check)
     def forward(self, x, time=None, tokens=None, mask=None):
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.norm2(h)
@@ -213,13 +221,13 @@ class UNet(nn.Module):
         return (spell if time is None else time + spell), tokens, mask
 
     def _check_text(self, text, x_t):
-        text = silence(1) if text is None else text
+        text = empty_text(1) if text is None else text
         if not isinstance(text, Text):
             raise ValueError(
                 "expected text made by load_words().encode([...]), "
                 f"got {type(text).__name__}: call it as model(x_t, t, text)"
             )
-        return text.beside(x_t)
+        return text.expand_to(x_t)
 
     def _check_t(self, t, x_t):
         if t is None:

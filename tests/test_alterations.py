@@ -30,16 +30,18 @@ def altered(training, monkeypatch):
     names, styles = ([of[i] for i in rows] for of in (emoji.names, emoji.styles))
     texts = Captions(load_words(), [[name] for name in names], styles)
 
-    def alter(seed=0, mine=slice(None)):
+    def alter(seed=0, shard=slice(None)):
         taught = {}
 
-        def loss(model, x_0, rows, texts, schedule, generator, mine, t):
-            taught.update(pictures=x_0, told=texts.told, text=texts.draw(rows, generator), t=t)
+        def loss(model, x_0, rows, texts, schedule, generator, shard, t):
+            taught.update(
+                pictures=x_0, told=texts.told, text=texts.sample_captions(rows, generator), t=t
+            )
 
         monkeypatch.setattr(training, "denoising_loss", loss)
         dice, originals = torch.Generator().manual_seed(seed), emoji.images[rows]
         # the captions are numbered from 0 here, as the pictures of a data set are
-        lesson = originals[mine], torch.arange(N), texts, cosine_schedule(), dice, mine
+        lesson = originals[shard], torch.arange(N), texts, cosine_schedule(), dice, shard
         training.altered_loss(None, *lesson)
         return taught | {"originals": originals, "own": load_words().encode(names, styles)}
 
@@ -132,7 +134,7 @@ def test_what_is_lent_reaches_the_network(altered, training):
 
 
 def test_the_same_dice_alter_alike_and_a_part_is_a_part_of_the_whole(altered):
-    whole, again, part = altered(), altered(), altered(mine=slice(1, None, 2))
+    whole, again, part = altered(), altered(), altered(shard=slice(1, None, 2))
     assert torch.equal(whole["pictures"], again["pictures"])
     assert torch.allclose(whole["pictures"][1::2], part["pictures"], atol=1e-6)
     assert torch.equal(whole["told"], part["told"])

@@ -6,7 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from diffusion_helpers.attention import Attention, PictureAttention, TokenBlock, attend, watch
+from diffusion_helpers.attention import (
+    Attention,
+    SpatialAttention,
+    TokenBlock,
+    attend,
+    capture_attention,
+)
 
 
 def numbers(*shape, seed=0, dtype=torch.float32):
@@ -93,7 +99,7 @@ def test_a_context_of_another_width_and_length_can_be_looked_at():
     ("layer", "shape"),
     [
         (TokenBlock(16), (2, 5, 16)),
-        (PictureAttention(torch.nn.GroupNorm(1, 16), 16), (2, 16, 3, 5)),
+        (SpatialAttention(torch.nn.GroupNorm(1, 16), 16), (2, 16, 3, 5)),
     ],
 )
 def test_a_fresh_layer_changes_nothing_and_can_learn(layer, shape):
@@ -119,14 +125,14 @@ def test_self_attention_does_not_know_places():
 
 
 def test_every_place_of_a_picture_can_reach_every_other():
-    layer = awake(PictureAttention(torch.nn.Identity(), 16)).double()
+    layer = awake(SpatialAttention(torch.nn.Identity(), 16)).double()
     h = numbers(1, 16, 4, 6, dtype=torch.float64).requires_grad_()
     layer(h)[0, :, 0, 0].sum().backward()
     assert h.grad.abs().amax(dim=1).min() > 0
 
 
 def test_places_become_tokens_row_by_row():
-    layer = awake(PictureAttention(torch.nn.Identity(), 16)).double()
+    layer = awake(SpatialAttention(torch.nn.Identity(), 16)).double()
     h = numbers(1, 16, 4, 6, dtype=torch.float64)
     tokens = h.flatten(2).transpose(1, 2)
     expected = h + layer.attention(tokens).transpose(1, 2).reshape(h.shape)
@@ -161,7 +167,7 @@ def test_watch_sees_every_layer_at_every_call():
     net, mask = awake(Two()), some_mask(3, 5)
     said = numbers(3, 7, 16), numbers(3, 5, 8), mask
     expected = net(*said)
-    with watch(net) as maps:
+    with capture_attention(net) as maps:
         assert torch.equal(net(*said), expected)  # watching changes nothing
         net(*said)
     assert set(maps) == {"first.look", "second"} and {len(m) for m in maps.values()} == {2}
@@ -174,18 +180,21 @@ def test_watch_sees_every_layer_at_every_call():
 
 def test_watch_leaves_no_hooks_behind_whatever_happens():
     net = awake(Two())
-    with watch(net), watch(net):
+    with capture_attention(net), capture_attention(net):
         assert hooks(net) == 4
     assert hooks(net) == 0
-    with pytest.raises(ZeroDivisionError), watch(net):
+    with pytest.raises(ZeroDivisionError), capture_attention(net):
         1 / 0  # noqa: B018
     assert hooks(net) == 0
-    with watch(net) as maps:
+    with capture_attention(net) as maps:
         pass
     net(numbers(1, 7, 16), numbers(1, 5, 8), None)
     assert maps == {"first.look": [], "second": []}
 
 
 def test_watching_what_is_no_network_gets_one_sentence():
-    with pytest.raises(ValueError, match="watch the network itself"), watch(lambda x, t: x):
+    with (
+        pytest.raises(ValueError, match="watch the network itself"),
+        capture_attention(lambda x, t: x),
+    ):
         pass

@@ -1,7 +1,7 @@
 """Bad input: every public function, each argument spoiled, gets the right answer or one sentence.
 
-The tables are in spoil_*.py, one entry a function. A public function or an argument that is in none
-of them fails a test, unless it stands below with a reason.
+The tables are in bad_input_*.py, one entry a function. A public function or an argument that is in
+none of them fails a test, unless it stands below with a reason.
 """
 
 import importlib
@@ -9,18 +9,20 @@ import inspect
 import pkgutil
 from collections import defaultdict
 
+import bad_input_files
+import bad_input_pages
+import bad_input_pictures
+import bad_input_words
 import pytest
-import spoil_files
-import spoil_pages
-import spoil_pictures
-import spoil_words
+from bad_input_cases import MANY, QUICK, arguments_of, try_good, try_spoiled
 from hypothesis import given
 from hypothesis import strategies as st
-from spoil import MANY, QUICK, arguments_of, try_good, try_spoiled
 
 import diffusion_helpers
 
-CASES = spoil_pictures.CASES + spoil_words.CASES + spoil_pages.CASES + spoil_files.CASES
+CASES = (
+    bad_input_pictures.CASES + bad_input_words.CASES + bad_input_pages.CASES + bad_input_files.CASES
+)
 GOOD = [case for case in CASES if case.right]
 ARGUMENTS = arguments_of(CASES)
 
@@ -28,30 +30,31 @@ ARGUMENTS = arguments_of(CASES)
 ELSEWHERE = {
     "checks.": "the checks themselves: what they refuse is what all others refuse",
     "classroom.": "for whoever keeps the server; readers never call it",
-    "names.": "called by IPython: test_names.py",
+    "authoring.names.": "called by IPython: test_names.py",
     "exercises.lesson_": "solutions and typical mistakes: test_exercises.py",
     "exercises.Exercise": "made by us; its judge is in a table",
     "exercises.same": "compares what no_tensor let through",
     "exercises.off_by": "compares what no_tensor let through",
-    "patients.lesson_": "made by patients.patient",
-    "export.Formula": "called by markdown2html",
-    "editions.": "run from the command line by instructors; write is in a table",
+    "exercises.broken_models.lesson_": "made by broken_models.broken_model",
+    "authoring.export.Formula": "called by markdown2html",
+    "authoring.editions.": "run from the command line by instructors; write is in a table",
     "device.bf16_helps": "gets devices from tensors that were checked",
     "device.fast_": "gets tensors that were checked",
     "data.Emoji": "made by load_emoji",
     "text.Text": "made by load_words().encode",
     "text.Words": "made by load_words",
-    "text.Unheard": "a warning, given by our own code",
-    "controls.Live": "made by live",
-    "look.Fragment": "holds what others made",
-    "training.Muon": "made by make_optimisers",
-    "training.Run": "made by train",
-    "training.Team": "made by train",
+    "text.PromptWarning": "a warning, given by our own code",
+    "widgets.controls.Live": "made by live",
+    "widgets.html.HtmlOutput": "holds what others made",
+    "training.Muon": "made by make_optimizers",
+    "training.TrainingResult": "made by train",
+    "training.ProcessGroup": "made by train",
     "training.set_rate": "called by train with its own optimisers",
+    "training.optimizer_step": "called by train with its own loss and optimizers",
     "training.print_progress": "called by train with its own run",
     "training.denoising_loss": "called by train with what it has checked",
     "training.fetch": "called by train with what it has checked",
-    "training.forget": "called by train with what it has checked",
+    "training.drop_conditions": "called by train with what it has checked",
 }
 # Arguments for which anything will do, or which the function itself does not use.
 FREE = {
@@ -96,7 +99,7 @@ def test_every_public_function_and_argument_is_in_a_table():
             left = set(arguments) - tried.get(name, set()) - FREE
             forgotten += [f"{name}({argument})" for argument in left]
     assert not forgotten, (
-        "These arguments are never spoiled: add them to a table in tests/spoil_*.py, or say in "
+        "These arguments are never spoiled: add them to a table in tests/bad_input_*.py, or say in "
         f"ELSEWHERE or FREE why not: {forgotten}"
     )
 

@@ -7,14 +7,22 @@ import sys
 import nbformat
 import pytest
 from browser import jupyter_environment, jupyter_lab, open_and_run_all, open_notebook
-from hands import Hand, LiveHand, check_accessible, check_live, check_play, check_scrubber, drag
+from page_objects import (
+    Hand,
+    LiveHand,
+    check_accessible,
+    check_live,
+    check_play,
+    check_scrubber,
+    drag,
+)
 
 FRAMES = 12
 
 SCRUBBERS = [
     """\
 import torch
-from diffusion_helpers.scrubber import scrubber
+from diffusion_helpers.widgets.scrubber import scrubber
 
 start, end = torch.randn(3, 32, 32), torch.ones(3, 32, 32)
 end[:, 6:26, 6:26] = torch.tensor([0.9, 0.2, -0.8]).reshape(3, 1, 1)
@@ -33,7 +41,7 @@ LIVE = [
     """\
 import time
 import torch
-from diffusion_helpers.controls import Choice, Drawing, Prompt, Seed, Slider, Switches, live
+from diffusion_helpers.widgets.controls import Choice, Drawing, Prompt, Seed, Slider, Switches, live
 
 def mix(statue, t, side, marks, seed, spell):
     dust = torch.randn(3, 32, 32, generator=torch.Generator().manual_seed(seed))

@@ -15,37 +15,37 @@ from diffusion_helpers import (
     Pictures,
     UNet,
     add_noise,
-    chaos,
     cosine_schedule,
     ddim,
     ddpm,
     exercises,
-    figures,
     frechet_distance,
     load_checkpoint,
     nearest,
     precision_recall,
     predict,
     progress,
+    pure_noise,
     rank_among,
     sample,
     timesteps,
     train,
 )
 from diffusion_helpers.attention import attend
-from diffusion_helpers.checkpoints import pack, save_tensors
-from diffusion_helpers.controls import Choice, Prompt, Seed, Slider, Switches, live
-from diffusion_helpers.export import markdown2html
-from diffusion_helpers.live import LiveReport
-from diffusion_helpers.look import Fragment
-from diffusion_helpers.patients import patient
-from diffusion_helpers.pocket import load_pipeline, load_pocket, spell
-from diffusion_helpers.predictions import predict as ask
+from diffusion_helpers.authoring.export import markdown2html
+from diffusion_helpers.checkpoints import quantize_int8, save_tensors
+from diffusion_helpers.exercises.broken_models import broken_model
+from diffusion_helpers.pocket import format_prompt, load_pipeline, load_pocket
 from diffusion_helpers.sampling import guided
-from diffusion_helpers.scenes import captions, cover, draw_scenes, same_scene
-from diffusion_helpers.scrubber import scrubber
-from diffusion_helpers.text import Captions, load_words, silence
-from diffusion_helpers.training import Run, target
+from diffusion_helpers.scenes import captions, draw_scenes, rasterise, same_scene
+from diffusion_helpers.text import Captions, empty_text, load_words
+from diffusion_helpers.training import TrainingResult, target
+from diffusion_helpers.widgets import figures
+from diffusion_helpers.widgets.controls import Choice, Prompt, Seed, Slider, Switches, live
+from diffusion_helpers.widgets.html import HtmlOutput
+from diffusion_helpers.widgets.predictions import predict as ask
+from diffusion_helpers.widgets.scrubber import scrubber
+from diffusion_helpers.widgets.training_report import LiveReport
 
 COSINE = cosine_schedule()
 HALF = "\ud83c"  # the first half of an emoji; no file and no message can hold it
@@ -93,7 +93,7 @@ def test_dust_that_is_no_number_covers_no_picture():
 def test_square_roots_are_never_rounded_to_whole_numbers():
     """For pictures of bytes they were 0 and 0, so that nothing was left of anything."""
     with refused("in floats, got torch.uint8"):
-        COSINE.signal_and_dust(5, like=torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
+        COSINE.rates(5, like=torch.zeros(2, 3, 8, 8, dtype=torch.uint8))
 
 
 def test_a_row_of_numbers_is_no_schedule_yet():
@@ -130,17 +130,21 @@ def test_guidance_without_measure_draws_no_picture(scale):
     listener.text.whole.weight.data += 0.1
     text = load_words().encode("a cat")
     with refused("NaN or infinite"):
-        list(ddim(guided(listener, text, scale=scale), chaos(1, (3, 8, 8)), steps=1))
+        list(ddim(guided(listener, text, scale=scale), pure_noise(1, (3, 8, 8)), steps=1))
 
 
 def test_a_number_too_large_for_any_format_is_one_sentence():
     with refused("guidance_scale is a number, got 1000"):
-        guided(UNet((3, 8, 8), widths=(16,), text=True), silence(1), scale=10**400)
+        guided(UNet((3, 8, 8), widths=(16,), text=True), empty_text(1), scale=10**400)
 
 
 def test_true_is_no_number():
     """It counted as 1."""
-    for call in (lambda: timesteps(True), lambda: chaos(True), lambda: sample(network(), n=True)):
+    for call in (
+        lambda: timesteps(True),
+        lambda: pure_noise(True),
+        lambda: sample(network(), n=True),
+    ):
         with refused("is a whole number from 1"):
             call()
 
@@ -148,14 +152,14 @@ def test_true_is_no_number():
 @pytest.mark.parametrize("seed", [2**64 - 1, 10**30])
 def test_every_whole_number_is_a_seed(seed):
     """The largest ones made ddpm fail deep in torch."""
-    x_T = chaos(1, (3, 8, 8), seed=seed)
+    x_T = pure_noise(1, (3, 8, 8), seed=seed)
     first, same = (list(ddpm(network(), x_T, steps=2, seed=seed))[-1].x_t for _ in range(2))
     assert torch.equal(first, same) and first.std() > 0.5
 
 
 def test_a_card_that_is_not_there_is_one_sentence():
     for call in (
-        lambda: chaos(1, device="cuda:99"),
+        lambda: pure_noise(1, device="cuda:99"),
         lambda: load_checkpoint("apprentice", "cuda:99"),
     ):
         with refused("this machine has no device 'cuda:99'"):
@@ -216,7 +220,7 @@ def test_a_row_outside_the_gallery_is_one_sentence():
 def test_shares_may_be_whole_numbers():
     """They failed in the first step of a training."""
     told = Captions(load_words(), [["a cat", "cat"]], [None], [[1, 3]])
-    assert len(told.draw(torch.zeros(5, dtype=torch.long), torch.Generator())) == 5
+    assert len(told.sample_captions(torch.zeros(5, dtype=torch.long), torch.Generator())) == 5
 
 
 @pytest.mark.parametrize("shares", [[[NAN, 1]], [[-1, 2]], [[0, 0]], [[math.inf, 1]]])
@@ -249,9 +253,9 @@ def test_one_scene_is_not_compared_with_all_others():
 def test_an_unknown_shape_is_no_triangle():
     place = torch.tensor([16.0])
     with refused(r"shapes lie in 0\.\.2, got 3"):
-        cover(place, place, place / 4, torch.tensor([3]))
+        rasterise(place, place, place / 4, torch.tensor([3]))
     with refused("finite numbers for its centre"):
-        cover(place * NAN, place, place / 4, torch.tensor([0]))
+        rasterise(place * NAN, place, place / 4, torch.tensor([0]))
 
 
 # ---- pictures and files -------------------------------------------------------------------------
@@ -288,7 +292,7 @@ def test_a_folder_that_is_no_pipeline_is_not_searched(tmp_path):
 
 def test_a_broken_network_is_not_kept(tmp_path):
     with refused("weights a hold NaN"):
-        pack({"a": torch.tensor([NAN])})
+        quantize_int8({"a": torch.tensor([NAN])})
     with refused("notes are kept as JSON"):
         save_tensors(tmp_path / "a.safetensors", {}, {"a": object()})
 
@@ -338,7 +342,7 @@ def test_half_an_emoji_reaches_no_page():
     """No page could be shown or saved that held one."""
     shown = scrubber({HALF: pictures()}, [HALF, "b"], label=HALF, alt=HALF)
     asked = ask("01.z", HALF, {HALF: HALF, "b": "c"})
-    for fragment in (shown, asked, Fragment(HALF, HALF)):
+    for fragment in (shown, asked, HtmlOutput(HALF, HALF)):
         assert fragment._repr_html_().encode() and repr(fragment).encode()
     with mock.patch.object(figures, "display") as display:
         figures.show_pictures(pictures(), HALF, captions=[HALF, "b"])
@@ -357,7 +361,7 @@ def test_half_an_emoji_in_a_prompt_is_answered():
 
 def test_half_an_emoji_can_be_spelled():
     pytest.importorskip("diffusers")
-    assert spell(load_pocket("cpu"), HALF, "noto") == "?, noto"
+    assert format_prompt(load_pocket("cpu"), HALF, "noto") == "?, noto"
 
 
 def test_a_control_says_what_its_function_should_have_given():
@@ -400,15 +404,15 @@ def test_whatever_a_page_sends_is_answered():
 
 def test_a_report_before_the_first_step_is_one_sentence():
     with refused("share is a number"):
-        LiveReport(n=1)(Run([1.0], 1.0), 0, network())
+        LiveReport(n=1)(TrainingResult([1.0], 1.0), 0, network())
     with refused("at least one loss"):
-        LiveReport(n=1)(Run(), 0.5, network())
+        LiveReport(n=1)(TrainingResult(), 0.5, network())
 
 
 def test_a_share_may_be_a_fraction(capsys):
     """Python before 3.12 cannot print one as a percentage."""
     report = LiveReport(n=1, steps=1)
-    report(Run([1.0], 1.0), Fraction(1, 3), network())
+    report(TrainingResult([1.0], 1.0), Fraction(1, 3), network())
     assert len(report.history) == 1
 
 
@@ -446,7 +450,7 @@ def test_what_is_no_name_of_a_lesson_is_told_briefly(lesson):
     with refused("lessons with exercises are 01, 02"):
         exercises.of_lesson(lesson)
     with refused("lessons with a patient are 03, 04") as raised:
-        patient(lesson)
+        broken_model(lesson)
     assert "\n" not in str(raised.value)
 
 

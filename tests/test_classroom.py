@@ -14,12 +14,12 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import hub_client
 import jinja2
 import nbformat
-import pupils
 import pytest
 import yaml
-from pupils import CONFIG, PASSWORD, Full, Pupil
+from hub_client import CONFIG, PASSWORD, Full, Pupil
 from traitlets.config import PyFileConfigLoader
 
 from diffusion_helpers.classroom import __main__ as command
@@ -164,7 +164,7 @@ def everything(monkeypatch):
 
 
 def test_nothing_stands_in_the_way(everything, tmp_path):
-    assert command.obstacle(tmp_path, systemd=tmp_path) is None
+    assert command.preflight_error(tmp_path, systemd=tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -180,11 +180,11 @@ def test_an_obstacle_is_named_in_a_sentence(
     everything, monkeypatch, tmp_path, module, name, value, advice
 ):
     monkeypatch.setattr(module, name, lambda *_, **__: value)
-    assert advice in command.obstacle(tmp_path, systemd=tmp_path)
+    assert advice in command.preflight_error(tmp_path, systemd=tmp_path)
 
 
 def test_a_server_without_systemd_is_an_obstacle(everything, tmp_path):
-    assert "systemd" in command.obstacle(tmp_path, systemd=tmp_path / "missing")
+    assert "systemd" in command.preflight_error(tmp_path, systemd=tmp_path / "missing")
 
 
 def test_students_must_be_able_to_read_the_course(monkeypatch):
@@ -449,10 +449,10 @@ c.Spawner.environment["RUNTIME_DIRECTORY"] = lambda spawner: f"{FOLDER}/{spawner
 @contextlib.contextmanager
 def class_of(places):
     """A hub's address; with systemd it is the very hub of a class."""
-    reason = pupils.why_not()
+    reason = hub_client.why_not()
     if reason:
         pytest.skip(reason)
-    real = pupils.has_systemd()
+    real = hub_client.has_systemd()
     # In /tmp the names of sockets stay short enough; a real server does not see /tmp.
     folder = Path(tempfile.mkdtemp(prefix="class", dir=Path("/var/lib") if real else Path("/tmp")))
     settings = "" if real else WITHOUT_SYSTEMD
@@ -461,7 +461,7 @@ def class_of(places):
         command.prepare(folder)
         command.name_instructor(folder, "teacher", PASSWORD)
         limit = f"c.JupyterHub.active_server_limit = {places}\n"
-        with pupils.hub(folder, start, settings + limit) as url:
+        with hub_client.hub(folder, start, settings + limit) as url:
             yield url
     finally:
         shutil.rmtree(folder)
@@ -593,7 +593,7 @@ def test_one_too_many_is_told_so_and_comes_in_when_a_place_is_free(school, pair)
 
 @pytest.mark.slow
 def test_a_link_of_nbgitpuller_brings_an_instructors_repository(pair, tmp_path):
-    if pupils.has_systemd():
+    if hub_client.has_systemd():
         pytest.skip("a real server sees neither this folder nor the internet")
     ada = pair[0]
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(tmp_path)]
@@ -608,7 +608,7 @@ def test_a_link_of_nbgitpuller_brings_an_instructors_repository(pair, tmp_path):
 
 @pytest.mark.slow
 def test_systemd_keeps_pupils_apart_and_within_their_limits(pair):
-    if not pupils.has_systemd():
+    if not hub_client.has_systemd():
         pytest.skip("needs root on a machine that systemd runs: only there limits are enforced")
     ada, bob = pair
     home = bob.run("import os; print(os.path.realpath(os.path.expanduser('~')))").strip()

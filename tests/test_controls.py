@@ -14,9 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_figures import decode, sources
 
-from diffusion_helpers.controls import Choice, Drawing, Live, Prompt, Seed, Slider, Switches, live
-from diffusion_helpers.figures import to_uint8
-from diffusion_helpers.text import Unheard, load_words
+from diffusion_helpers.text import PromptWarning, load_words
+from diffusion_helpers.widgets.controls import (
+    Choice,
+    Drawing,
+    Live,
+    Prompt,
+    Seed,
+    Slider,
+    Switches,
+    live,
+)
+from diffusion_helpers.widgets.figures import to_uint8
 
 PICTURE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -297,7 +306,7 @@ def test_a_prompt_that_is_too_long_gets_one_sentence_and_the_picture_stays():
 
 def test_the_still_shows_the_picture_with_its_words_and_says_how_to_wake_it():
     control = live(lambda t: (grey(t)[0], "<b>t & co</b>"), t=Slider(0, 9, start=4), alt='a "grey"')
-    page = control.still()
+    page = control.static_image()
     assert (decode(sources(page)[0])[::64, ::64] == expected(4)).all()
     assert html.escape("<b>t & co</b>") in page and "<b>" not in page
     assert f'alt="grey: {html.escape("<b>t & co</b>")}"' in page
@@ -307,13 +316,13 @@ def test_the_still_shows_the_picture_with_its_words_and_says_how_to_wake_it():
 def test_it_is_shown_alive_and_as_a_still(monkeypatch):
     shown = []
     keep = lambda data, **_: shown.append(data)  # noqa: E731
-    monkeypatch.setattr("diffusion_helpers.controls.display", keep)
+    monkeypatch.setattr("diffusion_helpers.widgets.controls.display", keep)
     control = live(grey, level=Slider(0, 9, start=1), alt="grey")
     assert isinstance(control, Live)
     control._ipython_display_()
     widget, still = shown
     assert widget["application/vnd.jupyter.widget-view+json"]["model_id"] == control.model_id
-    assert still.data == control.still()
+    assert still.data == control.static_image()
 
 
 def test_what_a_prompt_says_in_vain_stands_in_the_caption():
@@ -346,7 +355,7 @@ def test_what_another_thread_hears_is_its_own():
     controls = []
     show = lambda: controls.append(live(hear, spell=Prompt("kroketodile"), alt="A grey square"))  # noqa: E731
     thread = threading.Thread(target=show)
-    with pytest.warns(Unheard, match="aardwolfish"):
+    with pytest.warns(PromptWarning, match="aardwolfish"):
         thread.start()
         assert drawing.wait(30)
         load_words().encode("aardwolfish")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffusion_helpers import device
-from diffusion_helpers.device import bf16_helps, fast_math, pick_device, settle_threads
+from diffusion_helpers.device import bf16_helps, choose_thread_count, fast_math, pick_device
 
 CPU = torch.device("cpu")
 
@@ -96,11 +96,11 @@ def test_fast_math_computes_in_bf16_only_for_float32(monkeypatch, dtype, helps, 
 
 
 @pytest.mark.parametrize("start", [1, device.ALL_THREADS])
-def test_settle_threads_takes_all_cores_or_one_wherever_it_starts(start):
+def test_choose_thread_count_takes_all_cores_or_one_wherever_it_starts(start):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(start)
-        settle_threads()
+        choose_thread_count()
         assert torch.get_num_threads() in (1, device.ALL_THREADS)
     finally:
         torch.set_num_threads(before)
@@ -109,7 +109,7 @@ def test_settle_threads_takes_all_cores_or_one_wherever_it_starts(start):
 @pytest.mark.parametrize(
     ("all_cores", "one_core", "chosen"), [(0.1, 0.2, "all"), (0.3, 0.2, "one")]
 )
-def test_settle_threads_keeps_the_faster_of_the_two(monkeypatch, all_cores, one_core, chosen):
+def test_choose_thread_count_keeps_the_faster_of_the_two(monkeypatch, all_cores, one_core, chosen):
     clock, threads = [0.0], [device.ALL_THREADS]
 
     def convolve(x, weight, padding):
@@ -120,5 +120,5 @@ def test_settle_threads_keeps_the_faster_of_the_two(monkeypatch, all_cores, one_
     monkeypatch.setattr(device.time, "perf_counter", lambda: clock[0])
     monkeypatch.setattr(device.F, "conv2d", convolve)
     monkeypatch.setattr(device.torch, "set_num_threads", lambda n: threads.__setitem__(0, n))
-    settle_threads()
+    choose_thread_count()
     assert threads[0] == {"all": 2, "one": 1}[chosen]

@@ -8,7 +8,8 @@ import sys
 import nbformat
 import pytest
 
-from diffusion_helpers import editions, progress
+from diffusion_helpers import progress
+from diffusion_helpers.authoring import editions
 from diffusion_helpers.exercises import exercise, find
 
 LESSONS = sorted(editions.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
@@ -189,7 +190,7 @@ def test_the_same_lessons_give_the_same_bytes(made, tmp_path):
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "diffusion_helpers.editions", *map(str, arguments)]
+    command = [sys.executable, "-m", "diffusion_helpers.authoring.editions", *map(str, arguments)]
     return subprocess.run(command, cwd=editions.NOTEBOOKS.parent, capture_output=True, text=True)
 
 

@@ -12,9 +12,9 @@ from diffusion_helpers import evaluation
 from diffusion_helpers.data import load_emoji
 from diffusion_helpers.evaluation import (
     FeatureNet,
-    crowd_features,
+    extract_features,
     frechet_distance,
-    judge,
+    load_feature_net,
     loss_by_level,
     nearest,
     precision_recall,
@@ -74,14 +74,16 @@ def test_the_features_that_tell_which_emoji_it_is_never_change():
 
 
 def test_the_features_that_measure_a_crowd_never_change():
-    features = copy.deepcopy(judge()).double()(waves(16))
+    features = copy.deepcopy(load_feature_net()).double()(waves(16))
     assert features.shape == (16, 64)
     assert fingerprint(features) == FEATURE_NET
 
 
 def test_the_judge_does_not_learn():
-    assert not judge().training and not any(p.requires_grad for p in judge().parameters())
-    assert judge() is judge()
+    assert not load_feature_net().training and not any(
+        p.requires_grad for p in load_feature_net().parameters()
+    )
+    assert load_feature_net() is load_feature_net()
 
 
 # ---- which emoji is it? -------------------------------------------------------------------------
@@ -156,7 +158,7 @@ def test_pictures_of_another_size_get_one_sentence(twemoji, size):
         similarity(torch.zeros(2, 3, size, size), twemoji.images[:9])
 
 
-@pytest.mark.parametrize("judged", [lambda x: similarity(x, waves(4)), crowd_features])
+@pytest.mark.parametrize("judged", [lambda x: similarity(x, waves(4)), extract_features])
 @pytest.mark.parametrize(
     ("images", "words"),
     [
@@ -201,19 +203,19 @@ def test_nearest_finds_the_smallest_mean_squared_error(twemoji):
 
 def test_a_picture_has_the_same_features_in_every_crowd(twemoji):
     images = twemoji.images[:7]
-    together = crowd_features(images)
+    together = extract_features(images)
     assert together.shape == (7, 64) and together.dtype == torch.float64
-    torch.testing.assert_close(crowd_features(images, batch=2), together, rtol=0, atol=1e-4)
-    torch.testing.assert_close(crowd_features(images[3:4]), together[3:4], rtol=0, atol=1e-4)
+    torch.testing.assert_close(extract_features(images, batch=2), together, rtol=0, atol=1e-4)
+    torch.testing.assert_close(extract_features(images[3:4]), together[3:4], rtol=0, atol=1e-4)
 
 
 def test_the_judge_names_group_and_style_of_pictures_it_never_saw(emoji):
     unseen = emoji.where(emoji.held_out)
     with torch.no_grad():
-        features = judge()(unseen.images)
+        features = load_feature_net()(unseen.images)
         for head, words, chance in (
-            (judge().group, unseen.groups, 1 / 7),
-            (judge().style, unseen.styles, 1 / 6),
+            (load_feature_net().group, unseen.groups, 1 / 7),
+            (load_feature_net().style, unseen.styles, 1 / 6),
         ):
             kinds = sorted(set(words))
             truth = torch.tensor([kinds.index(word) for word in words])

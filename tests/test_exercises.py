@@ -12,9 +12,10 @@ import nbformat
 import pytest
 import torch
 from bs4 import BeautifulSoup
-from hands import check_accessible
+from page_objects import check_accessible
 
-from diffusion_helpers import editions, exercises, progress
+from diffusion_helpers import exercises, progress
+from diffusion_helpers.authoring import editions
 from diffusion_helpers.exercises import Exercise, exercise, find, hint
 
 ALL = [e for number in exercises.lessons() for e in exercises.of_lesson(number)]

@@ -13,17 +13,17 @@ import nbformat
 import pytest
 from browser import REPO, jupyter_environment, jupyter_lab
 from bs4 import BeautifulSoup
-from hands import Hand
 from hatchling.builders.wheel import WheelBuilder
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
+from page_objects import Hand
 from PIL import Image
 
-from diffusion_helpers import export
+from diffusion_helpers.authoring import export
 
 LESSONS = sorted((REPO / "notebooks").glob("*.ipynb"))
-PAGE = REPO / "diffusion_helpers" / "export_template" / "page.html.j2"
+PAGE = REPO / "diffusion_helpers" / "authoring" / "export_template" / "page.html.j2"
 CONFIG = PAGE.with_name("jupyter_config.json")
 
 
@@ -121,7 +121,9 @@ def test_the_wheel_puts_them_where_jupyter_looks(tmp_path):
         root = next(name for name in archive.namelist() if ".data/" in name).split("/")[0]
         assert archive.read(f"{root}/data/etc/jupyter/jupyter_config.json") == CONFIG.read_bytes()
         kernel = archive.read(f"{root}/data/etc/ipython/ipython_kernel_config.json")
-        assert kernel == (REPO / "diffusion_helpers" / "kernel_config.json").read_bytes()
+        assert (
+            kernel == (REPO / "diffusion_helpers" / "authoring" / "kernel_config.json").read_bytes()
+        )
         page = archive.read(f"{root}/data/share/jupyter/nbconvert/templates/sculptor/{PAGE.name}")
         assert page == PAGE.read_bytes()
 
@@ -144,12 +146,12 @@ Because $\sum_i \beta_i$ grows.
 ![a red dot](dot.png)""",
     """\
 import torch
-from diffusion_helpers.scrubber import scrubber
+from diffusion_helpers.widgets.scrubber import scrubber
 
 scrubber({"x_t": torch.linspace(-1, 1, 8).reshape(8, 1, 1, 1).expand(8, 3, 4, 4)}, range(8))""",
     """\
 import matplotlib.pyplot as plt
-from diffusion_helpers.figures import show
+from diffusion_helpers.widgets.figures import show
 
 show(plt.figure(figsize=(2, 1)), "an empty figure")""",
     """\

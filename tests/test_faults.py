@@ -50,7 +50,13 @@ def same(file, other):
     ("steps", "kills"), [(12, 3), pytest.param(90, 20, marks=pytest.mark.slow)]
 )
 def test_a_training_that_is_killed_again_and_again_ends_bit_by_bit_alike(tmp_path, steps, kills):
-    program = [sys.executable, REPO / "tests" / "lives.py", tmp_path, str(steps), str(kills)]
+    program = [
+        sys.executable,
+        REPO / "tests" / "kill_and_resume.py",
+        tmp_path,
+        str(steps),
+        str(kills),
+    ]
     path = os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")])
     lives = subprocess.run(program, env=os.environ | {"PYTHONPATH": path}, stdout=-1, text=True)
     assert lives.returncode == 0

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion_helpers import figures
+from diffusion_helpers.widgets import figures
 
 
 def displayed(function, *args, **kw):

@@ -10,7 +10,7 @@ import sys
 import nbformat
 import pytest
 from browser import REPO, jupyter_environment, jupyter_lab, open_and_run_all
-from hands import (
+from page_objects import (
     Hand,
     LiveHand,
     PredictionHand,
@@ -20,7 +20,7 @@ from hands import (
     check_prediction_keys,
     check_scrubber,
 )
-from shorter import shortened
+from shorten_lessons import shortened
 
 LESSONS = sorted(path.name for path in (REPO / "notebooks").glob("0*.ipynb"))
 LARGEST_PAGE = 5e6  # bytes

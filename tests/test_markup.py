@@ -10,7 +10,7 @@ import sys
 import nbformat
 import pytest
 from browser import REPO, jupyter_environment, jupyter_lab, open_and_run_all, open_notebook
-from hands import Hand, LiveHand, PredictionHand
+from page_objects import Hand, LiveHand, PredictionHand
 from test_browser import notebook
 
 SCRIPT = "<script>window.pwned = 1</script>"

@@ -10,13 +10,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from shorter import shortened
+from shorten_lessons import shortened
 
-from diffusion_helpers import names
+from diffusion_helpers.authoring import names
 
 REPO = Path(__file__).resolve().parent.parent
 LESSONS = sorted((REPO / "notebooks").glob("*.ipynb"))
-CONFIG = REPO / "diffusion_helpers" / "kernel_config.json"
+CONFIG = REPO / "diffusion_helpers" / "authoring" / "kernel_config.json"
 SENTENCE = re.compile(
     r"`\w+` is made (in the first code cell|below “.+”, in the cell that begins with `.+`)\. "
     r"Run that cell first, or choose Run → Run All Above Selected Cell\."
@@ -25,7 +25,7 @@ SENTENCE = re.compile(
 
 def alone(lesson, start):
     """cell id -> how it ended, for each cell of the lesson run on its own."""
-    program = [sys.executable, REPO / "tests" / "alone.py", lesson, start]
+    program = [sys.executable, REPO / "tests" / "run_cells_alone.py", lesson, start]
     path = os.pathsep.join([str(REPO), os.environ.get("PYTHONPATH", "")])
     one = {"OMP_NUM_THREADS": "1"}  # more threads would not survive in the copies of the process
     env = os.environ | {"PYTHONPATH": path} | one

@@ -82,23 +82,23 @@ def test_a_wrong_schedule_gets_one_sentence(alpha_bar, words):
 # ---- signal and dust ----------------------------------------------------------------------------
 
 
-def test_signal_and_dust_are_shaped_to_multiply_pictures(pictures):
-    signal, dust = cosine_schedule().signal_and_dust(torch.tensor([0, 10, 500, 999]), pictures)
-    assert signal.shape == dust.shape == (4, 1, 1, 1)
-    assert signal.dtype == dust.dtype == pictures.dtype
-    torch.testing.assert_close(signal**2 + dust**2, torch.ones(4, 1, 1, 1))
+def test_the_rates_are_shaped_to_multiply_pictures(pictures):
+    signal_rate, noise_rate = cosine_schedule().rates(torch.tensor([0, 10, 500, 999]), pictures)
+    assert signal_rate.shape == noise_rate.shape == (4, 1, 1, 1)
+    assert signal_rate.dtype == noise_rate.dtype == pictures.dtype
+    torch.testing.assert_close(signal_rate**2 + noise_rate**2, torch.ones(4, 1, 1, 1))
 
 
 def test_one_step_before_the_first_dust_is_the_clean_picture(pictures):
-    signal, dust = cosine_schedule().signal_and_dust(-1, pictures)
-    assert signal.item() == 1 and dust.item() == 0
+    signal_rate, noise_rate = cosine_schedule().rates(-1, pictures)
+    assert signal_rate.item() == 1 and noise_rate.item() == 0
 
 
 def test_little_dust_keeps_its_digits_in_float32(pictures):
     schedule = cosine_schedule()
-    _, dust = schedule.signal_and_dust(0, pictures)
+    _, noise_rate = schedule.rates(0, pictures)
     exact = math.sqrt(1 - schedule.alpha_bar[0].item())
-    assert dust.item() == pytest.approx(exact, rel=1e-6)
+    assert noise_rate.item() == pytest.approx(exact, rel=1e-6)
 
 
 # ---- one jump -----------------------------------------------------------------------------------
@@ -130,8 +130,8 @@ def test_many_small_steps_give_the_mean_and_variance_of_one_jump(make_schedule, 
     generator = torch.Generator().manual_seed(upto)
     slow = torch.full((copies, 1, 1, 1), pixel)
     for beta in betas[: upto + 1]:
-        dust = torch.randn(slow.shape, generator=generator)
-        slow = math.sqrt(1 - beta) * slow + math.sqrt(beta) * dust
+        noise_rate = torch.randn(slow.shape, generator=generator)
+        slow = math.sqrt(1 - beta) * slow + math.sqrt(beta) * noise_rate
 
     x_0 = torch.full((copies, 1, 1, 1), pixel)
     jump = add_noise(x_0, upto, torch.randn(x_0.shape, generator=generator), make_schedule())

@@ -137,7 +137,7 @@ def test_no_byte_leaves_while_the_lessons_run():
     guarded = {"PYTHONPATH", "HF_HUB_OFFLINE"}
     env = {name: value for name, value in os.environ.items() if name not in guarded}
     env["PYTHONPATH"] = str(REPO)
-    program = [sys.executable, REPO / "tests" / "counted.py"]
+    program = [sys.executable, REPO / "tests" / "count_sent_bytes.py"]
     lessons = [REPO / "notebooks" / name for name in LESSONS]
     ran = subprocess.run(
         ["unshare", "--net", *program, *lessons], env=env, capture_output=True, text=True

@@ -11,19 +11,19 @@ import torch.nn.functional as F
 from browser import REPO
 from nbclient import NotebookClient
 from safetensors import safe_open
-from shorter import shortened
+from shorten_lessons import shortened
 
-from diffusion_helpers import chaos, cosine_schedule, data, ddim, load_emoji, rank_among
+from diffusion_helpers import cosine_schedule, data, ddim, load_emoji, pure_noise, rank_among
 from diffusion_helpers.pocket import (
     POCKET,
     STYLES,
+    format_prompt,
     load_pipeline,
     load_pocket,
-    spell,
     to_latents,
     to_pictures,
 )
-from diffusion_helpers.text import Unheard
+from diffusion_helpers.text import PromptWarning
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_it_draws_what_the_prompt_says(pipe):
         gallery[style] = [i for i, s in enumerate(emoji.styles) if s == style]
     seen = [i for i in gallery["noto"] if not emoji.held_out[i]][::50]
     pictures = pipe(
-        [spell(pipe, emoji.names[i], "noto") for i in seen],
+        [format_prompt(pipe, emoji.names[i], "noto") for i in seen],
         num_inference_steps=20,
         guidance_scale=3.0,
         generator=torch.Generator().manual_seed(0),
@@ -134,7 +134,7 @@ def test_its_schedule_is_ours(pipe):
 
 @pytest.mark.parametrize("scale", [1.5, 3.0, 7.5])
 def test_a_whole_creation_is_ours_step_by_step(exact, scale):
-    x_T, theirs = chaos(1, (4, 16, 16), seed=1).double(), []
+    x_T, theirs = pure_noise(1, (4, 16, 16), seed=1).double(), []
     with torch.no_grad():
         spells = hidden(exact, ["", "cat face, fluent"]).double()
     exact.text_encoder = None  # it has heard; that of transformers 4 cannot work in 64 bits
@@ -172,8 +172,8 @@ ANYTHING = [
 @pytest.mark.parametrize("style", [None, *STYLES])
 def test_any_text_can_be_spelled_and_keeps_its_style(pipe, words, style):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Unheard)
-        prompt = spell(pipe, words, style)
+        warnings.simplefilter("ignore", PromptWarning)
+        prompt = format_prompt(pipe, words, style)
     ids = pipe.tokenizer(prompt).input_ids
     assert len(ids) <= pipe.tokenizer.model_max_length
     assert style is None or prompt.endswith(f", {style}")
@@ -181,19 +181,19 @@ def test_any_text_can_be_spelled_and_keeps_its_style(pipe, words, style):
 
 
 def test_a_prompt_that_is_too_long_says_what_is_heard(pipe):
-    with pytest.warns(Unheard, match="first 1[0-9] tokens"):
-        spell(pipe, "a very long story about a cat " * 10, "noto")
+    with pytest.warns(PromptWarning, match="first 1[0-9] tokens"):
+        format_prompt(pipe, "a very long story about a cat " * 10, "noto")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert spell(pipe, "a red apple", "noto") == "a red apple, noto"
+        assert format_prompt(pipe, "a red apple", "noto") == "a red apple, noto"
 
 
 @pytest.mark.parametrize("words", ["красное яблоко ", "תפוח אדום ", "🍎🍏 ", "ある林檎 ", "é"])
 def test_a_long_prompt_may_be_cut_inside_a_sign(pipe, words):
     """Half a sign is left out, and every cut comes to an end."""
     for start in range(8):
-        with pytest.warns(Unheard, match="first 1[0-9] tokens"):
-            heard = spell(pipe, "x" * start + words * 12, "noto")
+        with pytest.warns(PromptWarning, match="first 1[0-9] tokens"):
+            heard = format_prompt(pipe, "x" * start + words * 12, "noto")
         assert "\ufffd" not in heard
         assert heard.replace(" ", "").startswith("x" * start + words[0])
         assert 15 <= len(pipe.tokenizer(heard).input_ids) <= 20  # a sign has up to 4 tokens
@@ -201,16 +201,16 @@ def test_a_long_prompt_may_be_cut_inside_a_sign(pipe, words):
 
 def test_a_wrong_prompt_or_style_gets_one_sentence(pipe):
     with pytest.raises(ValueError, match="styles noto, twemoji, fluent, got 'fxemoji'"):
-        spell(pipe, "a cat", "fxemoji")
+        format_prompt(pipe, "a cat", "fxemoji")
     with pytest.raises(ValueError, match="piece of text, got 3"):
-        spell(pipe, 3)
+        format_prompt(pipe, 3)
 
 
 def test_each_emoji_name_fits(pipe):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in set(load_emoji().names):
-            spell(pipe, name, "twemoji")
+            format_prompt(pipe, name, "twemoji")
 
 
 # ---- what is missing ----------------------------------------------------------------------------

@@ -5,10 +5,10 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from hands import PredictionHand, check_accessible, check_prediction, check_prediction_keys
+from page_objects import PredictionHand, check_accessible, check_prediction, check_prediction_keys
 
-from diffusion_helpers import predictions
-from diffusion_helpers.predictions import predict, reveal
+from diffusion_helpers.widgets import predictions
+from diffusion_helpers.widgets.predictions import predict, reveal
 
 OPTIONS = {
     "a quarter": "Layers multiply.",

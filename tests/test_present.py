@@ -7,9 +7,9 @@ import shutil
 import nbformat
 import pytest
 from browser import REPO, jupyter_lab, open_and_run_all
-from hands import Hand, LiveHand
+from page_objects import Hand, LiveHand
 
-from diffusion_helpers.notes import NOTE, running_order, stage_notes
+from diffusion_helpers.authoring.notes import NOTE, running_order, stage_notes
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 LESSON = "01_forward_noising.ipynb"
@@ -159,7 +159,7 @@ def note(minutes, words):
 CONTROLS = {
     "scrubber": """\
 import torch
-from diffusion_helpers.scrubber import scrubber
+from diffusion_helpers.widgets.scrubber import scrubber
 
 grey = torch.linspace(-1, 1, 12).reshape(12, 1, 1, 1).expand(12, 3, 32, 32)
 scrubber({"grey": grey}, [f"step {i} of 12" for i in range(1, 13)])""",
@@ -178,7 +178,7 @@ def count(_):
 button.on_click(count)
 ipywidgets.VBox([button, out])""",
     "live": """\
-from diffusion_helpers.controls import Slider, live
+from diffusion_helpers.widgets.controls import Slider, live
 
 
 def grey(level):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from hands import check_accessible
+from page_objects import check_accessible
 
 from diffusion_helpers import exercises, progress
 from diffusion_helpers.progress import FILE, card, note, reset, state

@@ -11,17 +11,17 @@ from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 from diffusion_helpers import sampling
 from diffusion_helpers.noising import cosine_schedule, linear_schedule
 from diffusion_helpers.sampling import (
-    chaos,
     ddim,
     ddpm,
     dpm_solver,
-    even_in_snr,
     guided,
+    logsnr_timesteps,
     predict,
+    pure_noise,
     sample,
     timesteps,
 )
-from diffusion_helpers.text import Text, load_words, silence
+from diffusion_helpers.text import Text, empty_text, load_words
 from diffusion_helpers.unet import UNet
 
 THEIR_NAMES = {"noise": "epsilon", "clean": "sample", "velocity": "v_prediction"}
@@ -75,7 +75,7 @@ def recorder(drawn):
 
 @pytest.fixture
 def x_T():
-    return chaos(2, (3, 4, 4), seed=5).double()
+    return pure_noise(2, (3, 4, 4), seed=5).double()
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_ddpm_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x
 def test_dpm_solver_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x_T):
     model = Toy(predicts)
     theirs = DPMSolverMultistepScheduler(prediction_type=THEIR_NAMES[predicts])
-    theirs.set_timesteps(timesteps=even_in_snr(steps, schedule))
+    theirs.set_timesteps(timesteps=logsnr_timesteps(steps, schedule))
     alpha_bar = schedule.alpha_bar[theirs.timesteps]
     sigmas = ((1 - alpha_bar) / alpha_bar).sqrt()
     theirs.sigmas = torch.cat([sigmas, torch.zeros(1)])  # its own are rounded to float32
@@ -199,8 +199,8 @@ def test_timesteps_are_the_trailing_ones_of_diffusers(steps):
 
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 @pytest.mark.parametrize("steps", [1, 2, 3, 8, 20, 200, 1000])
-def test_levels_even_in_snr_start_from_chaos_and_fall(steps, schedule):
-    ts = even_in_snr(steps, schedule)
+def test_logsnr_timesteps_start_from_chaos_and_fall(steps, schedule):
+    ts = logsnr_timesteps(steps, schedule)
     assert len(ts) == steps and ts[0] == 999 and ts[-1] >= 0
     assert all(a > b for a, b in pairwise(ts))
     if steps == 8:
@@ -215,7 +215,7 @@ def test_levels_even_in_snr_start_from_chaos_and_fall(steps, schedule):
 @pytest.mark.parametrize(("mean", "std"), [(0.4, 0.3), (-0.2, 0.8)])
 def test_a_perfect_network_samples_the_gaussian_it_knows(sampler, mean, std):
     schedule, pixels = SCHEDULES["cosine"], 10 * 3 * 32 * 32
-    x_T = chaos(10, seed=1).double()
+    x_T = pure_noise(10, seed=1).double()
     *_, last = sampler(Gaussian(mean, std, schedule), x_T, 200, schedule)
     got = last.clean
     assert got.mean().item() == pytest.approx(mean, abs=4 * std / math.sqrt(pixels) + 1e-3)
@@ -268,7 +268,7 @@ def test_predict_hands_the_text_on(x_T):
 
 
 def test_predict_keeps_no_memory_for_gradients(network):
-    got = predict(network, SCHEDULES["cosine"], chaos(1, (3, 8, 8)), 5)
+    got = predict(network, SCHEDULES["cosine"], pure_noise(1, (3, 8, 8)), 5)
     assert not got.clean.requires_grad
 
 
@@ -276,15 +276,15 @@ def test_predict_keeps_no_memory_for_gradients(network):
 
 
 def test_chaos_is_standard_normal_and_decided_by_its_seed():
-    x = chaos(16, seed=3)
+    x = pure_noise(16, seed=3)
     assert x.shape == (16, 3, 32, 32) and x.dtype == torch.float32
     assert abs(x.mean().item()) < 4 / math.sqrt(x.numel())
     assert x.var().item() == pytest.approx(1, abs=4 * math.sqrt(2 / x.numel()))
-    assert torch.equal(x, chaos(16, seed=3)) and not torch.equal(x, chaos(16, seed=4))
+    assert torch.equal(x, pure_noise(16, seed=3)) and not torch.equal(x, pure_noise(16, seed=4))
 
 
 def test_more_chaos_begins_with_the_same_pictures():
-    assert torch.equal(chaos(5, seed=3)[:2], chaos(2, seed=3))
+    assert torch.equal(pure_noise(5, seed=3)[:2], pure_noise(2, seed=3))
 
 
 def test_ddim_adds_no_dust_and_ddpm_adds_the_dust_of_its_seed(x_T):
@@ -300,7 +300,7 @@ def test_ddim_adds_no_dust_and_ddpm_adds_the_dust_of_its_seed(x_T):
 
 
 def test_the_first_fresh_dust_is_not_the_chaos_it_falls_on(monkeypatch):
-    x_T = chaos(4, seed=3)
+    x_T = pure_noise(4, seed=3)
     drawn = []
     monkeypatch.setattr(torch, "randn", recorder(drawn))
     list(ddpm(Toy("velocity"), x_T, 3, seed=3))
@@ -330,7 +330,7 @@ def said(*prompts, style="noto"):
 
 @pytest.fixture
 def small_x_T():
-    return chaos(2, (3, 8, 8), seed=5).double()
+    return pure_noise(2, (3, 8, 8), seed=5).double()
 
 
 @pytest.mark.parametrize("unwanted", [[], ["dog"], ["dog", "blue"]])
@@ -363,10 +363,10 @@ def test_guidance_is_the_same_in_all_three_coordinates(t, small_x_T):
     class Means(Toy):
         def __call__(self, x, t, text):
             loudness = text.mask.sum(1).to(x).reshape(-1, 1, 1, 1)
-            signal, dust = schedule.signal_and_dust(t, like=x)
+            signal_rate, noise_rate = schedule.rates(t, like=x)
             noise = torch.sin(x + loudness)
-            clean = (x - dust * noise) / signal
-            velocity = signal * noise - dust * clean
+            clean = (x - noise_rate * noise) / signal_rate
+            velocity = signal_rate * noise - noise_rate * clean
             return {"noise": noise, "clean": clean, "velocity": velocity}[self.predicts]
 
     texts = said("cat", "a red apple")
@@ -455,13 +455,13 @@ def test_samples_are_pictures_in_range():
 
 
 def test_sample_is_the_clean_picture_of_the_last_step(network):
-    *_, last = ddim(network, chaos(2, (3, 8, 8), seed=4), 5)
+    *_, last = ddim(network, pure_noise(2, (3, 8, 8), seed=4), 5)
     assert torch.equal(sample(network, steps=5, seed=4, n=2), last.clean.clamp(-1, 1))
 
 
 def test_sample_draws_what_a_guided_network_draws(listener, monkeypatch):
-    x_T = chaos(4, (3, 8, 8), seed=4).double()
-    monkeypatch.setattr(sampling, "chaos", lambda *_, **__: x_T)
+    x_T = pure_noise(4, (3, 8, 8), seed=4).double()
+    monkeypatch.setattr(sampling, "pure_noise", lambda *_, **__: x_T)
     got = sample(listener, ["cat", "dog"], "noto", "blue", steps=4, guidance_scale=2, n=2, seed=4)
     text = said("cat", "cat", "dog", "dog")
     *_, last = ddim(guided(listener, text, said("blue", style=None), 2), x_T, 4)
@@ -510,7 +510,7 @@ def test_saying_nothing_is_asking_for_nothing(listener32):
     torch.testing.assert_close(sample(listener32, "", steps=2, seed=1), expected, rtol=0, atol=0.05)
     ignored = sample(listener32, "cat", "noto", steps=2, seed=1, guidance_scale=0)
     assert torch.equal(ignored, expected)
-    assert len(silence(3)) == 3 and isinstance(silence(1), Text)
+    assert len(empty_text(3)) == 3 and isinstance(empty_text(1), Text)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from diffusion_helpers.scenes import (
     SHAPES,
     SIZES,
     captions,
-    cover,
     draw_scenes,
     is_held_out,
     other_side,
     patches_of_paint,
+    rasterise,
     read_scenes,
     same_scene,
     scenes,
@@ -100,13 +100,13 @@ def test_the_first_object_stands_where_the_relation_says(sentence, half):
 @pytest.mark.parametrize(("size", "half"), list(enumerate(SIZES.values())))
 @pytest.mark.parametrize(("shape", "area"), [(0, math.pi), (1, 4), (2, 2)])
 def test_shapes_are_as_large_as_they_should_be(size, half, shape, area):
-    ink = cover(*torch.tensor([[16.2], [15.7], [half]]), torch.tensor([shape]))
+    ink = rasterise(*torch.tensor([[16.2], [15.7], [half]]), torch.tensor([shape]))
     assert ink.shape == (1, 1, 32, 32)
     assert ink.sum().item() == pytest.approx(area * half**2, rel=0.04)
 
 
 def test_a_triangle_points_up():
-    widths = cover(*torch.tensor([[16.0], [16.0], [6.5]]), torch.tensor([2]))[0, 0].sum(1)
+    widths = rasterise(*torch.tensor([[16.0], [16.0], [6.5]]), torch.tensor([2]))[0, 0].sum(1)
     assert widths[10] < 2 and widths[21] > 11
 
 
@@ -165,7 +165,7 @@ def objects(*places, shape=0, colour=0, half=4.0):
     """A picture (1, 3, 32, 32) of equal objects with these centres (x, y)."""
     picture = torch.ones(1, 3, 32, 32)
     for x, y in places:
-        ink = cover(*torch.tensor([[x], [y], [half]]), torch.tensor([shape]))
+        ink = rasterise(*torch.tensor([[x], [y], [half]]), torch.tensor([shape]))
         picture = picture * (1 - ink) + PALETTE[colour].view(1, 3, 1, 1) * ink
     return picture
 

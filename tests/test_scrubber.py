@@ -9,8 +9,8 @@ import pytest
 import torch
 from test_figures import decode, sources
 
-from diffusion_helpers.figures import to_uint8
-from diffusion_helpers.scrubber import scrub_steps, scrubber
+from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.widgets.scrubber import scrub_steps, scrubber
 
 FRAMES = 7
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion_helpers import data, editions, progress
+from diffusion_helpers import data, progress
+from diffusion_helpers.authoring import editions
 from diffusion_helpers.checkpoints import load_checkpoint, load_tensors, save_checkpoint
 from diffusion_helpers.data import DATA, Pictures, load_emoji, read_data
 from diffusion_helpers.pocket import POCKET, load_pipeline
@@ -38,7 +39,7 @@ RUN_CODE = {
     "exec",
 }
 MEANT = {  # both run code of the course or of its host, never data
-    ("diffusion_helpers/editions.py", "exec"),  # the import lines of a lesson
+    ("diffusion_helpers/authoring/editions.py", "exec"),  # the import lines of a lesson
     ("diffusion_helpers/classroom/jupyterhub_config.py", "exec"),  # the host's own settings
 }
 

@@ -22,8 +22,8 @@ from diffusion_helpers.text import (
     Captions,
     Text,
     TextEmbedding,
+    empty_text,
     load_words,
-    silence,
     split_words,
     style_number,
 )
@@ -273,7 +273,7 @@ def test_a_prompt_becomes_its_words_vectors_in_order(words):
 
 @pytest.mark.parametrize("prompt", ["", None, "   ", "🍎", "\u200b"])
 def test_a_prompt_without_words_is_silence(words, prompt):
-    assert_equal(words.encode(prompt), silence(1))
+    assert_equal(words.encode(prompt), empty_text(1))
     assert words.encode(prompt, "noto").styles.tolist() == [1]
 
 
@@ -373,15 +373,15 @@ def test_a_text_moves_with_the_pictures():
 
 def test_beside_pictures_there_is_one_prompt_for_each():
     x_t = torch.zeros(3, 3, 8, 8, dtype=torch.float64)
-    assert_equal(a_text(3).beside(x_t), a_text(3).to(x_t))
-    assert_equal(a_text(1).beside(x_t), a_text(1).to(x_t)[[0, 0, 0]])
+    assert_equal(a_text(3).expand_to(x_t), a_text(3).to(x_t))
+    assert_equal(a_text(1).expand_to(x_t), a_text(1).to(x_t)[[0, 0, 0]])
     with pytest.raises(ValueError, match="expected one prompt per picture, got 2 for 3"):
-        a_text(2).beside(x_t)
+        a_text(2).expand_to(x_t)
 
 
 def test_a_text_draws_the_prompts_of_the_pictures():
     rows = torch.tensor([2, 0])
-    assert_equal(a_text().draw(rows, torch.Generator()), a_text()[rows])
+    assert_equal(a_text().sample_captions(rows, torch.Generator()), a_text()[rows])
 
 
 # ---- captions -----------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ def test_captions_are_drawn_as_often_as_their_shares_say(words):
         [[0.5, 0.3, 0.2], [1.0], [3.0, 1.0]],
     )
     n = 4000
-    drawn = captions.draw(torch.arange(3).repeat(n), torch.Generator().manual_seed(0))
+    drawn = captions.sample_captions(torch.arange(3).repeat(n), torch.Generator().manual_seed(0))
     lengths = drawn.mask.sum(1).reshape(n, 3)
     shares = [(lengths[:, 0] == k).float().mean().item() for k in (1, 2, 0)]
     assert shares == pytest.approx([0.5, 0.3, 0.2], abs=4 * (0.25 / n) ** 0.5)
@@ -407,7 +407,9 @@ def test_captions_are_drawn_as_often_as_their_shares_say(words):
 
 def test_without_shares_all_captions_are_equally_likely(words):
     captions = Captions(words, [["apple", "red apple", "a red apple"]], [None])
-    drawn = captions.draw(torch.zeros(3000, dtype=torch.long), torch.Generator().manual_seed(0))
+    drawn = captions.sample_captions(
+        torch.zeros(3000, dtype=torch.long), torch.Generator().manual_seed(0)
+    )
     counts = drawn.mask.sum(1).bincount()[1:] / 3000
     assert counts.tolist() == pytest.approx([1 / 3] * 3, abs=4 * (0.25 / 3000) ** 0.5)
 
@@ -415,7 +417,9 @@ def test_without_shares_all_captions_are_equally_likely(words):
 def test_the_generator_decides_which_captions_are_drawn(words):
     captions = Captions(words, [["cat", "red cat", ""]] * 50, ["noto"] * 50)
     rows = torch.arange(50)
-    one, same, other = (captions.draw(rows, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    one, same, other = (
+        captions.sample_captions(rows, torch.Generator().manual_seed(s)) for s in (1, 1, 2)
+    )
     assert_equal(one, same)
     assert not torch.equal(one.mask, other.mask)
 

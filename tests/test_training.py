@@ -26,7 +26,7 @@ from diffusion_helpers.training import (
     NO_SPELL,
     NO_STYLE,
     Muon,
-    forget,
+    drop_conditions,
     orthogonalise,
     target,
     train,
@@ -141,15 +141,15 @@ def test_training_neither_reads_nor_moves_the_random_numbers_of_others():
 
 
 def test_the_rate_warms_up_and_falls_to_zero(monkeypatch):
-    rates, make_optimisers = [], training.make_optimisers
+    rates, make_optimizers = [], training.make_optimizers
 
     def spy(*args):
-        optimisers = make_optimisers(*args)
-        for optimiser in optimisers:
-            optimiser.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
-        return optimisers
+        optimizers = make_optimizers(*args)
+        for optimizer in optimizers:
+            optimizer.register_step_pre_hook(lambda o, *_: rates.append(o.param_groups[0]["lr"]))
+        return optimizers
 
-    monkeypatch.setattr(training, "make_optimisers", spy)
+    monkeypatch.setattr(training, "make_optimizers", spy)
     learn(tiny(), steps=200, batch=1, learning_rate=1.0)
     muon, adam = rates[::2], rates[1::2]
     assert muon == adam and len(muon) == 200
@@ -161,7 +161,7 @@ def test_the_rate_warms_up_and_falls_to_zero(monkeypatch):
 @pytest.mark.parametrize("magics", [{}, {"attention": True, "text": True}])
 def test_every_parameter_has_exactly_one_optimiser(magics):
     net = tiny(**magics)
-    found = [p for o in training.make_optimisers(net) for g in o.param_groups for p in g["params"]]
+    found = [p for o in training.make_optimizers(net) for g in o.param_groups for p in g["params"]]
     assert len(found) == len(set(found)) and set(found) == set(net.parameters())
 
 
@@ -189,7 +189,7 @@ def listener(seed=0, **kw):
 
 
 def test_every_picture_is_shown_with_its_own_words(monkeypatch):
-    seen, fetch, forget_ = [], training.fetch, training.forget
+    seen, fetch, forget_ = [], training.fetch, training.drop_conditions
 
     def fetched(*args):
         seen.append([fetch(*args)])
@@ -200,7 +200,7 @@ def test_every_picture_is_shown_with_its_own_words(monkeypatch):
         return forget_(text, generator)
 
     monkeypatch.setattr(training, "fetch", fetched)
-    monkeypatch.setattr(training, "forget", heard)
+    monkeypatch.setattr(training, "drop_conditions", heard)
     texts = load_words().encode(["cat", "dog", "apple", "car"], ["noto", "fluent", None, "noto"])
     learn(listener(), steps=5, batch=8, texts=texts)
     rows = {picture.mean().item(): row for row, picture in enumerate(pictures())}
@@ -233,7 +233,7 @@ def test_a_network_may_learn_without_texts_and_hear_silence():
 def test_condition_dropout_forgets_as_often_as_stated():
     n = 20_000
     text = load_words().encode("red cat", "noto").repeat(n)
-    kept = forget(text, torch.Generator().manual_seed(0))
+    kept = drop_conditions(text, torch.Generator().manual_seed(0))
     hears_prompt, hears_style = kept.mask.any(1), kept.styles > 0
     assert kept.mask.sum(1).unique().tolist() == [0, 2] and kept.styles.unique().tolist() == [0, 1]
     expected = {
@@ -253,7 +253,8 @@ def test_a_forgotten_spell_is_silence_to_the_network():
     with torch.no_grad():
         for p in net.parameters():
             p.add_(0.1)
-    forgotten = replace(text, mask=text.mask & False, styles=text.styles * 0)  # as `forget` does
+    # what `drop_conditions` makes of it
+    forgotten = replace(text, mask=text.mask & False, styles=text.styles * 0)
     x_t = torch.stack(pictures()).double()
     net.double().eval()
     torch.testing.assert_close(net(x_t, 5, forgotten), net(x_t, 5))

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from diffusion_helpers import chaos, sample, train
+from diffusion_helpers import pure_noise, sample, train
 from diffusion_helpers.twins import (
     PALETTE,
     STRIP,
     WHITE,
     PlaceNorm,
     TwinsNet,
-    agree,
+    compare_colours,
     load_twins,
     twins,
 )
@@ -30,7 +30,7 @@ def test_scenes_are_two_discs_on_white_and_repeat_with_their_seed():
 
 
 def test_every_colour_is_about_equally_frequent():
-    counts = agree(twins(6000)).left.bincount(minlength=WHITE)
+    counts = compare_colours(twins(6000)).left.bincount(minlength=WHITE)
     assert len(counts) == len(PALETTE)
     assert (counts - 1000).abs().max() < 120  # four standard deviations
 
@@ -43,14 +43,14 @@ def test_every_colour_is_about_equally_frequent():
 def test_the_oracle_is_exact(agreeing, noise):
     scenes = twins(300, agreeing=agreeing)
     dust = torch.randn(scenes.shape, generator=torch.Generator().manual_seed(0))
-    verdict = agree(scenes + noise * dust)
+    verdict = compare_colours(scenes + noise * dust)
     assert verdict.well_formed.all()
     assert (verdict.agrees == agreeing).all()
 
 
 def test_the_oracle_names_both_colours():
     scenes = twins(50, seed=1, agreeing=False)
-    verdict = agree(scenes)
+    verdict = compare_colours(scenes)
     assert torch.equal(PALETTE[verdict.left], scenes[:, :, 16, 5])
     assert torch.equal(PALETTE[verdict.right], scenes[:, :, 16, 26])
 
@@ -77,17 +77,17 @@ def bridge(scene):
 
 @pytest.mark.parametrize("spoil", [without_left, half_a_disc, two_coloured, bridge])
 def test_spoiled_scenes_are_not_well_formed(spoil):
-    assert not agree(spoil(twins(60))).well_formed.any()
+    assert not compare_colours(spoil(twins(60))).well_formed.any()
 
 
 def test_where_a_disc_is_missing_nothing_agrees():
-    verdict = agree(torch.ones(2, 3, 32, 32))
+    verdict = compare_colours(torch.ones(2, 3, 32, 32))
     assert not verdict.agrees.any() and (verdict.left == WHITE).all()
 
 
 def test_the_oracle_wants_scenes():
     with pytest.raises(ValueError, match=r"scenes have shape \(B, 3, 32, 32\)"):
-        agree(torch.zeros(1, 3, 28, 28))
+        compare_colours(torch.zeros(1, 3, 28, 28))
 
 
 # ---- how far the nets see -----------------------------------------------------------------------
@@ -99,7 +99,7 @@ def influence(net):
     with torch.no_grad():
         for p in net.parameters():
             p.add_(0.1 * torch.randn_like(p))  # fresh nets change nothing, so they look at nothing
-    x = chaos(2).double().requires_grad_()
+    x = pure_noise(2).double().requires_grad_()
     net.double()(x, torch.tensor([500, 500]))[:, :, :, :STRIP].square().sum().backward()
     return x.grad.abs().amax((0, 1))
 
@@ -141,7 +141,7 @@ def test_the_course_trains_and_samples_it():
 
 def test_the_shipped_nets_show_the_point():
     far, near = (
-        agree(sample(load_twins(attention, device="cpu"), steps=20, n=100))
+        compare_colours(sample(load_twins(attention, device="cpu"), steps=20, n=100))
         for attention in (True, False)
     )
     assert far.agrees.double().mean() > 0.85

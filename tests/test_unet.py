@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffusion_helpers import device
-from diffusion_helpers.attention import watch
+from diffusion_helpers.attention import capture_attention
 from diffusion_helpers.text import MAX_WORDS, STYLES, Text, load_words
 from diffusion_helpers.unet import PREDICTS, Block, TimeEmbedding, UNet
 
@@ -268,7 +268,7 @@ def test_leaving_out_a_magic_leaves_the_rest_of_the_network_as_it_is():
 
 def test_attention_is_where_places_are_few_and_listening_is_below_the_first_level():
     net, words = tiny(image_shape=(3, 32, 32), widths=(16,) * 4, attention=True, text=True), 17
-    with watch(net) as maps:
+    with capture_attention(net) as maps:
         net(pictures(2, (3, 32, 32)), 5, said("cat"))
     places = {16: (16, 16), 8: (8, 8), 4: (4, 4)}
     looks = [(n, m[0].shape[2:]) for n, m in maps.items() if not n.startswith("text.")]

@@ -14,7 +14,7 @@ import stat
 import sys
 from pathlib import Path
 
-from .. import editions
+from ..authoring import editions
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
@@ -22,7 +22,7 @@ PASSWORD = 10  # characters at least, as in jupyterhub_config.py
 HIDDEN = [Path(f"/{name}") for name in ("home", "root", "run/user", "tmp", "var/tmp")]
 
 
-def obstacle(folder, systemd=Path("/run/systemd/system")):
+def preflight_error(folder, systemd=Path("/run/systemd/system")):
     """What stands in the way of a class in `folder`, in a sentence; None where nothing does."""
     engines = ("jupyterhub", "nativeauthenticator", "systemdspawner")
     if not all(importlib.util.find_spec(name) for name in engines):
@@ -85,7 +85,7 @@ def main(arguments):
     parser.add_argument("--admin", metavar="NAME", help="the instructor, or a new password for one")
     parser.add_argument("--folder", type=Path, default=Path("/var/lib/sculptor_class"))
     asked = parser.parse_args(arguments)
-    problem = obstacle(asked.folder)
+    problem = preflight_error(asked.folder)
     if problem:
         sys.exit(problem)
     try:

@@ -20,7 +20,7 @@ from IPython.display import display
 
 from .. import progress
 from ..checks import brief
-from ..look import Fragment, as_html
+from ..widgets.html import HtmlOutput, as_html
 
 COLOURS = {  # of the edge and the ground, as in a prediction
     "right": ("#009e73", "#edf8f4"),
@@ -151,7 +151,7 @@ def _say(words, verdict):
     )
     code = '<code style="padding:0;color:inherit;background:none;font-size:.92em">'
     page = f'<div data-verdict="{verdict}" style="{box}">{as_html(words)}</div>'
-    display(Fragment(page.replace("<code>", code), words))
+    display(HtmlOutput(page.replace("<code>", code), words))
 
 
 # ---- what a check needs -------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def no_number(got, what="the result"):
     return None
 
 
-def as_word(got, words):
+def parse_choice(got, words):
     """(the word, None) when `got` is one of `words`, in any case; else (None, a sentence)."""
     word = got.strip().lower() if isinstance(got, str) else None
     if word in words:

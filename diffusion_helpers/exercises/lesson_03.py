@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
-from . import Exercise, as_word, no_number, no_tensor, off_by, same
+from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
 
 # ---- 03.1: one mistake --------------------------------------------------------------------------
 
@@ -107,30 +107,30 @@ def check_price(function):
 # ---- 03.3: the velocity -------------------------------------------------------------------------
 
 
-def velocity_of(x_0, eps, signal, dust):
-    return signal * eps - dust * x_0
+def velocity_of(x_0, eps, signal_rate, noise_rate):
+    return signal_rate * eps - noise_rate * x_0
 
 
-def sign_flipped(x_0, eps, signal, dust):
-    return dust * x_0 - signal * eps
+def sign_flipped(x_0, eps, signal_rate, noise_rate):
+    return noise_rate * x_0 - signal_rate * eps
 
 
-def roots_swapped(x_0, eps, signal, dust):
-    return dust * eps - signal * x_0
+def roots_swapped(x_0, eps, signal_rate, noise_rate):
+    return noise_rate * eps - signal_rate * x_0
 
 
-def added(x_0, eps, signal, dust):
-    return signal * eps + dust * x_0
+def added(x_0, eps, signal_rate, noise_rate):
+    return signal_rate * eps + noise_rate * x_0
 
 
-def roots_forgotten(x_0, eps, signal, dust):
+def roots_forgotten(x_0, eps, signal_rate, noise_rate):
     return eps - x_0
 
 
 def check_velocity(function):
     x_0, eps = torch.rand(4, 3, 8, 8) * 2 - 1, torch.randn(4, 3, 8, 8)
-    signal, dust = cosine_schedule().signal_and_dust(torch.tensor([0, 300, 600, 999]), like=x_0)
-    case = (x_0, eps, signal, dust)
+    signal_rate, noise_rate = cosine_schedule().rates(torch.tensor([0, 300, 600, 999]), like=x_0)
+    case = (x_0, eps, signal_rate, noise_rate)
     got, want = function(*case), velocity_of(*case)
     if problem := no_tensor(got, want.shape, "the velocity"):
         return problem
@@ -151,27 +151,27 @@ def check_velocity(function):
 # ---- 03.4: the way back -------------------------------------------------------------------------
 
 
-def turn_back(x_t, v, signal, dust):
-    return dust * x_t + signal * v, signal * x_t - dust * v  # noise, clean
+def turn_back(x_t, v, signal_rate, noise_rate):
+    return noise_rate * x_t + signal_rate * v, signal_rate * x_t - noise_rate * v  # noise, clean
 
 
-def in_the_other_order(x_t, v, signal, dust):
-    return signal * x_t - dust * v, dust * x_t + signal * v
+def in_the_other_order(x_t, v, signal_rate, noise_rate):
+    return signal_rate * x_t - noise_rate * v, noise_rate * x_t + signal_rate * v
 
 
-def minus_in_the_wrong_place(x_t, v, signal, dust):
-    return dust * x_t - signal * v, signal * x_t + dust * v
+def minus_in_the_wrong_place(x_t, v, signal_rate, noise_rate):
+    return noise_rate * x_t - signal_rate * v, signal_rate * x_t + noise_rate * v
 
 
-def taken_for_the_noise(x_t, v, signal, dust):
-    return v, (x_t - dust * v) / signal
+def taken_for_the_noise(x_t, v, signal_rate, noise_rate):
+    return v, (x_t - noise_rate * v) / signal_rate
 
 
 def check_turn_back(function):
     x_0, eps = torch.rand(4, 3, 8, 8) * 2 - 1, torch.randn(4, 3, 8, 8)
-    signal, dust = cosine_schedule().signal_and_dust(torch.tensor([100, 300, 600, 900]), like=x_0)
-    x_t, v = signal * x_0 + dust * eps, velocity_of(x_0, eps, signal, dust)
-    got = function(x_t, v, signal, dust)
+    signal_rate, noise_rate = cosine_schedule().rates(torch.tensor([100, 300, 600, 900]), like=x_0)
+    x_t, v = signal_rate * x_0 + noise_rate * eps, velocity_of(x_0, eps, signal_rate, noise_rate)
+    got = function(x_t, v, signal_rate, noise_rate)
     if not isinstance(got, (tuple, list)) or len(got) != 2:
         return f"Expected two tensors, noise and clean, got {type(got).__name__}."
     for one, what in zip(got, ("noise", "clean"), strict=True):
@@ -183,7 +183,7 @@ def check_turn_back(function):
     off = off_by(clean, x_0)
     if same(noise, x_0, atol=1e-3) and same(clean, eps, atol=1e-3):
         return "Both are right, in the other order: noise first, then clean."
-    wrong = minus_in_the_wrong_place(x_t, v, signal, dust)
+    wrong = minus_in_the_wrong_place(x_t, v, signal_rate, noise_rate)
     if same(noise, wrong[0]) and same(clean, wrong[1]):
         return f"Your clean picture is off by {off:.2f}: the minus belongs to the clean one."
     if same(noise, v):
@@ -208,12 +208,12 @@ def diagnosis():
 def evidence(t=500):
     """What the three experiments measure at t, on pictures that no network has seen."""
     from ..checkpoints import load_checkpoint  # only now: most readers never need them
-    from ..patients import patient
+    from .broken_models import broken_model
 
     emoji, schedule = load_emoji(), cosine_schedule()
     x_0 = emoji.images[emoji.held_out][:16]
     eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(0))
-    signal, dust = schedule.signal_and_dust(t, like=x_0)
+    signal_rate, noise_rate = schedule.rates(t, like=x_0)
 
     @torch.no_grad()
     def answer(net, x):
@@ -222,21 +222,25 @@ def evidence(t=500):
 
     def error(net, x):
         x_t, v = answer(net, x)
-        return F.mse_loss(signal * x_t - dust * v, x).item()
+        return F.mse_loss(signal_rate * x_t - noise_rate * v, x).item()
 
-    broken, healthy, other = patient("03", "cpu"), load_checkpoint("apprentice", "cpu"), x_0 / 2
+    broken, healthy, other = (
+        broken_model("03", "cpu"),
+        load_checkpoint("apprentice", "cpu"),
+        x_0 / 2,
+    )
     v = answer(broken, x_0)[1]
     return {
         "from zero": v.pow(2).mean().item(),
         "from noise": F.mse_loss(v, eps).item(),
-        "from velocity": F.mse_loss(v, velocity_of(x_0, eps, signal, dust)).item(),
+        "from velocity": F.mse_loss(v, velocity_of(x_0, eps, signal_rate, noise_rate)).item(),
         "broken": error(broken, other + 0.5) * 4,
         "healthy": error(healthy, other + 0.5) * 4,
     }
 
 
 def check_diagnosis(function):
-    word, problem = as_word(function(), CAUSES)
+    word, problem = parse_choice(function(), CAUSES)
     if problem:
         return problem
     if word == diagnosis():
@@ -369,9 +373,9 @@ EXERCISES = (
         check=check_velocity,
         solution=velocity_of,
         hints=(
-            "The formula stands above: signal times the dust, minus dust times the picture.",
-            "In code `eps` is the dust itself, `dust` the root that multiplies it in x_t: begin "
-            "with `signal * eps`.",
+            "The formula stands above: the signal rate times the dust, minus the noise rate times the picture.",
+            "In code `eps` is the dust itself, `noise_rate` the root that multiplies it in x_t: "
+            "begin with `signal_rate * eps`.",
         ),
         wrong={
             "flipped the sign": sign_flipped,

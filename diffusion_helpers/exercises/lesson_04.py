@@ -8,9 +8,9 @@ from einops import rearrange, reduce
 
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
-from ..patients import patient
-from ..sampling import chaos, predict
-from . import Exercise, as_word, no_tensor, off_by, same
+from ..sampling import predict, pure_noise
+from . import Exercise, no_tensor, off_by, parse_choice, same
+from .broken_models import broken_model
 
 # ---- 04.1: one DDPM step ------------------------------------------------------------------------
 
@@ -132,9 +132,9 @@ def diagnosis():
 @functools.cache
 def examination():
     """What the experiments measure on the patient, on few pictures."""
-    broken, schedule = patient("04", "cpu"), cosine_schedule()
+    broken, schedule = broken_model("04", "cpu"), cosine_schedule()
     pictures = load_emoji().training().images[100:104]
-    eps, t = chaos(4, seed=3), torch.full((4,), 100)
+    eps, t = pure_noise(4, seed=3), torch.full((4,), 100)
     seen = predict(broken, schedule, add_noise(pictures, t, eps, schedule), 100)
     giant = predict(broken, schedule, eps, 999).clean
     return {
@@ -149,7 +149,7 @@ def alike(a, b):
 
 
 def check_diagnosis(function):
-    said, problem = as_word(function(), CAUSES)
+    said, problem = parse_choice(function(), CAUSES)
     if problem:
         return problem
     found = examination() if said != "noise" else {}
@@ -484,7 +484,7 @@ EXERCISES = (
             "Look at the two ends. At small t all is well; in pure chaos it is not. Which of the "
             "five causes spares the clean end?",
             "From pure chaos one look gives minus the chaos. So the answer must have been the "
-            "chaos: what in `signal * x_t - dust * answer` makes that? Then try a cure.",
+            "chaos: what in `signal_rate * x_t - noise_rate * answer` makes that? Then try a cure.",
         ),
         wrong={
             "it says zero": lambda: "dead",

@@ -11,8 +11,8 @@ from einops import rearrange
 from ..checkpoints import load_checkpoint
 from ..data import load_emoji
 from ..noising import cosine_schedule, linear_schedule
-from ..patients import patient
-from . import Exercise, as_word, no_number, no_tensor, off_by, same
+from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from .broken_models import broken_model
 
 # ---- 05.1: a dust meter -------------------------------------------------------------------------
 
@@ -385,18 +385,18 @@ def mistake(net, true_t, told_t):
     """The mistake of the velocity over 8 unseen emoji, as the lesson measures it."""
     x_0, schedule = unseen(), cosine_schedule()
     eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(0))
-    signal, dust = schedule.signal_and_dust(true_t, like=x_0)
-    v = net(signal * x_0 + dust * eps, torch.tensor(told_t))
-    return (v - (signal * eps - dust * x_0)).square().mean().item()
+    signal_rate, noise_rate = schedule.rates(true_t, like=x_0)
+    v = net(signal_rate * x_0 + noise_rate * eps, torch.tensor(told_t))
+    return (v - (signal_rate * eps - noise_rate * x_0)).square().mean().item()
 
 
 def check_diagnosis(function):
-    said, problem = as_word(function(), CAUSES)
+    said, problem = parse_choice(function(), CAUSES)
     if problem:
         return problem
     if said == "jams":
         return None
-    ill, well = patient("05", "cpu"), load_checkpoint("ladder_time", "cpu")
+    ill, well = broken_model("05", "cpu"), load_checkpoint("ladder_time", "cpu")
     if said == "stopped":
         low, high = (mistake(ill, t, t) / mistake(well, t, t) for t in (100, 500))
         return (

@@ -5,11 +5,11 @@ import functools
 import torch
 from einops import einsum, rearrange
 
-from ..attention import Attention, watch
-from ..patients import patient
-from ..sampling import chaos
+from ..attention import Attention, capture_attention
+from ..sampling import pure_noise
 from ..twins import load_twins
-from . import Exercise, as_word, no_number, no_tensor, off_by, same
+from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from .broken_models import broken_model
 
 # ---- 06.1: the softmax over the right axis ------------------------------------------------------
 
@@ -187,10 +187,13 @@ def diagnosis():
 @functools.cache
 def examined():
     """What the three experiments of the lesson find: how far the left third moves, and the maps."""
-    x, other, found = chaos(12, seed=0, device="cpu"), chaos(12, seed=1, device="cpu"), {}
+    x, other, found = pure_noise(12, seed=0, device="cpu"), pure_noise(12, seed=1, device="cpu"), {}
     with torch.no_grad():
-        for name, net in (("healthy", load_twins(device="cpu")), ("sick", patient("06", "cpu"))):
-            with watch(net) as maps:
+        for name, net in (
+            ("healthy", load_twins(device="cpu")),
+            ("sick", broken_model("06", "cpu")),
+        ):
+            with capture_attention(net) as maps:
                 before = net(x, 990)
             found[name, "maps"] = [seen[0] for seen in maps.values()]
             for part, where in PART.items():
@@ -205,7 +208,7 @@ def largest(maps):
 
 
 def check_diagnosis(function):
-    word, problem = as_word(function(), DIAGNOSES)
+    word, problem = parse_choice(function(), DIAGNOSES)
     if problem:
         return problem
     if word == "pictures":

@@ -11,11 +11,11 @@ from ..checkpoints import load_checkpoint
 from ..data import load_emoji
 from ..evaluation import rank_among
 from ..noising import add_noise, cosine_schedule
-from ..patients import patient
 from ..sampling import sample
 from ..scenes import captions, scenes
 from ..text import Text, load_words, split_words
-from . import Exercise, as_word, no_number, no_tensor, off_by, same
+from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from .broken_models import broken_model
 
 # ---- 07.1: likeness -----------------------------------------------------------------------------
 
@@ -281,7 +281,7 @@ CAUSES = ("sign", "order", "eight", "last", "shapes")
 
 
 def check_diagnosis(function):
-    cause, problem = as_word(function(), CAUSES)
+    cause, problem = parse_choice(function(), CAUSES)
     if problem:
         return problem
     return None if cause == "last" else _against(cause)
@@ -290,7 +290,7 @@ def check_diagnosis(function):
 @functools.cache
 def _against(cause):
     """Which experiment speaks against a wrong diagnosis, with its number."""
-    net, words = patient("07", "cpu"), load_words()
+    net, words = broken_model("07", "cpu"), load_words()
     above = "a big red circle above a small blue square"  # nine words
     beside = above.replace("above", "left of")  # ten
 
@@ -302,8 +302,8 @@ def _against(cause):
             drawn, schedule = scenes(8, seed=9), cosine_schedule()
             eps, t = torch.randn(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)), 800
             x_t = add_noise(drawn.images, t, eps, schedule)
-            signal, dust = schedule.signal_and_dust(t, like=x_t)
-            want = signal * eps - dust * drawn.images
+            signal_rate, noise_rate = schedule.rates(t, like=x_t)
+            want = signal_rate * eps - noise_rate * drawn.images
             text = words.encode(captions(drawn.attributes))
             told, hushed = (F.mse_loss(net(x_t, t, said), want) for said in (text, None))
             return (

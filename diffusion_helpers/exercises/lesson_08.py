@@ -3,7 +3,7 @@
 import torch
 from einops import reduce
 
-from .. import add_noise, chaos, cosine_schedule, timesteps
+from .. import add_noise, cosine_schedule, pure_noise, timesteps
 from . import Exercise, no_tensor, off_by, same
 
 # ---- 08.1: how much is lost ---------------------------------------------------------------------
@@ -74,7 +74,7 @@ def no_dust(latent, eps, strength, schedule, steps=20):
 
 
 def check_begin(function):
-    schedule, (latent, eps) = cosine_schedule(), chaos(2, (4, 16, 16), seed=5).split(1)
+    schedule, (latent, eps) = cosine_schedule(), pure_noise(2, (4, 16, 16), seed=5).split(1)
     for strength in (0.5, 0.8, 1.0):
         got = function(latent, eps, strength, schedule)
         if not isinstance(got, tuple) or len(got) != 2:
@@ -119,7 +119,7 @@ def squares(a, b, share):
 
 
 def check_between(function):
-    a, b = chaos(2, (4, 64, 64), seed=8).split(1)
+    a, b = pure_noise(2, (4, 64, 64), seed=8).split(1)
     for share in (0.0, 0.3, 0.5, 1.0):
         got = function(a, b, share)
         if problem := no_tensor(got, a.shape, "the mixture"):

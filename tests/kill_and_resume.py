@@ -1,4 +1,4 @@
-"""A training that is killed again and again: python lives.py FOLDER STEPS KILLS
+"""A training that is killed again and again: python kill_and_resume.py FOLDER STEPS KILLS
 
 Each life goes on from FOLDER/killed.safetensors and is killed, the first three while they write a
 checkpoint, the others at random moments. The last one comes to the end, and so does a training that

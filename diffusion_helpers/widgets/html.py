@@ -9,7 +9,7 @@ import torch
 from einops import rearrange, repeat
 from torch.nn.functional import pad
 
-from .checks import brief, check_count, sayable
+from ..checks import brief, check_count, utf8_safe
 from .figures import check_bytes, escape, png_data_uri, to_uint8
 
 STATIC = Path(__file__).with_name("static")
@@ -18,17 +18,17 @@ AGAIN = "With Shift: every control on this page starts over"  # the tip on "Star
 
 
 @dataclass(frozen=True)
-class Fragment:
+class HtmlOutput:
     """What a cell displays: `page` as HTML, `summary` where there is only text."""
 
     page: str
     summary: str
 
     def _repr_html_(self):
-        return sayable(self.page)
+        return utf8_safe(self.page)
 
     def __repr__(self):
-        return sayable(self.summary)
+        return utf8_safe(self.summary)
 
 
 def as_html(text):
@@ -58,7 +58,7 @@ def as_frames(track, name):
     return to_uint8(track[..., :-1, :-1])  # no gap after the last
 
 
-def still(name, picture, caption, height):
+def static_image(name, picture, caption, height):
     """The start frame as a plain <img>, which the script replaces with a canvas."""
     h, w, _ = check_bytes(picture).shape
     check_count(height, "height")

@@ -17,7 +17,7 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .checks import brief, check_count, check_kind, sayable
+from ..checks import brief, check_count, check_kind, utf8_safe
 
 # Colours that stay apart for colour-blind eyes (Okabe and Ito, 2008).
 CLEAN = "#0072B2"  # blue: the picture, the signal
@@ -147,7 +147,7 @@ def check_captions(captions, n, each):
     no_list = (str, bytes, Mapping, Set, torch.Tensor)
     if isinstance(captions, no_list) or not isinstance(captions, Iterable):
         raise ValueError(f"expected a list of captions, one {each}, got {brief(captions)}")
-    captions = [sayable(words) for words in captions]
+    captions = [utf8_safe(words) for words in captions]
     if len(captions) != n:
         raise ValueError(f"expected {n} captions, one {each}, got {len(captions)}")
     return captions
@@ -155,4 +155,4 @@ def check_captions(captions, n, each):
 
 def escape(words):
     """Words for a page: HTML in them is shown, and not obeyed."""
-    return html.escape(sayable(words))
+    return html.escape(utf8_safe(words))

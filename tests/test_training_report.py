@@ -5,7 +5,7 @@ import torch
 from diffusion_helpers import UNet, sample, train
 from diffusion_helpers.checkpoints import load_tensors
 from diffusion_helpers.data import DATA
-from diffusion_helpers.live import LiveReport
+from diffusion_helpers.widgets.training_report import LiveReport
 
 
 def test_history_holds_the_samples_of_the_network_at_each_report():

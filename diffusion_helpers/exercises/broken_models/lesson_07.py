@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import torch
 
-from ..checkpoints import load_checkpoint
+from ...checkpoints import load_checkpoint
 
 
-def patient(device=None):
+def broken_model(device=None):
     """The painter of scenes with one fault, on `device` (default: `pick_device()`)."""
     net = load_checkpoint("scenes", device)
     net.text.register_forward_pre_hook(_without_the_last)

@@ -1,4 +1,4 @@
-"""Each cell of a lesson alone: python alone.py LESSON.ipynb first|fresh
+"""Each cell of a lesson alone: python run_cells_alone.py LESSON.ipynb first|fresh
 
 Either right after the lesson's first cell, or in a fresh kernel. Prints, as JSON, the id of each
 cell and how it ended: "" or the last line that the reader sees.
@@ -12,10 +12,10 @@ from pathlib import Path
 from IPython.core.interactiveshell import InteractiveShell
 
 import diffusion_helpers
-import diffusion_helpers.names
+import diffusion_helpers.authoring.names
 
 PACKAGE = Path(diffusion_helpers.__file__).parent
-CONFIG = json.loads((PACKAGE / "kernel_config.json").read_text())
+CONFIG = json.loads((PACKAGE / "authoring" / "kernel_config.json").read_text())
 
 
 def run_alone(shell, cell):

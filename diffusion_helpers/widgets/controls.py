@@ -20,10 +20,10 @@ from IPython.display import HTML, display
 from torch.nn.functional import pad
 from traitlets import Dict
 
-from .checks import brief, check_count, check_images, check_kind, check_number, sayable
+from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
+from ..text import PromptWarning
 from .figures import check_alt, escape, to_uint8
-from .look import AGAIN, CSS, STATIC, as_frames, still
-from .text import Unheard
+from .html import AGAIN, CSS, STATIC, as_frames, static_image
 
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
@@ -82,7 +82,7 @@ class Choice:
     def spec(self):
         words = list(self.options)
         start = 0 if self.start is None else words.index(self.start)
-        return {"kind": "choice", "options": [sayable(word) for word in words], "start": start}
+        return {"kind": "choice", "options": [utf8_safe(word) for word in words], "start": start}
 
     def read(self, value, _):
         words = list(self.options)
@@ -108,7 +108,7 @@ class Switches:
 
     def spec(self):
         start = [word in self.start for word in self.options]
-        return {"kind": "switches", "options": [sayable(w) for w in self.options], "start": start}
+        return {"kind": "switches", "options": [utf8_safe(w) for w in self.options], "start": start}
 
     def read(self, value, _):
         fits = isinstance(value, list) and len(value) == len(self.options)
@@ -149,7 +149,7 @@ class Prompt:
             )
 
     def spec(self):
-        return {"start": sayable(self.start), "longest": int(self.longest), "kind": "prompt"}
+        return {"start": utf8_safe(self.start), "longest": int(self.longest), "kind": "prompt"}
 
     def read(self, value, _):
         if not isinstance(value, str) or len(value) > self.longest:
@@ -208,7 +208,7 @@ class Live(anywidget.AnyWidget):
             raise ValueError("the drawing function gave no picture at the start values")
         labels = [{"label": name.replace("_", " ")} | spec for name, spec in specs.items()]
         super().__init__(
-            spec={"alt": sayable(alt), "again": AGAIN, "height": height, "parts": labels},
+            spec={"alt": utf8_safe(alt), "again": AGAIN, "height": height, "parts": labels},
             frame=frames[0] | {"view": "", "id": 0, "done": True},
         )
         self.on_msg(self._hear)
@@ -219,13 +219,13 @@ class Live(anywidget.AnyWidget):
         view = {"model_id": self.model_id, "version_major": 2, "version_minor": 0}
         widget = {"application/vnd.jupyter.widget-view+json": view, "text/html": ""}
         display(widget | {"text/plain": f"Live control: {self.spec['alt']}"}, raw=True)
-        display(HTML(self.still()))
+        display(HTML(self.static_image()))
 
-    def still(self):
+    def static_image(self):
         """The picture shown now as a fragment of HTML, with its words and how to wake it."""
         alt, caption = escape(self.spec["alt"]), self.frame["caption"]
         pictures = "".join(
-            still(column["name"], _array(column, pixels), caption, self.spec["height"])
+            static_image(column["name"], _array(column, pixels), caption, self.spec["height"])
             for column, pixels in zip(self.frame["columns"], self.frame["pixels"])
         )
         return (
@@ -308,7 +308,7 @@ class Live(anywidget.AnyWidget):
         """
         steps, unheard = self._steps(values), {}  # a dict keeps the order, and each sentence once
         while True:
-            with Unheard.gathered() as sentences:
+            with PromptWarning.gathered() as sentences:
                 step = next(steps, None)
             unheard |= dict.fromkeys(sentences)
             if step is None:
@@ -317,11 +317,11 @@ class Live(anywidget.AnyWidget):
             arrays = {name: as_frames(p[None], name)[0] for name, p in pictures.items()}
             yield {
                 "columns": [
-                    {"name": sayable(name), "size": [array.shape[1], array.shape[0]]}
+                    {"name": utf8_safe(name), "size": [array.shape[1], array.shape[0]]}
                     for name, array in arrays.items()
                 ],
                 "pixels": [_rgba(array) for array in arrays.values()],
-                "caption": sayable(". ".join([str(caption), *unheard])),
+                "caption": utf8_safe(". ".join([str(caption), *unheard])),
                 "share": float(share[0]) if share else 1,
                 "trouble": "",
             }
@@ -376,7 +376,7 @@ def _checked(step):
 
 def _sentence(error):
     """One line for the page: our own errors are sentences already, others get their kind."""
-    words = sayable(" ".join(str(error).split())[:LONGEST]) or "no reason given"
+    words = utf8_safe(" ".join(str(error).split())[:LONGEST]) or "no reason given"
     return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
 
 

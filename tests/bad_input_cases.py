@@ -23,12 +23,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import diffusion_helpers
-from diffusion_helpers.text import Unheard
+from diffusion_helpers.text import PromptWarning
 
 PACKAGE = str(Path(diffusion_helpers.__file__).parent)
 CALM = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 QUICK, MANY = settings(CALM, max_examples=20), settings(CALM, max_examples=500)
-ROOM = Path(tempfile.mkdtemp(prefix="spoil-"))  # for files, as hypothesis wants no fixtures
+ROOM = Path(tempfile.mkdtemp(prefix="bad-input-"))  # for files, as hypothesis wants no fixtures
 LONGEST = 500  # letters of a sentence that somebody will read
 
 
@@ -104,7 +104,7 @@ def attempt(call, arguments):
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warnings.simplefilter("ignore", Unheard)
+        warnings.simplefilter("ignore", PromptWarning)
         torch.set_warn_always(True)  # not only the first time
         try:
             result = call(**arguments)
@@ -150,7 +150,8 @@ def of_shape(*shape, to=torch.float32):
     """Tensors of numbers in [-1, 1]; "B" in a shape is the batch size."""
     return lambda b: st.integers(0, 99).map(
         lambda seed: (
-            2 * torch.rand([b if n == "B" else n for n in shape], generator=dice(seed)) - 1
+            2 * torch.rand([b if n == "B" else n for n in shape], generator=seeded_generator(seed))
+            - 1
         ).to(to)
     )
 
@@ -159,12 +160,12 @@ def whole_numbers(high, *shape, low=0):
     """Integer tensors in low..high - 1."""
     return lambda b: st.integers(0, 99).map(
         lambda seed: torch.randint(
-            low, high, [b if n == "B" else n for n in shape], generator=dice(seed)
+            low, high, [b if n == "B" else n for n in shape], generator=seeded_generator(seed)
         )
     )
 
 
-def dice(seed):
+def seeded_generator(seed):
     return torch.Generator().manual_seed(seed)
 
 

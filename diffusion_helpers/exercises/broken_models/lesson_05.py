@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ..checkpoints import load_checkpoint
+from ...checkpoints import load_checkpoint
 
 JAM = 700  # above this t the clock shows this t
 
@@ -18,7 +18,7 @@ class Jammed(nn.Module):
         return self.clock(t.clamp(max=JAM))
 
 
-def patient(device=None):
+def broken_model(device=None):
     """The ladder's net that is told t, with a jammed clock: too little dust where there is most."""
     net = load_checkpoint("ladder_time", device)
     net.time = Jammed(net.time)

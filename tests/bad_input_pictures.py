@@ -3,13 +3,11 @@
 import math
 
 import torch
-from hypothesis import strategies as st
-from spoil import (
+from bad_input_cases import (
     Case,
     close,
     count,
     device,
-    dice,
     finite,
     floats,
     junk,
@@ -20,18 +18,20 @@ from spoil import (
     of_shape,
     one,
     seed,
+    seeded_generator,
     thing,
     together,
     whole_numbers,
     wrong_floats,
 )
+from hypothesis import strategies as st
 from torch import nn
 
 from diffusion_helpers import UNet, cosine_schedule, ddim
-from diffusion_helpers.attention import Attention, PictureAttention, TokenBlock
+from diffusion_helpers.attention import Attention, SpatialAttention, TokenBlock
 from diffusion_helpers.evaluation import FeatureNet, similarity
 from diffusion_helpers.sampling import guided
-from diffusion_helpers.text import silence
+from diffusion_helpers.text import empty_text
 from diffusion_helpers.twins import NearBlock, PlaceNorm, TwinsNet
 from diffusion_helpers.unet import Block, TimeEmbedding, group_norm
 
@@ -40,7 +40,7 @@ def lively(net):
     """A network whose every layer matters: fresh ones end in zeros."""
     with torch.no_grad():
         for weight in net.parameters():
-            weight += 0.05 * torch.randn(weight.shape, generator=dice(0))
+            weight += 0.05 * torch.randn(weight.shape, generator=seeded_generator(0))
     return net.eval().requires_grad_(False)
 
 
@@ -154,17 +154,17 @@ def right_schedule(result, steps=None, **_):
 
 
 def right_square_roots(result, self, t, like):
-    signal, dust = result
+    signal_rate, noise_rate = result
     b = torch.as_tensor(t).numel()
-    assert signal.shape == dust.shape == (b, 1, 1, 1)
-    assert signal.dtype == dust.dtype == like.dtype and signal.device == like.device
+    assert signal_rate.shape == noise_rate.shape == (b, 1, 1, 1)
+    assert signal_rate.dtype == noise_rate.dtype == like.dtype and signal_rate.device == like.device
     if like.device.type != "meta":
-        assert ((signal.double() ** 2 + dust.double() ** 2) - 1).abs().max() < 2e-2
+        assert ((signal_rate.double() ** 2 + noise_rate.double() ** 2) - 1).abs().max() < 2e-2
 
 
 def right_prediction(result, x_t, t, schedule, **_):
-    signal, dust = schedule.signal_and_dust(t, like=x_t.double())
-    whole = signal * result.clean.double() + dust * result.noise.double()
+    signal_rate, noise_rate = schedule.rates(t, like=x_t.double())
+    whole = signal_rate * result.clean.double() + noise_rate * result.noise.double()
     close(whole.to(x_t.dtype), x_t.double(), like=x_t)
     finite(result)
 
@@ -287,7 +287,7 @@ NOISING = [
         {"alpha_bar": alpha_bars},
     ),
     Case(
-        "noising.Schedule.signal_and_dust",
+        "noising.Schedule.rates",
         together(self=one(COSINE), t=T, like=PICTURES),
         right_square_roots,
         {
@@ -344,7 +344,7 @@ SAMPLING = [
         {"steps": count(1, 1000), "total": count()},
     ),
     Case(
-        "sampling.even_in_snr",
+        "sampling.logsnr_timesteps",
         together(steps=st.integers(1, 50), schedule=one(COSINE, cosine_schedule(50))),
         right_levels,
         {"steps": count(1, 1000), "schedule": thing()},
@@ -353,7 +353,7 @@ SAMPLING = [
     sampler("ddpm", seed=seed),
     sampler("dpm_solver"),
     Case(
-        "sampling.chaos",
+        "sampling.pure_noise",
         together(
             n=st.integers(1, 3), image_shape=one((3, 8, 8), (1, 16, 8)), seed=st.integers(0, 99)
         ),
@@ -362,7 +362,7 @@ SAMPLING = [
     ),
     Case(
         "sampling.guided",
-        together(model=one(LISTENER), text=one(silence(1)), scale=one(0, 1, 3.0, -2)),
+        together(model=one(LISTENER), text=one(empty_text(1)), scale=one(0, 1, 3.0, -2)),
         lambda result, **_: right_steps(result, torch.ones(2, 3, 8, 8), steps=1),
         {
             "model": thing(),
@@ -504,7 +504,7 @@ UNETS = [
         {"x": features, "mask": masks},
     ),
     Case(
-        "attention.PictureAttention",
+        "attention.SpatialAttention",
         together(norm=one(nn.Identity()), width=one(16)),
         lambda result, width, context_width=None, **_: finite(
             result(torch.ones(2, width, 3, 3), torch.ones(2, 5, context_width or width))
@@ -517,9 +517,9 @@ UNETS = [
         },
     ),
     Case(
-        "attention.PictureAttention.forward",
+        "attention.SpatialAttention.forward",
         together(
-            self=one(lively(PictureAttention(group_norm(16), 16, 24))),
+            self=one(lively(SpatialAttention(group_norm(16), 16, 24))),
             h=of_shape("B", 16, 3, 4),
             context=of_shape("B", 5, 24),
             mask=whole_numbers(2, "B", 5),
@@ -528,7 +528,7 @@ UNETS = [
         {"h": features, "context": features, "mask": masks},
     ),
     Case(
-        "attention.watch",
+        "attention.capture_attention",
         together(model=one(NET)),
         lambda result, model: None,
         {"model": thing(but="thing")},
@@ -538,9 +538,9 @@ UNETS = [
 
 
 def watched(model):
-    from diffusion_helpers.attention import watch
+    from diffusion_helpers.attention import capture_attention
 
-    with watch(model) as maps:
+    with capture_attention(model) as maps:
         return maps
 
 
@@ -553,7 +553,7 @@ TWINS = [
         {"n": count(), "seed": seed},
     ),
     Case(
-        "twins.agree",
+        "twins.compare_colours",
         together(pictures=SCENES),
         lambda result, pictures: [len(part) == len(pictures) or 1 / 0 for part in result],
         {"pictures": floats},
@@ -635,7 +635,7 @@ EVALUATION = [
         {"images": features},
     ),
     Case(
-        "evaluation.crowd_features",
+        "evaluation.extract_features",
         together(images=SCENES, batch=one(1, 250)),
         lambda result, images, **_: (finite(result), result.shape == (len(images), 64) or 1 / 0),
         {"images": floats, "batch": count()},

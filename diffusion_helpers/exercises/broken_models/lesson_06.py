@@ -2,8 +2,8 @@
 
 from einops import rearrange
 
-from ..attention import Attention
-from ..twins import load_twins
+from ...attention import Attention
+from ...twins import load_twins
 
 
 class Wired(Attention):
@@ -17,7 +17,7 @@ class Wired(Attention):
         return rearrange(super().forward(rearrange(x, "b n c -> n b c")), "n b c -> b n c")
 
 
-def patient(device=None):
+def broken_model(device=None):
     """The shipped painter of twins with its own trained weights, and the look over a wrong axis."""
     model = load_twins(attention=True, device=device)
     for block in model.blocks:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from diffusion_helpers.training import Team
+from diffusion_helpers.training import ProcessGroup
 
 SCRIPT = """
 import json, sys, torch
@@ -59,11 +59,11 @@ def test_two_processes_train_like_one(tmp_path):
     expected, _ = result(launch(alone, 0, 1, port), alone, 0)
     pair = [launch(together, 0, 2, port), launch(tmp_path / "second", 1, 2, port)]
     first, words = result(pair[0], together, 0)
-    second, silence = result(pair[1], tmp_path / "second", 1)
+    second, empty_text = result(pair[1], tmp_path / "second", 1)
     assert first["losses"] == pytest.approx(expected["losses"], abs=1e-3)
     assert first["weights"] == pytest.approx(expected["weights"], rel=1e-2, abs=1e-2)
     assert second == first  # though it began with other weights
-    assert "step 6" in words and "step 6" not in silence  # one of them reports,
+    assert "step 6" in words and "step 6" not in empty_text  # one of them reports,
     assert (together / "run.safetensors").exists()  # and saves
     assert not (tmp_path / "second" / "run.safetensors").exists()
 
@@ -71,11 +71,11 @@ def test_two_processes_train_like_one(tmp_path):
 def test_a_batch_that_cannot_be_shared_gets_one_sentence(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "3")
     with pytest.raises(ValueError, match="3 devices cannot share batches of 64"):
-        Team(batch=64)
+        ProcessGroup(batch=64)
 
 
 def test_without_accelerate_the_extra_is_named(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ImportError, match="multi"):
-        Team(batch=64)
+        ProcessGroup(batch=64)

@@ -1,6 +1,6 @@
 """The speaker's notes of a lesson on one page, to print or to keep on the other screen.
 
-python -m diffusion_helpers.notes notebooks/01_forward_noising.ipynb
+python -m diffusion_helpers.authoring.notes notebooks/01_forward_noising.ipynb
 """
 
 import json
@@ -8,7 +8,7 @@ import re
 import sys
 import textwrap
 
-from .checks import as_path, brief
+from ..checks import as_path, brief
 
 NOTE = re.compile(
     r"<details><summary>On stage, (\d+) minutes?: ([^<]+)</summary>\n\n(.+)\n\n</details>", re.S

@@ -3,20 +3,18 @@
 import re
 
 import torch
-from bs4 import BeautifulSoup
-from hypothesis import strategies as st
-from spoil import (
+from bad_input_cases import (
     ANY_TEXT,
     Case,
     count,
     device,
-    dice,
     finite,
     floats,
     junk,
     mix,
     one,
     seed,
+    seeded_generator,
     text,
     thing,
     together,
@@ -24,7 +22,9 @@ from spoil import (
     with_holes,
     wrong_floats,
 )
-from spoil_pictures import LISTENER, PICTURES, SCENES, rows
+from bad_input_pictures import LISTENER, PICTURES, SCENES, rows
+from bs4 import BeautifulSoup
+from hypothesis import strategies as st
 
 from diffusion_helpers.pocket import STYLES as POCKET_STYLES
 from diffusion_helpers.pocket import load_pocket
@@ -250,7 +250,7 @@ ATTRIBUTE = {"attributes": SCENE}
 
 TEXTS = [
     Case("text.split_words", together(prompt=PROMPTS), right_words, {"prompt": text}),
-    Case("text.silence", together(n=one(1, 3)), is_text(lambda n: n), {"n": count()}),
+    Case("text.empty_text", together(n=one(1, 3)), is_text(lambda n: n), {"n": count()}),
     Case(
         "text.style_number",
         together(style=one(*STYLES)),
@@ -278,7 +278,7 @@ TEXTS = [
         {"n": count()},
     ),
     Case(
-        "text.Text.beside",
+        "text.Text.expand_to",
         together(self=one(WORDS.encode("a cat")), x_t=PICTURES),
         is_text(lambda self, x_t: len(x_t)),
         {
@@ -292,8 +292,8 @@ TEXTS = [
         },
     ),
     Case(
-        "text.Text.draw",
-        together(self=one(SAID), rows=whole_numbers(3, 4), generator=one(dice(0))),
+        "text.Text.sample_captions",
+        together(self=one(SAID), rows=whole_numbers(3, 4), generator=one(seeded_generator(0))),
         is_text(lambda self, rows, generator: len(rows)),
         {"rows": rows(3)},
     ),
@@ -344,12 +344,14 @@ TEXTS = [
     Case(
         "text.Captions",
         together(words=one(WORDS), captions=one([["a cat"], ["dog"]]), styles=one(["noto", None])),
-        lambda result, **_: is_text(2)(result.draw(torch.arange(2), dice(0))),
+        lambda result, **_: is_text(2)(
+            result.sample_captions(torch.arange(2), seeded_generator(0))
+        ),
         {"words": thing(), "captions": several, "styles": styles([]), "shares": shares},
     ),
     Case(
-        "text.Captions.draw",
-        together(self=one(TOLD), rows=whole_numbers(3, 4), generator=one(dice(0))),
+        "text.Captions.sample_captions",
+        together(self=one(TOLD), rows=whole_numbers(3, 4), generator=one(seeded_generator(0))),
         is_text(lambda self, rows, generator: len(rows)),
         {"rows": rows(3), "generator": thing(but="none")},
     ),
@@ -377,7 +379,7 @@ TEXTS = [
         },
     ),
     Case(
-        "pocket.spell",
+        "pocket.format_prompt",
         together(pipe=one(PIPE), words=PROMPTS, style=one(None, *POCKET_STYLES)),
         right_spell,
         {"pipe": thing(), "words": text, "style": one_style(POCKET_STYLES)},
@@ -436,12 +438,12 @@ SCENES_TABLE = [
     ),
     Case(
         "scenes.draw_scenes",
-        together(**ATTRIBUTE, generator=one(dice(0))),
+        together(**ATTRIBUTE, generator=one(seeded_generator(0))),
         lambda result, attributes, **_: (finite(result), len(result) == len(attributes) or 1 / 0),
         {"attributes": attributes(), "generator": thing()},
     ),
     Case(
-        "scenes.cover",
+        "scenes.rasterise",
         together(
             x=one(torch.tensor([16.0, 3.0])),
             y=one(torch.tensor([16.0, 30.0])),
@@ -491,13 +493,13 @@ SCENES_TABLE = [
 
 EXPORT = [
     Case(
-        "export.markdown2html",
+        "authoring.export.markdown2html",
         together(context=one({}), source=one("$x$", "a <b>c</b>")),
         right_page,
         {"source": lambda good: mix([], [ANY_TEXT.flatmap(in_formula)])},
     ),
     Case(
-        "export.mathml",
+        "authoring.export.mathml",
         together(tex=one("x_t", r"\frac{1}{2}"), display=one(True, False)),
         lambda result, tex, display: right_page(result, tex),
         {"tex": lambda good: mix([], [ANY_TEXT, ANY_TEXT.map(lambda t: rf"\text{{{t}}}")])},

@@ -2,11 +2,11 @@
 
 from torch import nn
 
-from ..checkpoints import load_checkpoint
-from ..noising import cosine_schedule
+from ...checkpoints import load_checkpoint
+from ...noising import cosine_schedule
 
 
-class Patient(nn.Module):
+class BrokenModel(nn.Module):
     """A Sculptor that was taught with pictures in [0, 1] instead of [-1, 1].
 
     Made from the apprentice, and exact. For y = (x + 1) / 2, y_t = signal y + dust eps is also
@@ -26,13 +26,13 @@ class Patient(nn.Module):
     def forward(self, x_t, t=None):
         if t is None:
             raise ValueError("this network is told t: call it as model(x_t, t)")
-        signal, dust = self.schedule.signal_and_dust(t, like=x_t)
-        size = (signal**2 + 4 * dust**2).sqrt()
-        seen = (2 * x_t - signal) / size  # a point on the circle again, at a dustier place
-        clean = (signal * seen - 2 * dust * self.apprentice(seen)) / size
-        return (signal * x_t - (clean + 1) / 2) / dust
+        signal_rate, noise_rate = self.schedule.rates(t, like=x_t)
+        size = (signal_rate**2 + 4 * noise_rate**2).sqrt()
+        seen = (2 * x_t - signal_rate) / size  # a point on the circle again, at a dustier place
+        clean = (signal_rate * seen - 2 * noise_rate * self.apprentice(seen)) / size
+        return (signal_rate * x_t - (clean + 1) / 2) / noise_rate
 
 
-def patient(device=None):
+def broken_model(device=None):
     """The broken Sculptor, in evaluation mode on `device` (default: `pick_device()`)."""
-    return Patient(load_checkpoint("apprentice", device)).eval()
+    return BrokenModel(load_checkpoint("apprentice", device)).eval()

@@ -10,8 +10,8 @@ import html
 import json
 import re
 
-from .checks import brief
-from .look import AGAIN, CSS, STATIC, Fragment, as_html
+from ..checks import brief
+from .html import AGAIN, CSS, STATIC, HtmlOutput, as_html
 
 SCRIPT = (STATIC / "prediction.js").read_text("utf-8")
 NAME = re.compile(r"\d\d\.[a-z]")
@@ -52,7 +52,7 @@ def predict(name, question, options):
 <p class="asleep">{UNSEEN}</p>
 <script>{_script(name)}</script>
 </div>"""
-    return Fragment(page, f"Predict: {question} {' / '.join(options)}")
+    return HtmlOutput(page, f"Predict: {question} {' / '.join(options)}")
 
 
 def reveal(name, truth, measured):
@@ -86,7 +86,7 @@ def reveal(name, truth, measured):
 <p class="asleep">{UNTOLD}</p>
 <script>{_script(name)}</script>
 </div>"""
-    return Fragment(page, f"What happened: {truth}. {measured}")
+    return HtmlOutput(page, f"What happened: {truth}. {measured}")
 
 
 def _filled(*texts):

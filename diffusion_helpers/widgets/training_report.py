@@ -4,9 +4,9 @@ import html
 
 from IPython.display import HTML, display
 
-from .checks import brief, check_count, check_number, check_seed
+from ..checks import brief, check_count, check_number, check_seed
+from ..sampling import ddim, sample
 from .figures import png_data_uri, to_uint8
-from .sampling import ddim, sample
 
 
 class LiveReport:

@@ -1,16 +1,16 @@
 """Diagnose it: broken Sculptors, one a lesson, whose fault a reader finds by experiments.
 
-One module a lesson, `lesson_03` and so on, holds the patient as the function `patient`. Do not read
-them before you have tried.
+One module a lesson, `lesson_03` and so on, makes the patient in its function `broken_model`. Do not
+read them before you have tried.
 """
 
 import importlib
 import pkgutil
 
-from ..checks import brief
+from ...checks import brief
 
 
-def patient(lesson, device=None):
+def broken_model(lesson, device=None):
     """The broken Sculptor of a lesson ("03"), on `device` (default: `pick_device()`).
 
     Raises ValueError for a lesson that has none.
@@ -18,4 +18,4 @@ def patient(lesson, device=None):
     there = sorted(m.name.removeprefix("lesson_") for m in pkgutil.iter_modules(__path__))
     if not isinstance(lesson, str) or lesson not in there:
         raise ValueError(f"lessons with a patient are {', '.join(there)}, got {brief(lesson)}")
-    return importlib.import_module(f"{__name__}.lesson_{lesson}").patient(device)
+    return importlib.import_module(f"{__name__}.lesson_{lesson}").broken_model(device)

@@ -18,7 +18,7 @@ from nbconvert.filters.markdown_mistune import (
 )
 from traitlets.log import get_logger
 
-from .checks import sayable
+from ..checks import utf8_safe
 
 
 @pass_context
@@ -33,12 +33,12 @@ def markdown2html(context, source):
         embed_images=True,  # one file, whatever the lesson shows
         path=context.get("resources", {}).get("metadata", {}).get("path", ""),
     )
-    return MarkdownWithMath(renderer, inline=FormulaParser()).render(sayable(source))
+    return MarkdownWithMath(renderer, inline=FormulaParser()).render(utf8_safe(source))
 
 
 def mathml(tex, display):
     """Translate TeX into MathML; a formula that fails stays readable TeX, and the log says why."""
-    tex = sayable(tex)
+    tex = utf8_safe(tex)
     try:
         # A translator of its own for each formula: the server exports in several threads.
         return LatexToMathML(fancy_error=False).convert_with_local_state(tex, displaystyle=display)

@@ -11,10 +11,7 @@ from unittest import mock
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from bs4 import BeautifulSoup
-from hypothesis import strategies as st
-from matplotlib.figure import Figure
-from spoil import (
+from bad_input_cases import (
     ANY_TEXT,
     ROOM,
     Case,
@@ -33,13 +30,17 @@ from spoil import (
     with_holes,
     wrong_floats,
 )
-from spoil_pictures import COSINE, NET
+from bad_input_pictures import COSINE, NET
+from bs4 import BeautifulSoup
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
-from diffusion_helpers import controls, exercises, figures, live, predictions, progress
-from diffusion_helpers.controls import Choice, Drawing, Prompt, Seed, Slider, Switches
+from diffusion_helpers import exercises, progress
 from diffusion_helpers.sampling import ddim
-from diffusion_helpers.scrubber import scrubber
-from diffusion_helpers.training import Run
+from diffusion_helpers.training import TrainingResult
+from diffusion_helpers.widgets import controls, figures, predictions, training_report
+from diffusion_helpers.widgets.controls import Choice, Drawing, Prompt, Seed, Slider, Switches
+from diffusion_helpers.widgets.scrubber import scrubber
 
 PICTURES = of_shape("B", 3, 4, 5)
 FRAMES = of_shape(4, 3, 6, 6)
@@ -325,7 +326,7 @@ def right_spec(result, **_):
 
 
 def right_live(result, **_):
-    right_html(result.still())
+    right_html(result.static_image())
     sent_to_page = {"alt": result.spec["alt"], "caption": result.frame["caption"]}
     json.dumps(sent_to_page, ensure_ascii=False).encode()
     assert len(result.frame["pixels"]) == len(result.frame["columns"]) > 0
@@ -340,7 +341,7 @@ def right_answer_to(result, self, request, **_):
     frame = result.frame
     assert frame["done"] and "\n" not in frame["trouble"] and len(frame["trouble"]) < 400
     json.dumps([frame["trouble"], frame["caption"]], ensure_ascii=False).encode()
-    right_html(result.still())
+    right_html(result.static_image())
 
 
 def right_report(result, **_):
@@ -376,8 +377,8 @@ def level_control():
 
 
 def reported(run, share, model, **made):
-    report = live.LiveReport(**{"n": 1, "steps": 1} | made)
-    with mock.patch.object(live, "display") as display:
+    report = training_report.LiveReport(**{"n": 1, "steps": 1} | made)
+    with mock.patch.object(training_report, "display") as display:
         report(run, share, model)
     (page,) = display.call_args.args
     return page.data
@@ -415,14 +416,14 @@ ARRAY = one(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
 
 FIGURES = [
     Case(
-        "figures.show",
+        "widgets.figures.show",
         together(fig=st.builds(titled, one("a", "b")), alt=one("a figure")),
         right_still,
         {"fig": figure, "alt": some_words},
         shown(figures.show),
     ),
     Case(
-        "figures.show_pictures",
+        "widgets.figures.show_pictures",
         together(images=of_shape(3, 3, 4, 5), alt=one("pictures"), columns=one(1, 8)),
         right_grid,
         {
@@ -436,57 +437,62 @@ FIGURES = [
         },
         shown(figures.show_pictures),
     ),
-    Case("figures.to_uint8", together(images=PICTURES), right_bytes, {"images": floats}),
+    Case("widgets.figures.to_uint8", together(images=PICTURES), right_bytes, {"images": floats}),
     Case(
-        "figures.png_data_uri",
+        "widgets.figures.png_data_uri",
         together(array=ARRAY),
         lambda result, array: right_html(f'<img src="{result}">'),
         {"array": arrays},
     ),
     Case(
-        "figures.check_alt", together(alt=one("a")), lambda result, alt: None, {"alt": some_words}
+        "widgets.figures.check_alt",
+        together(alt=one("a")),
+        lambda result, alt: None,
+        {"alt": some_words},
     ),
-    Case("figures.check_bytes", together(array=ARRAY), kept, {"array": arrays}),
+    Case("widgets.figures.check_bytes", together(array=ARRAY), kept, {"array": arrays}),
     Case(
-        "figures.check_captions",
+        "widgets.figures.check_captions",
         together(captions=one(["a", "b"]), n=one(2), each=one("a picture")),
         lambda result, n, **_: [line.encode() for line in result],
         {"captions": captions(2, none=False)},
     ),
     Case(
-        "figures.escape",
+        "widgets.figures.escape",
         together(words=ANY_TEXT),
         lambda result, words: right_html(f"<p title=\"{result}\" alt='{result}'>{result}</p>"),
         {"words": any_words},
     ),
     Case(
-        "look.as_html",
+        "widgets.html.as_html",
         together(text=ANY_TEXT),
         lambda result, text: right_html(f"<p>{result}</p>"),
         {"text": any_words},
     ),
     Case(
-        "look.as_frames",
+        "widgets.html.as_frames",
         together(track=FRAMES, name=one("x")),
         right_frames,
         {"track": frames_of_pictures, "name": any_words},
     ),
     Case(
-        "look.still",
+        "widgets.html.static_image",
         together(name=one("x"), picture=ARRAY, caption=one("a"), height=one(1, 256)),
         right_still,
         {"name": any_words, "picture": arrays, "caption": any_words, "height": count()},
     ),
     Case(
-        "live.LiveReport",
-        together(run=one(Run([1.0, 0.5], 3.0)), share=one(0.1, 1), model=one(NET)),
+        "widgets.training_report.LiveReport",
+        together(run=one(TrainingResult([1.0, 0.5], 3.0)), share=one(0.1, 1), model=one(NET)),
         right_report,
         {
             "n": count(),
             "height": count(),
             "share": number(1e-9, 1),
             "model": thing(),
-            "run": lambda good: mix([junk(), one(Run())], [one(Run([math.nan], 1.0))]),
+            "run": lambda good: mix(
+                [junk(), one(TrainingResult())], [one(TrainingResult([math.nan], 1.0))]
+            ),
             "sampler": thing(but="thing"),
             "steps": count(1, 1000),
             "seed": seed,
@@ -497,7 +503,7 @@ FIGURES = [
 
 SCRUBBERS = [
     Case(
-        "scrubber.scrubber",
+        "widgets.scrubber.scrubber",
         together(tracks=FRAMES, captions=one(LINES), label=one("step"), height=one(1, 99)).map(
             lambda a: a | {"tracks": {"x": a["tracks"]}}
         ),
@@ -513,7 +519,7 @@ SCRUBBERS = [
         scrubber,
     ),
     Case(
-        "scrubber.scrubber",
+        "widgets.scrubber.scrubber",
         together(tracks=FRAMES, words=ANY_TEXT, choice_label=one("schedule")).map(
             lambda a: {
                 "tracks": {a["words"]: {"x": a["tracks"]}, "B": {"x": a["tracks"]}},
@@ -529,7 +535,7 @@ SCRUBBERS = [
         scrubber,
     ),
     Case(
-        "scrubber.scrub_steps",
+        "widgets.scrubber.scrub_steps",
         together(steps=one(STEPS), schedule=one(None, COSINE)),
         right_scrubber,
         {"steps": steps, "schedule": schedules},
@@ -538,74 +544,74 @@ SCRUBBERS = [
 
 CONTROLS = [
     Case(
-        "controls.Slider",
+        "widgets.controls.Slider",
         together(first=one(0, -1.5), last=one(9, 10**6), start=one(1, 2.5), step=one(1, 0.1)),
         right_spec,
         {name: number() for name in ("first", "last", "start", "step")},
     ),
     Case(
-        "controls.Slider.read",
+        "widgets.controls.Slider.read",
         together(self=one(Slider(0, 9, start=3)), value=one(3, 9, 99), _=one(None)),
         right_slide,
         {"value": sent([1, -(10**30), 1e300, math.inf], True, math.nan, "3", [3])},
     ),
     Case(
-        "controls.Choice",
+        "widgets.controls.Choice",
         together(options=one(["a", "b"], {"a": 1, "b": 2}), start=one(None, "a")),
         right_spec,
         {"options": options, "start": chosen},
     ),
     Case(
-        "controls.Choice.read",
+        "widgets.controls.Choice.read",
         together(self=one(Choice(["a", "b"])), value=one(0, 1), _=one(None)),
         lambda result, value, **_: result == ["a", "b"][value] or 1 / 0,
         {"value": sent([0], True, 2, -1, 0.0, "a", [0])},
     ),
     Case(
-        "controls.Switches",
+        "widgets.controls.Switches",
         together(options=one(("a", "b")), start=one((), ("a",))),
         right_spec,
         {"options": lambda good: options(good), "start": switched},
     ),
     Case(
-        "controls.Switches.read",
+        "widgets.controls.Switches.read",
         together(self=one(Switches(("a", "b"))), value=one([True, False]), _=one(None)),
         lambda result, value, **_: result == tuple(w for w, on in zip("ab", value) if on) or 1 / 0,
         {"value": sent([[True, True]], [True], [1, 0], ["a", "b"], "ab", [None, None], [[], []])},
     ),
     Case(
-        "controls.Seed",
+        "widgets.controls.Seed",
         together(start=one(0, 7), last=one(7, 100)),
         right_spec,
         {"start": count(0), "last": count(0, 2**53 - 1)},  # no seed but 0 is a choice, too
     ),
     Case(
-        "controls.Seed.read",
+        "widgets.controls.Seed.read",
         together(self=one(Seed(3)), value=one(0, 5), _=one(None)),
         lambda result, **_: 0 <= result < 2**31 or 1 / 0,
         {"value": sent([0], True, -1, 2**31, 1.5, "3")},
     ),
     Case(
-        "controls.Prompt",
+        "widgets.controls.Prompt",
         together(start=one("a cat"), longest=one(5, 200)),
         right_spec,
         {"start": text, "longest": count(5)},
     ),
     Case(
-        "controls.Prompt.read",
+        "widgets.controls.Prompt.read",
         together(self=one(Prompt("a")), value=one("a"), _=one(None)),
         lambda result, **_: len(result) <= 200 or 1 / 0,
         {"value": lambda good: mix([junk(but="text"), one("a" * 201)], [ANY_TEXT])},
     ),
-    Case("controls.Drawing", together(start=BOARD), right_spec, {"start": board}),
+    Case("widgets.controls.Drawing", together(start=BOARD), right_spec, {"start": board}),
     Case(
-        "controls.Drawing.read",
+        "widgets.controls.Drawing.read",
         together(self=one(Drawing(torch.zeros(3, 4, 4))), _=one(None), pixels=one(b"1" * 64)),
         lambda result, **_: result.shape == (3, 4, 4) or 1 / 0,
         {"pixels": buffers},
     ),
     Case(
-        "controls.live",
+        "widgets.controls.live",
         together(
             draw=one(constant(({"a": torch.zeros(3, 4, 4)}, "a"))),
             alt=one("a square"),
@@ -616,7 +622,7 @@ CONTROLS = [
         {"draw": drawers, "alt": some_words, "height": count(), "level": parts},
     ),
     Case(
-        "controls.Live._hear",
+        "widgets.controls.Live._hear",
         together(
             self=st.builds(level_control), request=one({"view": "me", "id": 1, "values": [1, "a"]})
         ),
@@ -631,13 +637,13 @@ CONTROLS = [
 
 PREDICTIONS = [
     Case(
-        "predictions.predict",
+        "widgets.predictions.predict",
         together(name=one("07.z"), question=one("which?"), options=one({"a": "no", "b": "yes"})),
         right_fragment,
         {"name": prediction_names, "question": some_words, "options": choices},
     ),
     Case(
-        "predictions.reveal",
+        "widgets.predictions.reveal",
         together(name=one("01.a"), truth=one("b"), measured=one("5 %")),
         right_fragment,
         {
@@ -712,7 +718,7 @@ PREDICTIONS = [
         lambda lesson: at_home(progress.reset, lesson),
     ),
     Case(
-        "exercises.as_word",
+        "exercises.parse_choice",
         together(got=one("a"), words=one(["a", "b"])),
         lambda result, got, words: len(result) == 2 or 1 / 0,
         {"got": any_words},

@@ -6,12 +6,12 @@ It is the apprentice, but it answers with the dust that it sees and says that th
 import torch
 from torch import nn
 
-from ..checkpoints import load_checkpoint
-from ..noising import cosine_schedule
-from ..sampling import predict
+from ...checkpoints import load_checkpoint
+from ...noising import cosine_schedule
+from ...sampling import predict
 
 
-class Patient(nn.Module):
+class BrokenModel(nn.Module):
     """The apprentice behind a mislabelled answer; called like any Sculptor, model(x_t, t)."""
 
     def __init__(self, apprentice):
@@ -24,6 +24,6 @@ class Patient(nn.Module):
         return predict(self.apprentice, self.schedule, x_t, t).noise
 
 
-def patient(device=None):
+def broken_model(device=None):
     """The broken Sculptor of lesson 04 on `device` (default: `pick_device()`)."""
-    return Patient(load_checkpoint("apprentice", device)).eval()
+    return BrokenModel(load_checkpoint("apprentice", device)).eval()

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from hypothesis import strategies as st
-from PIL import Image
-from spoil import (
+from bad_input_cases import (
     ANY_TEXT,
     ROOM,
     Case,
     count,
     device,
-    dice,
     finite,
     floats,
     junk,
@@ -25,14 +22,17 @@ from spoil import (
     of_shape,
     one,
     seed,
+    seeded_generator,
     thing,
     together,
     whole_numbers,
 )
-from spoil_pictures import COSINE, NET, features
+from bad_input_pictures import COSINE, NET, features
+from hypothesis import strategies as st
+from PIL import Image
 
 from diffusion_helpers import UNet, load_emoji
-from diffusion_helpers.checkpoints import pack, save_checkpoint, save_tensors
+from diffusion_helpers.checkpoints import quantize_int8, save_checkpoint, save_tensors
 from diffusion_helpers.data import DATA, Pictures
 from diffusion_helpers.training import train
 
@@ -124,7 +124,7 @@ def folders(good):
 
 def items(good):
     """What a data set may hold."""
-    picture = torch.rand(3, 6, 5, generator=dice(0))
+    picture = torch.rand(3, 6, 5, generator=seeded_generator(0))
     modes = ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "RGBX", "I;16")
     return mix(
         [
@@ -314,14 +314,14 @@ CHECKPOINTS = [
         {"path": networks},
     ),
     Case(
-        "checkpoints.pack",
+        "checkpoints.quantize_int8",
         together(tensors=one({"a": torch.ones(2, 3), "b": torch.ones(2)})),
         right_weights,
         {"tensors": weights},
     ),
     Case(
-        "checkpoints.unpack",
-        together(tensors=one(pack({"a": torch.ones(2, 3)}))),
+        "checkpoints.dequantize",
+        together(tensors=one(quantize_int8({"a": torch.ones(2, 3)}))),
         right_weights,
         {
             "tensors": lambda good: mix(
@@ -410,7 +410,7 @@ TRAINING = [
         },
     ),
     Case(
-        "training.make_optimisers",
+        "training.make_optimizers",
         together(model=one(NET), learning_rate=one(1e-3)),
         kept,
         {"model": thing(), "learning_rate": number(0)},
@@ -424,10 +424,10 @@ TRAINING = [
 ]
 
 REST = [
-    Case("notes.stage_notes", together(path=one(NOTEBOOK)), kept, {"path": notebooks}),
-    Case("notes.running_order", together(path=one(NOTEBOOK)), kept, {"path": notebooks}),
+    Case("authoring.notes.stage_notes", together(path=one(NOTEBOOK)), kept, {"path": notebooks}),
+    Case("authoring.notes.running_order", together(path=one(NOTEBOOK)), kept, {"path": notebooks}),
     Case(
-        "patients.patient",
+        "exercises.broken_models.broken_model",
         together(lesson=one("03", "04"), device=one("cpu")),
         kept,
         {
@@ -442,7 +442,7 @@ REST = [
         {"device": device},
     ),
     Case(
-        "editions.write",
+        "authoring.editions.write",
         together(edition=one("handout"), folder=one(ROOM / "edition")),
         lambda result, **_: len(result) >= 8 or 1 / 0,
         {

@@ -1,8 +1,8 @@
 """More editions of all lessons, made from the same notebooks.
 
-python -m diffusion_helpers.editions instructor editions/instructor
-python -m diffusion_helpers.editions handout editions/handout
-python -m diffusion_helpers.editions nbgrader source/sculptor
+python -m diffusion_helpers.authoring.editions instructor editions/instructor
+python -m diffusion_helpers.authoring.editions handout editions/handout
+python -m diffusion_helpers.authoring.editions nbgrader source/sculptor
 
 The instructor's edition holds our solutions where the reader's stubs stand, hints and typical
 mistakes below them, and the speaker's notes unfolded. The hand-out is what a reader gets: no
@@ -17,11 +17,13 @@ import re
 import sys
 from pathlib import Path
 
-from .checks import as_path, brief
-from .exercises import find
+from ..checks import as_path, brief
+from ..exercises import find
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-USAGE = "Say which edition and where: python -m diffusion_helpers.editions instructor FOLDER"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+USAGE = (
+    "Say which edition and where: python -m diffusion_helpers.authoring.editions instructor FOLDER"
+)
 SOLUTION = re.compile(
     r"\s*<details[^>]*>\s*<summary>[^<]*solution[^<]*</summary>.*?</details>", re.S | re.I
 )

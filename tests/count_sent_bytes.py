@@ -1,4 +1,4 @@
-"""Run lessons where every byte that wants to leave the machine is counted: counted.py LESSON ...
+"""Run lessons where every byte that wants to leave is counted: count_sent_bytes.py LESSON ...
 
 Called in a network of its own (`unshare --net`, Linux, as root), whose only way out is a wire with
 nobody at its other end. Prints the bytes sent by a first cry for help, which must be seen, and then
@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from nbclient import NotebookClient
-from shorter import shortened
+from shorten_lessons import shortened
 
 WIRE = """
 echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6

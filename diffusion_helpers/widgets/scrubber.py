@@ -14,10 +14,10 @@ from types import NoneType
 import torch
 from einops import rearrange
 
-from .checks import brief, check_count, check_floats, check_kind, check_t, sayable
+from ..checks import brief, check_count, check_floats, check_kind, check_t, utf8_safe
+from ..sampling import Step
 from .figures import check_captions, escape, png_data_uri
-from .look import AGAIN, CSS, STATIC, Fragment, as_frames, still
-from .sampling import Step
+from .html import AGAIN, CSS, STATIC, HtmlOutput, as_frames, static_image
 
 SCRIPT = (STATIC / "scrubber.js").read_text("utf-8")
 LARGEST_SPRITE = 8192  # pixels a side; larger pictures fail on phones and old graphics cards
@@ -70,7 +70,7 @@ def scrubber(
         "frames": frames,
         "start": start,
         "across": _across(frames),
-        "names": [sayable(name) for name in pictures[first]],
+        "names": [utf8_safe(name) for name in pictures[first]],
         "sizes": [(track.shape[2], track.shape[1]) for track in pictures[first].values()],
         "choices": [
             {"captions": captions[choice], "sprites": [_sprite(t) for t in columns.values()]}
@@ -79,12 +79,12 @@ def scrubber(
     }
     data["id"] = hashlib.sha1(json.dumps(data).encode()).hexdigest()[:12]
     stills = [
-        still(name, track[start], captions[first][start], height)
+        static_image(name, track[start], captions[first][start], height)
         for name, track in pictures[first].items()
     ]
     alt = alt or f"{', '.join(data['names'])}: a slider over {frames} frames"
     choices = "" if choice_label is None else _choices(data["id"], choice_label, pictures)
-    return Fragment(_page(data, stills, choices, label, alt), f"Scrubber: {alt}")
+    return HtmlOutput(_page(data, stills, choices, label, alt), f"Scrubber: {alt}")
 
 
 def scrub_steps(steps, schedule=None, **kw):

@@ -1,0 +1,1 @@
+"""What authors and teachers need around the lessons: editions, notes, exported pages."""

@@ -1,0 +1,1 @@
+"""What a lesson shows and lets a reader move: figures, scrubbers, live controls, questions."""
