@@ -139,7 +139,7 @@ class FeatureNet(nn.Module):
 
 
 @functools.cache
-def judge():
+def load_feature_net():
     """The shipped FeatureNet. Raises FileNotFoundError or ValueError for a missing or bad file."""
     net = FeatureNet()
     tensors, _ = load_tensors(DATA / "checkpoints" / "judge.safetensors")
@@ -151,7 +151,7 @@ def judge():
 def extract_features(images, batch=250):
     """The judge's features in float64, (N, 3, 32, 32) -> (N, 64)."""
     _check_emoji(images)
-    net, batch = judge(), check_count(batch, "batch")
+    net, batch = load_feature_net(), check_count(batch, "batch")
     return torch.cat([net(b.clamp(-1, 1).float().cpu()) for b in images.split(batch)]).double()
 
 

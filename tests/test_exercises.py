@@ -349,4 +349,4 @@ def test_each_lesson_has_enough_to_do(number):
     assert len(exercises.of_lesson(number)) >= (2 if number == "08" else 4)
     assert asked == revealed and len(asked) >= 3
     assert f'card("{number}")' in text
-    assert ("patient(" in text) == ("03" <= number <= "07")
+    assert ("broken_model(" in text) == ("03" <= number <= "07")

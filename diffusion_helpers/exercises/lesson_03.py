@@ -373,7 +373,8 @@ EXERCISES = (
         check=check_velocity,
         solution=velocity_of,
         hints=(
-            "The formula stands above: the signal rate times the dust, minus the noise rate times the picture.",
+            "The formula stands above: the signal rate times the dust, minus the noise rate times "
+            "the picture.",
             "In code `eps` is the dust itself, `noise_rate` the root that multiplies it in x_t: "
             "begin with `signal_rate * eps`.",
         ),
