@@ -48,8 +48,9 @@ from diffusion_helpers import (
 )
 from diffusion_helpers.device import bf16_helps
 from diffusion_helpers.evaluation import similarity
+from diffusion_helpers.optim import make_optimizers, optimizer_step
 from diffusion_helpers.sampling import logsnr_timesteps
-from diffusion_helpers.training import ProcessGroup, denoising_loss, make_optimizers, optimizer_step
+from diffusion_helpers.training import denoising_loss
 from diffusion_helpers.widgets.figures import to_uint8
 
 REPO = Path(__file__).resolve().parents[1]
@@ -345,13 +346,13 @@ def growth_run(kind):
     for i, case in enumerate(changes):
         side, wide = case["resolution"], case["width"]
         net = UNet((3, side, side), widths=(wide, 2 * wide, 3 * wide)).to(kind)
-        optim, schedule, team = make_optimizers(net), cosine_schedule(), ProcessGroup(case["batch"])
+        optim, schedule = make_optimizers(net), cosine_schedule()
         x_0 = torch.rand(case["batch"], 3, side, side) * 2 - 1
         rows_of = torch.arange(len(x_0))
 
-        def lesson(net=net, x_0=x_0, rows_of=rows_of, optim=optim, schedule=schedule, team=team):
+        def lesson(net=net, x_0=x_0, rows_of=rows_of, optim=optim, schedule=schedule):
             loss = denoising_loss(net, x_0, rows_of, None, schedule, torch.Generator())
-            optimizer_step(loss, net, optim, 0, team)  # reads the loss, so a GPU has finished, too
+            optimizer_step(loss, net, optim)  # reads the loss, so a GPU has finished, too
 
         @torch.no_grad()
         def call(net=net, x_0=x_0):

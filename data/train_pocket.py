@@ -30,10 +30,11 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from diffusion_helpers import add_noise, load_emoji, pick_device, train
+from diffusion_helpers.denoiser import target
 from diffusion_helpers.device import fast_math
 from diffusion_helpers.pocket import POCKET, STYLES
 from diffusion_helpers.text import Captions, load_words
-from diffusion_helpers.training import NO_SPELL, target
+from diffusion_helpers.training import NO_TEXT
 
 SEED = 0
 NAME = 0.7  # how often a picture is shown with its English name
@@ -115,10 +116,10 @@ def captions(emoji):
         rest = [*keywords, *keywords_ru] or [name]
         named = [(name, NAME), (name_ru, (1 - NAME) / 2)]
         named += [(word, (1 - NAME) / 2 / len(rest)) for word in rest]
-        several = [("", NO_SPELL)]
+        several = [("", NO_TEXT)]
         for text, share in named:
-            several += [(f"{text}, {style}", 0.85 * (1 - NO_SPELL) * share)]
-            several += [(text, 0.15 * (1 - NO_SPELL) * share)]
+            several += [(f"{text}, {style}", 0.85 * (1 - NO_TEXT) * share)]
+            several += [(text, 0.15 * (1 - NO_TEXT) * share)]
         texts.append([text for text, _ in several])
         shares.append([share for _, share in several])
     return texts, shares

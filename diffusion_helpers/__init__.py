@@ -2,6 +2,7 @@
 
 from .checkpoints import load_checkpoint, save_checkpoint
 from .data import Emoji, Pictures, load_emoji
+from .denoiser import Denoiser, Prediction
 from .device import pick_device
 from .evaluation import (
     extract_features,
@@ -12,8 +13,8 @@ from .evaluation import (
     rank_among,
 )
 from .noising import Schedule, add_noise, cosine_schedule, linear_schedule
+from .optim import Muon
 from .sampling import (
-    Prediction,
     Step,
     ddim,
     ddpm,
@@ -23,5 +24,5 @@ from .sampling import (
     sample,
     timesteps,
 )
-from .training import Muon, TrainingResult, train
+from .training import TrainingResult, train
 from .unet import Block, UNet

@@ -5,7 +5,9 @@ value. The better a key answers the question, the more of its value is taken alo
 written out: with the few tokens of small pictures, the fused kernel of PyTorch is slower to train.
 """
 
+import functools
 import math
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
@@ -13,7 +15,8 @@ import torch.nn.functional as F
 from einops import einsum, rearrange
 from torch import nn
 
-from .checks import check_count, check_floats, check_kind, check_mask, explain_errors_with
+from .checks import check_count, check_floats, check_mask, explain_errors_with
+from .denoiser import unwrap
 
 
 def _check_heads(query, key, value, mask=None):
@@ -24,8 +27,10 @@ def _check_heads(query, key, value, mask=None):
 
 
 @explain_errors_with(_check_heads)
-def attend(query, key, value, mask=None):
-    """What each query takes along, and how it shared out its attention.
+def attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention output and weights.
 
     query (B, heads, N, D), key and value (B, heads, M, D); mask (B, M) bool, False where nothing
     may be looked at, with at least one True a row. Returns (B, heads, N, D) and the weights
@@ -48,7 +53,7 @@ class Attention(nn.Module):
     Returns (B, N, width); zero in a fresh network, so that adding it changes nothing.
     """
 
-    def __init__(self, width, context_width=None, heads=4):
+    def __init__(self, width: int, context_width: int | None = None, heads: int = 4):
         super().__init__()
         if check_count(width, "width") % check_count(heads, "heads"):
             raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
@@ -69,7 +74,12 @@ class Attention(nn.Module):
         check_floats(context, "B M C", "context", x, B=len(x), C=self.key.in_features)
 
     @explain_errors_with(_check)
-    def forward(self, x, context=None, mask=None):
+    def forward(
+        self,
+        x: torch.Tensor,
+        context: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         context = x if context is None else context
         projected = self.query(x), self.key(context), self.value(context)
         q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in projected)
@@ -79,11 +89,13 @@ class Attention(nn.Module):
 
 
 class TokenBlock(nn.Module):
-    """One transformer layer: every token looks at all others, then thinks alone. (B, N, width)."""
+    """One transformer layer: attention over all tokens, then an MLP on each. (B, N, width) -> same.
 
-    def __init__(self, width, heads=4):
+    `look` is the attention, `think1` and `think2` are the MLP (names that shipped weights carry).
+    """
+
+    def __init__(self, width: int, heads: int = 4):
         super().__init__()
-        check_count(width, "width")
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.look = Attention(width, heads=heads)
         self.think1 = nn.Linear(width, 2 * width)
@@ -91,11 +103,7 @@ class TokenBlock(nn.Module):
         nn.init.zeros_(self.think2.weight)
         nn.init.zeros_(self.think2.bias)
 
-    def _check(self, x, mask=None):
-        check_floats(x, "B N C", "tokens", self.think1.weight, C=self.think1.in_features)
-
-    @explain_errors_with(_check)
-    def forward(self, x, mask=None):
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         x = x + self.look(self.norm1(x), mask=mask)
         return x + self.think2(F.silu(self.think1(self.norm2(x))))
 
@@ -103,45 +111,50 @@ class TokenBlock(nn.Module):
 class SpatialAttention(nn.Module):
     """Attention added to a picture: h (B, C, H, W) -> (B, C, H, W), its H * W places as tokens.
 
-    With context_width the places look at a text's tokens (cross-attention), without at each other.
+    With context_width the places look at a text's tokens (cross-attention), without at each other
+    (self-attention).
     """
 
-    def __init__(self, norm, width, context_width=None, heads=4):
+    def __init__(
+        self, norm: nn.Module, width: int, context_width: int | None = None, heads: int = 4
+    ):
         super().__init__()
-        self.norm = check_kind(norm, nn.Module, "a normalisation such as group_norm(width)")
+        self.norm = norm
         self.attention = Attention(width, context_width, heads)
 
-    def _check(self, h, context=None, mask=None):
-        query = self.attention.query
-        check_floats(h, "B C H W", "features", query.weight, C=query.in_features)
-
-    @explain_errors_with(_check)
-    def forward(self, h, context=None, mask=None):
+    def forward(
+        self,
+        h: torch.Tensor,
+        context: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         tokens = rearrange(self.norm(h), "b c y x -> b (y x) c")
         change = self.attention(tokens, context, mask)
         return h + rearrange(change, "b (y x) c -> b c y x", y=h.shape[2])
 
 
 @contextmanager
-def capture_attention(model):
+def capture_attention(model: nn.Module) -> Iterator[dict[str, list[torch.Tensor]]]:
     """See where a network looks: `with capture_attention(model) as maps: model(x_t, t, text)`.
 
     maps[name] is a list with one tensor (B, heads, N, M) for each call of the attention layer that
     is called `name` in the network; N counts places row by row, M places or tokens of the text.
     """
     if not isinstance(model, nn.Module):
-        raise ValueError("watch the network itself, such as load_checkpoint(...), not a wrapper")
-    maps, hooks = {}, []
-    for name, module in model.named_modules():
+        raise ValueError("look into the network itself, such as load_checkpoint(...)")
+    maps: dict[str, list[torch.Tensor]] = {}
+    hooks = []
+    for name, module in unwrap(model).named_modules():
         if isinstance(module, Attention):
-            seen = maps.setdefault(name, [])
-
-            def remember(_, __, weights, seen=seen):
-                seen.append(weights.detach().float().cpu())
-
-            hooks.append(module.weights.register_forward_hook(remember))
+            maps[name] = []
+            keep = functools.partial(_keep, maps[name])
+            hooks.append(module.weights.register_forward_hook(keep))
     try:
         yield maps
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _keep(seen, _, __, weights):
+    seen.append(weights.detach().float().cpu())

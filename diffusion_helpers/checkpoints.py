@@ -5,24 +5,28 @@ import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from einops import rearrange
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from .checks import as_path, brief, check_kind
+from .checks import as_path, brief, check_checkpoint_path, check_kind
 from .data import DATA, read_data
+from .denoiser import unwrap
 from .device import as_device
+from .noising import Schedule, cosine_schedule
 from .unet import UNet
 
 BLANK = "0" * 64  # where the checksum will stand, while it is computed
-SCALE = ".scale_of_rows"  # beside a weight in 8 bits: what its rows are to be multiplied by
+SCALE = ".scale_of_rows"  # key suffix of an int8 weight's row scales
+SCHEDULE = "schedule.alpha_bar"  # key of the noise schedule that a network was taught with
 SHIPPED = ("apprentice", "ladder_blind", "ladder_time", "ladder_attention", "ladder_text")
 SHIPPED += ("demiurge", "scenes")
 
 
-def save_tensors(path, tensors, notes):
+def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any]) -> None:
     """Write named tensors and a dict of notes, with a checksum over both.
 
     An interrupted write never harms an older file. Raises OSError, with one sentence, where nothing
@@ -59,7 +63,7 @@ def _with_checksum(content, old, new):
     return content.replace(f'"sha256":"{old}"'.encode(), f'"sha256":"{new}"'.encode(), 1)
 
 
-def load_tensors(path):
+def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """(tensors, notes) of a file made by `save_tensors`.
 
     Raises FileNotFoundError, or ValueError for a file that is cut short, damaged or not ours: a
@@ -93,7 +97,7 @@ def _check_tensors(tensors):
     return tensors
 
 
-def quantize_int8(tensors):
+def quantize_int8(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Weights in 8 bits, a quarter of their size: each row shares one scale, kept beside it.
 
     A weight moves by at most 1/254 of the largest of its row; lists of numbers (biases, norms) keep
@@ -114,7 +118,7 @@ def quantize_int8(tensors):
     return packed
 
 
-def dequantize(tensors):
+def dequantize(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """The inverse of `quantize_int8`, as float32; files of 16-bit weights are read as well."""
     _check_tensors(tensors)
     scales = {name: tensor for name, tensor in tensors.items() if name.endswith(SCALE)}
@@ -127,40 +131,48 @@ def dequantize(tensors):
     return weights
 
 
-def save_checkpoint(model, path, **notes):
-    """Save a UNet with its configuration, so that `load_checkpoint` can rebuild it.
+def pop_schedule(tensors: dict[str, torch.Tensor]) -> Schedule:
+    """Take the noise schedule out of a checkpoint's tensors; files without one mean the cosine."""
+    alpha_bar = tensors.pop(SCHEDULE, None)
+    return cosine_schedule() if alpha_bar is None else Schedule(alpha_bar)
 
-    The weights are kept in 8 bits; see `quantize_int8`.
+
+def save_checkpoint(model: UNet, path: str | Path, **notes: Any) -> None:
+    """Save a UNet with its configuration and its noise schedule, for `load_checkpoint`.
+
+    The name ends with .safetensors; the weights are kept in 8 bits (see `quantize_int8`).
     """
-    check_kind(model, UNet, "a UNet to be saved")
-    save_tensors(path, quantize_int8(model.state_dict()), {"config": model.config, **notes})
+    model = check_kind(unwrap(model), UNet, "a UNet to be saved")
+    tensors = quantize_int8(model.state_dict()) | {SCHEDULE: model.schedule.alpha_bar}
+    save_tensors(check_checkpoint_path(path), tensors, {"config": model.config, **notes})
 
 
-def load_checkpoint(name_or_path, device=None):
+def load_checkpoint(name_or_path: str | Path, device: torch.device | str | None = None) -> UNet:
     """A network of the course by name ("apprentice"), or one of your own by its file.
 
-    Returns the UNet in evaluation mode on `device` (default: pick_device()). Raises ValueError for
-    an unknown name or a damaged file, FileNotFoundError for a file that is not there.
+    Returns the UNet in evaluation mode on `device` (default: pick_device()), with the noise
+    schedule that it was taught with. Raises ValueError for an unknown name or a damaged file,
+    FileNotFoundError for a file that is not there.
     """
-    as_path(name_or_path)
+    path = as_path(name_or_path)
     name = str(name_or_path)
     if name in SHIPPED:
         path = DATA / "checkpoints" / f"{name}.safetensors"
-    elif name.endswith(".safetensors"):
-        path = Path(name_or_path)
-    else:
+    elif path.suffix != ".safetensors" and not path.is_file():
         known = ", ".join(SHIPPED)
         raise ValueError(
             f"no network is called {brief(name)}: choose {known}, or a .safetensors file"
         )
     tensors, notes = load_tensors(path)
     try:
+        schedule = pop_schedule(tensors)
         model = UNet(**notes["config"])
-        if "losses" in tensors:  # written by train: take the network, leave the optimiser
+        if "losses" in tensors:  # written by train: take the network, leave the optimizer
             tensors = {
                 k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")
             }
         model.load_state_dict(dequantize(tensors))
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise ValueError(f"{path} does not hold a UNet of this version of the course") from None
+    model.schedule = schedule
     return model.eval().to(as_device(device))

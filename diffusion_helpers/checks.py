@@ -1,7 +1,6 @@
-"""What does not fit is told at once, in one sentence: the checks that all modules share.
+"""Shared input checks: each raises a ValueError of one sentence, or returns what fits.
 
-They cost microseconds, so that they can stand in a sampler's loop and in a network; only
-`check_images` looks at every number.
+They cost microseconds, so that they can stand in a sampler's loop and in a network.
 """
 
 import functools
@@ -14,9 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
-PREDICTS = ("noise", "clean", "velocity")
 INT_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SHORT = reprlib.Repr()
 SHORT.maxstring = 80  # letters: a path fits
@@ -35,13 +32,13 @@ def brief(x):
 
 
 def utf8_safe(words):
-    """Words that every page and file can hold: half of an emoji, cut in two, becomes a "?"."""
+    """Text without lone surrogates (half of an emoji, cut in two): each becomes a "?"."""
     return str(words).encode("utf-8", "replace").decode()
 
 
 def explain_errors_with(check):
-    """Decorate what a network does in every step: `check`, with the same arguments, looks at them
-    only after it has failed, and tells in one sentence what does not fit. Other failures stay.
+    """Decorate a function: if it fails, run `check` with the same arguments, and raise its clearer
+    error. When `check` finds nothing, the function's own error stands. It costs nothing otherwise.
     """
 
     def decorate(function):
@@ -74,6 +71,14 @@ def check_kind(x, kind, wanted):
     return x
 
 
+def check_checkpoint_path(name):
+    """name as a Path, or one sentence unless it ends like the files that load_checkpoint reads."""
+    path = as_path(name)
+    if path.suffix != ".safetensors":
+        raise ValueError(f"the name of a checkpoint ends with .safetensors, got {brief(str(path))}")
+    return path
+
+
 def as_path(name):
     """name as a Path, or one sentence unless it is a str or a Path that a disk could hold."""
     with suppress(TypeError, UnicodeEncodeError):
@@ -83,29 +88,22 @@ def as_path(name):
     raise ValueError(f"expected the name of a file or a folder, got {brief(name)}")
 
 
-def check_model(model):
-    """model, or one sentence unless it can be called and says what it predicts."""
-    if not callable(model):
-        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
-    predicts = getattr(model, "predicts", None)
-    if not isinstance(predicts, str) or predicts not in PREDICTS:
-        raise ValueError(f"model.predicts is velocity, noise or clean, got {brief(predicts)}")
-    return model
-
-
-def check_network(model):
-    """model, or one sentence unless it is a network with weights that says what it predicts."""
-    if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
-        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
-    return check_model(model)
-
-
 def check_shape(shape):
     """(C, H, W) as a tuple of int, or one sentence unless shape is that."""
     three = isinstance(shape, (tuple, list)) and len(shape) == 3
     if not three or not all(_is(n, numbers.Integral) and n > 0 for n in shape):
         raise ValueError(f"image_shape is (C, H, W), such as (3, 32, 32), got {brief(shape)}")
     return tuple(map(int, shape))
+
+
+def check_widths(widths):
+    """widths as a list of int, or one sentence unless they are channels for each level."""
+    if not isinstance(widths, (tuple, list)) or len(widths) == 0:
+        raise ValueError(f"widths are a list, such as (32, 64, 96), got {brief(widths)}")
+    widths = [check_count(width, "each of widths") for width in widths]
+    if any(width % 16 for width in widths):
+        raise ValueError(f"widths are multiples of 16, got {brief(widths)}")
+    return widths
 
 
 def check_count(n, name="n", least=1, most=None):
@@ -197,14 +195,42 @@ def as_tensor(x):
     return None if x.is_meta else x
 
 
-def check_t(t, n):
-    """Noise levels as a tensor of int64, () or (1,) or (n,); one sentence for anything else."""
+def check_t(t, n, least=None, most=None):
+    """Noise levels as a tensor of int64, () or (1,) or (n,), each from `least` to `most`."""
     whole = as_tensor(t)
     if whole is None or whole.ndim > 1 or whole.dtype not in INT_DTYPES:
         raise ValueError(f"t is a whole number or a row of them, got {brief(t)}")
     if whole.ndim == 1 and len(whole) not in (1, n):
         raise ValueError(f"got {len(whole)} values of t for {n} pictures: one each, or one for all")
+    if most is not None and (whole.min() < least or whole.max() > most):
+        low, high = whole.min(), whole.max()
+        raise ValueError(f"t must lie in {max(0, least)}..{most}, got {low}..{high}")
     return whole.long()
+
+
+def check_alpha_bar(alpha_bar):
+    """alpha_bar as float64 (T,), or one sentence unless it falls within [0, 1]."""
+    row = as_tensor(alpha_bar)
+    if row is None or row.ndim != 1 or len(row) < 2 or row.is_complex():
+        raise ValueError(f"alpha_bar is one row of numbers, got {brief(alpha_bar)}")
+    row = row.detach().double().cpu()
+    if not ((row >= 0) & (row <= 1)).all() or (row.diff() > 0).any():
+        raise ValueError("alpha_bar must fall from about 1 to about 0 and never rise")
+    return row
+
+
+def check_like(like):
+    """like, or one sentence unless it is a batch of floats, whose format others can take."""
+    if not torch.is_tensor(like) or not like.is_floating_point() or like.ndim == 0:
+        raise ValueError(f"`like` is a batch of pictures in floats, got {brief(like)}")
+    return like
+
+
+def check_pair(x_0, eps):
+    """One sentence unless x_0 are pictures, and eps, their noise, has the same shape and format."""
+    check_images(x_0)
+    if check_images(eps, what="eps, the noise,", like=x_0).shape != x_0.shape:
+        raise ValueError(f"eps must have the shape of x_0, got {brief(eps)}, {brief(x_0)}")
 
 
 def check_images(x, channels=None, what="images in [-1, 1]", like=None):

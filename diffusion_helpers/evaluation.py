@@ -19,11 +19,11 @@ from .checks import (
     check_count,
     check_floats,
     check_images,
-    check_network,
     check_rows,
     seeded_generator,
 )
 from .data import DATA
+from .denoiser import Prediction, check_network, velocity
 from .noising import add_noise, check_schedule
 from .sampling import predict
 
@@ -221,8 +221,7 @@ def loss_by_level(model, images, schedule, levels=12, seed=0):
         eps = torch.randn(images.shape, generator=seeded_generator(seed)).to(device, images.dtype)
         x_0 = images.to(device)
         x_t = add_noise(x_0, t, eps, schedule)
-        signal_rate, noise_rate = schedule.rates(t, like=x_0)
-        truth = (eps, x_0, signal_rate * eps - noise_rate * x_0)
+        truth = Prediction(eps, x_0, velocity(x_0, eps, *schedule.rates(t, like=x_0)))
         guess = predict(model, schedule, x_t, t)
         errors.append([F.mse_loss(g, w).cpu() for g, w in zip(guess, truth, strict=True)])
     return LevelLoss(ts, *torch.tensor(errors).T)

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Set
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -120,11 +121,7 @@ class Text:
 
         Raises ValueError unless there are B prompts, or one for all.
         """
-        if not torch.is_tensor(x_t) or x_t.ndim != 4:
-            raise ValueError(f"expected pictures (B, C, H, W), got {brief(x_t)}")
-        if len(self) not in (1, len(x_t)):
-            raise ValueError(f"expected one prompt per picture, got {len(self)} for {len(x_t)}")
-        return self.to(x_t).repeat(len(x_t) // len(self))
+        return self.to(x_t).repeat(_times(len(self), x_t))
 
     def sample_captions(self, rows, generator):
         """The texts of these pictures, for `train`; see Captions.sample_captions."""
@@ -152,6 +149,15 @@ def empty_text(n):
         torch.zeros(n, MAX_WORDS, dtype=torch.bool),
         torch.zeros(n, dtype=torch.long),
     )
+
+
+def _times(texts, x_t):
+    """How often each of so many texts is needed for the pictures x_t (B, C, H, W)."""
+    if not torch.is_tensor(x_t) or x_t.ndim != 4:
+        raise ValueError(f"expected pictures (B, C, H, W), got {brief(x_t)}")
+    if texts not in (1, len(x_t)):
+        raise ValueError(f"expected one prompt per picture, got {texts} for {len(x_t)}")
+    return len(x_t) // texts
 
 
 class Words:
@@ -342,6 +348,27 @@ def _are_shares(shares, n):
     return bool(((row >= 0) & (row < torch.inf)).all() and row.sum() > 0)
 
 
+class EncodedText(NamedTuple):
+    """B texts as a network hears them: what its layers are told at every step of a sampling."""
+
+    pooled: torch.Tensor  # (B, width) each text as a whole
+    tokens: torch.Tensor  # (B, 1 + L, width) the style's token, then the words'
+    mask: torch.Tensor  # (B, 1 + L) bool, False where there is no token
+
+    def expand_to(self, x_t: torch.Tensor) -> "EncodedText":
+        """One text for each of these pictures (B, C, H, W), on their device.
+
+        Raises ValueError unless there are B texts, or one for all.
+        """
+        times = _times(len(self.mask), x_t)
+        return EncodedText(*(repeat(x.to(x_t.device), "b ... -> (b n) ...", n=times) for x in self))
+
+    @staticmethod
+    def join(texts: "list[EncodedText]") -> "EncodedText":
+        """Several texts one after another, as one."""
+        return EncodedText(*map(torch.cat, zip(*texts)))
+
+
 class TextEmbedding(nn.Module):
     """The network's own ear: a Text becomes tokens that know of one another and of their order.
 
@@ -370,4 +397,5 @@ class TextEmbedding(nn.Module):
         for layer in self.layers:
             tokens = layer(tokens, mask)
         tokens = self.norm(tokens)
-        return self.whole(tokens[:, 0]), tokens, mask  # the first token has looked at all others
+        # the first token has looked at all others
+        return EncodedText(self.whole(tokens[:, 0]), tokens, mask)

@@ -1,157 +1,162 @@
-"""Lesson 03: the Instruction. Cover a picture with dust, guess the dust, learn from the mistake."""
+"""Lesson 03: the Instruction. Cover a picture with noise, guess the noise, learn from the error."""
 
-import os
+import hashlib
 import signal
 import threading
 import time
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
+from torch.utils.data import Dataset
 
-from .checkpoints import load_tensors, save_tensors
+from .checkpoints import SCHEDULE, load_tensors, pop_schedule, save_tensors
 from .checks import (
-    PREDICTS,
-    as_path,
     brief,
+    check_checkpoint_path,
     check_count,
-    check_floats,
     check_images,
-    check_network,
     check_number,
     check_seed,
     seeded_generator,
 )
-from .device import choose_thread_count, fast_dtype
-from .noising import add_noise, check_schedule, cosine_schedule
+from .denoiser import check_network, schedule_of, target, unwrap
+from .device import choose_thread_count
+from .distributed import ProcessGroup
+from .noising import Schedule, add_noise, check_schedule
+from .optim import LEARNING_RATE, make_optimizers, optimizer_step, set_rate
+from .text import Captions, Text
 
 BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
-LEARNING_RATE = 3e-3  # measured: best for both halves of the optimiser, with the decay below
 WARM_UP = 50  # steps; Muon and AdamW start without any memory of the gradient
-CLIP = 1.0  # longest gradient allowed
-NO_SPELL = 0.1  # share of pictures shown without any text: guidance needs a network that knows both
+NO_TEXT = 0.1  # share of pictures shown without any text: guidance needs a network that knows both
 NO_STYLE = 0.15  # share of the others whose style is kept secret, so that a prompt works alone
 NO_PROMPT = 0.05  # and whose prompt is, so that a style works alone
-
-
-class Muon(torch.optim.Optimizer):
-    """Momentum whose matrix is made orthogonal before each step (Jordan et al. 2024,
-    https://kellerjordan.github.io/posts/muon). For weights with two or more axes.
-    """
-
-    def __init__(self, params, lr, momentum=0.95):
-        super().__init__(params, {"lr": lr, "momentum": momentum})
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                memory = self.state[p].setdefault("momentum", torch.zeros_like(p))
-                memory.lerp_(p.grad, 1 - group["momentum"])
-                look_ahead = p.grad.lerp(memory, group["momentum"])  # Nesterov
-                matrix = rearrange(look_ahead, "o ... -> o (...)")
-                # Jordan's iteration is made to bear bf16
-                update = orthogonalise(matrix.to(fast_dtype(matrix))).to(p.dtype)
-                update = update * max(1, matrix.shape[0] / matrix.shape[1]) ** 0.5
-                p.add_(update.view_as(p), alpha=-group["lr"])
-
-
-def orthogonalise(matrix, steps=5):
-    """Push the singular values of a matrix towards 1, by a quintic Newton-Schulz iteration."""
-    check_floats(matrix, "N M", "a matrix"), check_count(steps, "steps", least=0)
-    a, b, c = 3.4445, -4.7750, 2.0315  # Jordan's coefficients: steep at 0, so that few steps do
-    x = matrix / (matrix.norm() + 1e-7)
-    tall = x.shape[0] > x.shape[1]
-    x = x.T if tall else x
-    for _ in range(steps):
-        gram = x @ x.T
-        quintic = torch.addmm(gram, gram, gram, beta=b, alpha=c)  # b gram + c gram gram
-        x = torch.addmm(x, quintic, x, beta=a)  # a x + quintic x, in one go
-    return x.T if tall else x
-
-
-def make_optimizers(model, learning_rate=LEARNING_RATE):
-    """Muon for the hidden weight matrices, AdamW for the first and last layer, lists of vectors
-    (embeddings), norms and biases.
-    """
-    if not hasattr(check_network(model), "enter") or not hasattr(model, "leave"):
-        raise ValueError(f"expected a UNet or a TwinsNet, got {type(model).__name__}")
-    check_number(learning_rate, "learning_rate", least=0)
-    outside = set(model.enter.parameters()) | set(model.leave.parameters())
-    outside |= {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
-    hidden = [p for p in model.parameters() if p.ndim >= 2 and p not in outside]
-    rest = [p for p in model.parameters() if p.ndim < 2 or p in outside]
-    return [
-        Muon(hidden, learning_rate),
-        torch.optim.AdamW(rest, learning_rate, betas=(0.9, 0.99), weight_decay=0.0),
-    ]
-
-
-def target(predicts, x_0, eps, t, schedule):
-    """What the network should have said about x_t: the dust, the picture, or the velocity."""
-    check_images(x_0)
-    if check_images(eps, what="eps, the dust,", like=x_0).shape != x_0.shape:
-        raise ValueError(f"eps must have the shape of x_0, got {brief(eps)}, {brief(x_0)}")
-    signal_rate, noise_rate = check_schedule(schedule).rates(t, like=x_0)
-    if not isinstance(predicts, str) or predicts not in PREDICTS:
-        raise ValueError(f"predicts is noise, clean or velocity, got {brief(predicts)}")
-    return {"noise": eps, "clean": x_0, "velocity": signal_rate * eps - noise_rate * x_0}[predicts]
+FIRST_LOOK = 3  # batches, in which pictures that lie in [0, 1] are noticed
+CHOOSE = "go on with the same, delete the file, or choose another name"
 
 
 @dataclass
 class TrainingResult:
     """What happened in a training: one loss per step, the seconds, whether it came to its end."""
 
-    losses: list = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
     finished: bool = False
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         return len(self.losses)
 
+    def share_of(self, steps: int | None, seconds: float | None) -> float:
+        """How much of a budget in steps, or else in seconds, is spent: 0 to 1."""
+        return min(1.0, self.steps / steps if steps else self.seconds / seconds)
 
-def print_progress(run, share, model):
+
+def print_progress(run: TrainingResult, share: float, model: nn.Module) -> None:
     """One line per report; `share` is the part of the budget that is spent."""
     recent = run.losses[-100:]
     loss = sum(recent) / len(recent)
     print(f"{share:4.0%}  step {run.steps}  {run.seconds:.0f} s  loss {loss:.4f}", flush=True)
 
 
-def train(
-    model,
-    pictures,
-    steps=None,
-    seconds=None,
-    texts=None,
-    schedule=None,
-    seed=0,
-    checkpoint=None,
-    report=print_progress,
-    reports=10,
-    batch=BATCH,
-    learning_rate=LEARNING_RATE,
-    loss_of=None,
-):
-    """Teach `model` to see through dust; returns a `TrainingResult`.
+def denoising_loss(
+    model: nn.Module,
+    x_0: torch.Tensor,
+    rows: torch.Tensor,
+    texts: Text | Captions | None,
+    schedule: Schedule,
+    generator: torch.Generator,
+    shard: slice = slice(None),
+    t: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Denoising MSE at random t: how far the network's answers about noisy pictures are off.
 
-    model       a UNet; it learns what model.predicts says and stays on its device
+    rows (B,) are the numbers of the batch's pictures, texts None or what `train` got; x_0
+    (b, C, H, W) are the pictures `rows[shard]`, all of them unless several devices share a batch.
+    t (B,) says how much noise each gets; left out, every step is as likely as any other.
+    Every random number comes from `generator`, so that a training which was interrupted goes on
+    exactly as if nothing had happened.
+    """
+    if x_0.abs().max() > 1.01:
+        raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
+    like = next(model.parameters())
+    t = torch.randint(len(schedule), (len(rows),), generator=generator) if t is None else t
+    t = t[shard]
+    eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[shard]
+    text = ()
+    if texts is not None:
+        said = drop_conditions(texts.sample_captions(rows, generator), generator)
+        text = (said[shard].to(like),)
+    x_0, eps = x_0.to(like), eps.to(like)
+    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text)
+    return F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
+
+
+def drop_conditions(text: Text, generator: torch.Generator) -> Text:
+    """Condition dropout (arXiv 2207.12598): some pictures lose their prompt, their style or both.
+
+    So the same network learns to work with and without a text, which guidance compares.
+    """
+    nothing, no_style, no_prompt = torch.rand(3, len(text), generator=generator)
+    hear_style = (nothing >= NO_TEXT) & (no_style >= NO_STYLE)
+    hear_prompt = (nothing >= NO_TEXT) & (no_prompt >= NO_PROMPT)
+    mask = text.mask & rearrange(hear_prompt, "b -> b 1")
+    return replace(text, mask=mask, styles=text.styles * hear_style)
+
+
+def fetch(pictures: Any, rows: torch.Tensor, model: nn.Module) -> torch.Tensor:
+    """A batch (B, C, H, W) of these rows of the data set; one clear sentence if they do not fit."""
+    items = [pictures[i] for i in rows.tolist()]
+    items = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
+    if not all(torch.is_tensor(i) and i.shape == items[0].shape for i in items):
+        raise ValueError(
+            "pictures of different shapes or kinds: wrap the data set in Pictures(...)"
+        )
+    x_0 = torch.stack(items)
+    check_images(x_0, channels=model.image_shape[0])
+    return x_0
+
+
+def train(
+    model: nn.Module,
+    pictures: Dataset | torch.Tensor | list[torch.Tensor],
+    steps: int | None = None,
+    seconds: float | None = None,
+    texts: Text | Captions | None = None,
+    schedule: Schedule | None = None,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    report: Callable[[TrainingResult, float, nn.Module], Any] = print_progress,
+    reports: int = 10,
+    batch: int = BATCH,
+    learning_rate: float = LEARNING_RATE,
+    loss_of: Callable[..., torch.Tensor] = denoising_loss,
+    clock: Callable[[], float] = time.monotonic,
+) -> TrainingResult:
+    """Teach `model` to predict what model.predicts says about noisy pictures.
+
+    model       a UNet, on its device, with 32-bit weights
     pictures    any Dataset whose items are float tensors (C, H, W) in [-1, 1], alone or first in a
                 tuple: load_emoji().training(), Pictures("my_photos"), Pictures(torchvision data)
     steps or seconds   the budget, exactly one of the two
     texts       what the pictures show, for a model with text: load_words().encode([...]), one
                 prompt a picture, or Captions with several
-    checkpoint  a .safetensors file, written at every report and when interrupted. If it is there
-                already, training goes on from it; with a budget in steps the result is the same
-                as without the interruption
+    schedule    the noise schedule; the model remembers it as model.schedule, and samplers use it.
+                Left out, the one that the model has already (a new UNet has the cosine)
+    checkpoint  a .safetensors file, written at every report, and when the training is interrupted
+                or fails. If it is there already, training goes on from it; with a budget in steps
+                the result is the same as without the interruption
     report      called as report(run, share, model), up to `reports` times, the last at the end
     loss_of     what to learn instead of denoising: a function like `denoising_loss`
+    clock       what counts the seconds
 
     Under `accelerate launch` (the extra `multi`) all its processes share every batch, and the
     result is that of one process.
@@ -160,6 +165,52 @@ def train(
     what it learned, the checkpoint is written. Raises ValueError for a wrong budget, pictures or
     checkpoint, and FloatingPointError when the loss stops being a number.
     """
+    net = unwrap(model)
+    _check_training(net, pictures, texts, steps, seconds, report, loss_of)
+    batch, reports = check_count(batch, "batch"), check_count(reports, "reports")
+    schedule = check_schedule(schedule_of(net) if schedule is None else schedule)
+    processes, optimizers = ProcessGroup(batch), make_optimizers(net, learning_rate)
+    settings = {"seed": check_seed(seed), "batch": batch, "learning_rate": float(learning_rate)}
+    file = _TrainingFile(checkpoint, net, optimizers, schedule, settings, processes)
+    run = file.resume(pictures)
+    net.schedule, look, saved, began = schedule, _first_look(net), False, clock() - run.seconds
+    processes.broadcast_weights(net)
+    with _learning(net), _stop_between_steps() as stop:
+        while not run.finished:
+            before = run.share_of(steps, seconds)
+            set_rate(optimizers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - before))
+            generator = seeded_generator(seed, plus=1_000_003 * run.steps)
+            rows = torch.randint(len(pictures), (batch,), generator=generator)
+            with file.saved_on_failure(run):  # so far this step has changed nothing
+                x_0 = fetch(pictures, rows[processes.shard], net)
+                look(x_0)
+                net.train()
+                loss = loss_of(model, x_0, rows, texts, schedule, generator, processes.shard)
+            loss = optimizer_step(loss, net, optimizers, processes)
+            # stop is looked at once, so that no interruption slips through
+            stats = processes.reduce_stats(loss, clock() - began, stop.is_set())
+            run.losses.append(stats[0])
+            run.seconds, stopped = stats[1:]
+            share = run.share_of(steps, seconds)
+            run.finished = share == 1
+            if int(share * reports) > int(before * reports) or stopped:
+                saved = file.save(run)
+                net.eval()
+                if processes.is_main:
+                    report(run, share, model)
+                if seconds:  # a budget in steps must stay reproducible: it keeps its threads
+                    choose_thread_count()
+            if stopped and not run.finished:
+                where = f", and in {checkpoint}: call train again to go on" if saved else ""
+                print(
+                    f"stopped at step {run.steps}; what was learned is kept in the network{where}"
+                )
+                break
+    return run
+
+
+def _check_training(net, pictures, texts, steps, seconds, report, loss_of):
+    """One sentence unless `train` can begin with these."""
     if (steps is None) == (seconds is None):
         raise ValueError("give train one budget: steps=2000, or seconds=60")
     if steps is None:
@@ -175,182 +226,64 @@ def train(
         raise ValueError("texts are made by load_words().encode([...]), or are Captions")
     if texts is not None and len(texts) != len(pictures):
         raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
-    team = ProcessGroup(check_count(batch, "batch"))
-    schedule = check_schedule(cosine_schedule() if schedule is None else schedule)
-    seed, loss_of = check_seed(seed), denoising_loss if loss_of is None else loss_of
     if not callable(report) or not callable(loss_of):
         raise ValueError("report and loss_of are functions: see the help of train")
-    reports = check_count(reports, "reports")
-    checkpoint = None if checkpoint is None else as_path(checkpoint)
-    optimizers = make_optimizers(model, learning_rate)
-    run = TrainingResult()
-    if checkpoint and Path(checkpoint).exists():
-        run = _resume(checkpoint, model, optimizers, seed)
-        if run.finished:
-            print(f"{checkpoint} holds a finished training: delete it to start a new one")
-    began = time.monotonic() - run.seconds
-    # a budget in steps must stay reproducible, so it keeps its number of threads
-    may_change_threads = seconds and next(model.parameters()).device.type == "cpu"
-    if may_change_threads:
-        choose_thread_count()
-
-    def spent():
-        return min(1.0, run.steps / steps if steps else run.seconds / seconds)
-
-    share = spent()
-    team.broadcast_weights(model)
-    with _stop_between_steps() as stop:
-        stopped = saved = False
-        while not (run.finished or stopped):
-            set_rate(optimizers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - share))
-            generator = seeded_generator(seed, plus=1_000_003 * run.steps)
-            rows = torch.randint(len(pictures), (batch,), generator=generator)
-            x_0 = fetch(pictures, rows[team.shard], model)
-            model.train()
-            loss = loss_of(model, x_0, rows, texts, schedule, generator, team.shard)
-            loss = optimizer_step(loss, model, optimizers, run.steps, team)
-            # stop is looked at once, so that no interruption slips through
-            loss, run.seconds, stopped = team.reduce_stats(
-                loss, time.monotonic() - began, stop.is_set()
-            )
-            run.losses.append(loss)
-            before, share = share, spent()
-            run.finished = share == 1
-            if int(share * reports) > int(before * reports) or stopped:
-                if checkpoint and team.is_main:
-                    saved = _save(checkpoint, model, optimizers, run, seed)
-                model.eval()
-                if team.is_main:
-                    report(run, share, model)
-                if may_change_threads:
-                    choose_thread_count()
-    model.eval()
-    if not run.finished:
-        where = f", and in {checkpoint}: call train again to go on" if saved else ""
-        print(f"stopped at step {run.steps}; what was learned is kept in the network{where}")
-    return run
+    _check_weights(net)
 
 
-def set_rate(optimizers, rate):
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-
-
-def denoising_loss(model, x_0, rows, texts, schedule, generator, shard=slice(None), t=None):
-    """One lesson of the apprentice: the mean squared error of what it says about dusted pictures.
-
-    rows (B,) are the numbers of the batch's pictures, texts None or what `train` got; x_0
-    (b, C, H, W) are the pictures `rows[shard]`, all of them unless several devices share a batch.
-    t (B,) says how much dust each gets; left out, every step is as likely as any other.
-    Every random number comes from `generator`, so that a training which was interrupted goes on
-    exactly as if nothing had happened.
-    """
-    if x_0.abs().max() > 1.01:
-        raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
-    like = next(model.parameters())
-    t = torch.randint(len(schedule), (len(rows),), generator=generator) if t is None else t
-    t = t[shard]
-    eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[shard]
-    text = ()
-    if texts is not None:
-        text = (drop_conditions(texts.sample_captions(rows, generator), generator)[shard].to(like),)
-    x_0, eps = x_0.to(like), eps.to(like)
-    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text)
-    return F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
-
-
-def optimizer_step(loss, model, optimizers, step, team):
-    """Move the weights one step against the slope of the loss; returns the loss as a float."""
-    if not torch.isfinite(loss):
-        raise FloatingPointError(
-            f"the loss is no longer a number at step {step}: try a smaller learning_rate"
-        )
-    loss.backward()
-    team.average_gradients(model)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-    for optimizer in optimizers:
-        optimizer.step()
-        optimizer.zero_grad()
-    return loss.item()
-
-
-class ProcessGroup:
-    """The processes that `accelerate launch` started, one a device, which share every batch.
-
-    They draw the same random numbers, take every n-th picture each, and average their slopes: the
-    same training as in one process. Alone (no `accelerate launch`) nothing is shared.
-    """
-
-    def __init__(self, batch):
-        self.accelerator, rank, size = None, 0, int(os.environ.get("WORLD_SIZE", 1))
-        if batch % size:
-            raise ValueError(f"{size} devices cannot share batches of {batch}: choose a multiple")
-        if size > 1:
-            try:
-                from accelerate import Accelerator
-            except ImportError:
-                sentence = 'several devices need the extra: pip install -e ".[multi]"'
-                raise ImportError(sentence) from None
-            self.accelerator = Accelerator()
-            rank = self.accelerator.process_index
-        self.shard, self.is_main = slice(rank, None, size), rank == 0
-
-    def broadcast_weights(self, model):
-        """All begin with the weights of the first process."""
-        if self.accelerator:
-            from accelerate.utils import broadcast
-
-            with torch.no_grad():
-                for weight in model.state_dict().values():
-                    weight.copy_(broadcast(weight))
-
-    def average_gradients(self, model):
-        """Every gradient becomes the mean over the processes, in one message."""
-        if self.accelerator:
-            slopes = [p.grad for p in model.parameters() if p.grad is not None]
-            mean = self.accelerator.reduce(torch.cat([s.flatten() for s in slopes]), "mean")
-            for slope, part in zip(slopes, mean.split([s.numel() for s in slopes]), strict=True):
-                slope.copy_(part.view_as(slope))
-
-    def reduce_stats(self, loss, seconds, stop):
-        """The mean loss, the mean time, and whether anybody wants to stop; the same for all."""
-        if not self.accelerator:
-            return loss, seconds, stop
-        mine = torch.tensor([loss, seconds, stop], dtype=torch.float32)
-        loss, seconds, stop = self.accelerator.reduce(
-            mine.to(self.accelerator.device), "mean"
-        ).tolist()
-        return loss, seconds, stop > 0
-
-
-def drop_conditions(text, generator):
-    """Condition dropout (arXiv 2207.12598): some pictures lose their prompt, their style or both.
-
-    So the same network learns to work with and without a spell, which guidance compares.
-    """
-    nothing, no_style, no_prompt = torch.rand(3, len(text), generator=generator)
-    hear_style = (nothing >= NO_SPELL) & (no_style >= NO_STYLE)
-    hear_prompt = (nothing >= NO_SPELL) & (no_prompt >= NO_PROMPT)
-    mask = text.mask & rearrange(hear_prompt, "b -> b 1")
-    return replace(text, mask=mask, styles=text.styles * hear_style)
-
-
-def fetch(pictures, rows, model):
-    """A batch (B, C, H, W) of these rows of the data set; one clear sentence if they do not fit."""
-    items = [pictures[i] for i in rows.tolist()]
-    items = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
-    if not all(torch.is_tensor(i) and i.shape == items[0].shape for i in items):
+def _check_weights(net):
+    weights = list(check_network(net).parameters())
+    if any(w.is_inference() for w in weights):
         raise ValueError(
-            "pictures of different shapes or kinds: wrap the data set in Pictures(...)"
+            "a network made under torch.inference_mode() cannot learn: make it outside"
         )
-    x_0 = torch.stack(items)
-    check_images(x_0, channels=model.image_shape[0])
-    return x_0
+    if not any(w.requires_grad for w in weights):
+        raise ValueError("no weight of this network can learn: call model.requires_grad_(True)")
+    if any(w.dtype in (torch.float16, torch.bfloat16) for w in weights):
+        raise ValueError(
+            "train needs weights in 32 bits: call model.float() first; where 16 bits are faster, "
+            "it computes in them by itself"
+        )
+
+
+def _first_look(net):
+    """A function that sees the batches, and warns once where they are not what is meant."""
+    lowest = []
+
+    def look(x_0):
+        if len(lowest) >= FIRST_LOOK:
+            return
+        lowest.append(x_0.min().item())
+        (height, width), (h, w) = x_0.shape[-2:], net.image_shape[-2:]
+        if len(lowest) == 1 and (height, width) != (h, w):
+            warnings.warn(
+                f"the pictures are {height} x {width} pixels, and this network was made for "
+                f"{h} x {w}, which `sample` will draw: make both alike, with "
+                f"Pictures(..., size={h}) or with image_shape=({x_0.shape[1]}, {height}, {width})",
+                stacklevel=3,
+            )
+        if len(lowest) == FIRST_LOOK and min(lowest) >= 0:
+            warnings.warn(
+                "nothing in the first pictures is below 0: if they lie in [0, 1], give "
+                "train(model, Pictures(your_data), ...), which brings them to [-1, 1]",
+                stacklevel=3,
+            )
+
+    return look
 
 
 @contextmanager
-def _stop_between_steps():
+def _learning(net) -> Iterator[None]:
+    """Gradients on, whatever the caller switched off; in the end evaluation mode, come what may."""
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        net.eval()
+
+
+@contextmanager
+def _stop_between_steps() -> Iterator[threading.Event]:
     """Ctrl-C sets a flag instead of tearing a step in two; a second one stops at once."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -369,36 +302,92 @@ def _stop_between_steps():
         signal.signal(signal.SIGINT, before)
 
 
-def _save(path, model, optimizers, run, seed):
-    """Whether it worked: a full disk costs the checkpoint, but not the training."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for i, optimizer in enumerate(optimizers):
-        for p, memory in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimiser.{i}.{p}.{name}": value for name, value in memory.items()}
-    tensors["losses"] = torch.tensor(run.losses, dtype=torch.float64)
-    notes = {"config": model.config, "seed": seed, "seconds": run.seconds, "finished": run.finished}
-    try:
-        save_tensors(path, tensors, notes)
-    except OSError as problem:
-        print(f"{problem}. What was learned so far is kept in the network.", flush=True)
-        return False
-    return True
+class _TrainingFile:
+    """The checkpoint of a training: weights, optimizers, losses, and what must stay the same."""
+
+    def __init__(self, path, net, optimizers, schedule, settings, processes):
+        self.path = None if path is None else check_checkpoint_path(path)
+        self.net, self.optimizers, self.schedule = net, optimizers, schedule
+        self.settings, self.is_main = settings, processes.is_main
+
+    def resume(self, pictures) -> TrainingResult:
+        """The training in the file, put into network and optimizers; a new one without a file.
+
+        Raises ValueError where the file belongs to another network or another training.
+        """
+        if self.path is None:
+            return TrainingResult()
+        self.settings |= {"pictures": len(pictures), "first_picture": _fingerprint(pictures)}
+        if not self.path.exists():
+            return TrainingResult()
+        tensors, notes = load_tensors(self.path)
+        schedule = pop_schedule(tensors)
+        self._check_same(notes, schedule)
+        weights = {k: v for k, v in tensors.items() if k.startswith("model.")}
+        self.net.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
+        for i, optimizer in enumerate(self.optimizers):
+            state = optimizer.state_dict()
+            for key, value in tensors.items():
+                if key.startswith(f"optimiser.{i}."):
+                    _, _, p, name = key.split(".", 3)
+                    state["state"].setdefault(int(p), {})[name] = value
+            optimizer.load_state_dict(state)
+        if notes["finished"]:
+            print(f"{self.path} holds a finished training: delete it to start a new one")
+        return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
+
+    def _check_same(self, notes, schedule):
+        """One sentence where the file's training was another one. Older files do not say all."""
+        config = notes.get("config")
+        if not isinstance(config, dict) or self.net.config | config != self.net.config:
+            raise ValueError(f"{self.path} belongs to another network: {CHOOSE}")
+        for name, ours in self.settings.items():
+            theirs = notes.get(name, ours)
+            if None not in (theirs, ours) and theirs != ours:
+                what = f"its {name.replace('_', ' ')} is {theirs}, not {ours}"
+                raise ValueError(f"{self.path} belongs to another training, {what}: {CHOOSE}")
+        if not torch.equal(schedule.alpha_bar, self.schedule.alpha_bar):
+            raise ValueError(f"{self.path} was trained with another noise schedule: {CHOOSE}")
+
+    def save(self, run) -> bool:
+        """Whether it worked: a full disk costs the checkpoint, but not the training."""
+        if self.path is None or not self.is_main:
+            return False
+        tensors = {f"model.{name}": tensor for name, tensor in self.net.state_dict().items()}
+        for i, optimizer in enumerate(self.optimizers):
+            for p, memory in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimiser.{i}.{p}.{name}": value for name, value in memory.items()}
+        tensors["losses"] = torch.tensor(run.losses, dtype=torch.float64)
+        tensors[SCHEDULE] = self.schedule.alpha_bar
+        notes = {"config": self.net.config, "seconds": run.seconds, "finished": run.finished}
+        try:
+            save_tensors(self.path, tensors, notes | self.settings)
+        except OSError as problem:
+            print(f"{problem}. What was learned so far is kept in the network.", flush=True)
+            return False
+        return True
+
+    @contextmanager
+    def saved_on_failure(self, run) -> Iterator[None]:
+        """Around what may fail while the weights are whole: then what was learned is saved."""
+        try:
+            yield
+        except BaseException:
+            if run.losses and self.save(run):
+                print(
+                    f"What was learned until step {run.steps} is kept in {self.path}.", flush=True
+                )
+            raise
 
 
-def _resume(path, model, optimizers, seed):
-    tensors, notes = load_tensors(path)
-    if notes.get("config") != model.config or notes.get("seed") != seed:
-        raise ValueError(
-            f"{path} belongs to another network or another seed: delete it, or choose another name"
-        )
-    model.load_state_dict(
-        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-    )
-    for i, optimizer in enumerate(optimizers):
-        state = optimizer.state_dict()
-        for key, value in tensors.items():
-            if key.startswith(f"optimiser.{i}."):
-                _, _, p, name = key.split(".", 3)
-                state["state"].setdefault(int(p), {})[name] = value
-        optimizer.load_state_dict(state)
-    return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
+def _fingerprint(pictures):
+    """What tells one data set from another: its first picture, or None where it is random."""
+    first, again = (_digest(pictures[0]) for _ in range(2))
+    return first if first == again else None
+
+
+def _digest(item):
+    item = item[0] if isinstance(item, (tuple, list)) else item
+    if not torch.is_tensor(item):
+        return None  # `fetch` says what is wrong
+    return hashlib.sha256(item.detach().float().cpu().numpy().tobytes()).hexdigest()[:16]

@@ -19,11 +19,11 @@ from .checks import (
     check_floats,
     check_images,
     check_t,
-    explain_errors_with,
     seeded_generator,
 )
 from .data import DATA
 from .device import as_device, fast_math
+from .noising import cosine_schedule
 from .unet import TimeEmbedding
 
 SIDE = 32
@@ -119,13 +119,8 @@ class PlaceNorm(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(check_count(channels, "channels"), 1, 1))
 
-    def _check(self, h):
-        check_floats(h, "B C H W", "features", self.weight, C=len(self.weight))
-
-    @explain_errors_with(_check)
-    def forward(self, h):
-        if h.shape[1] != len(self.weight) or not h.is_floating_point():
-            self._check(h)  # one channel would be spread over all
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        check_floats(h, "B C H W", "features", C=len(self.weight))  # one would be spread over all
         return h * (h.square().mean(1, keepdim=True) + 1e-6).rsqrt() * self.weight
 
 
@@ -134,9 +129,6 @@ class NearBlock(nn.Module):
 
     def __init__(self, norm, c_time, attention):
         super().__init__()
-        check_count(c_time, "c_time")
-        if not callable(norm):
-            raise ValueError(f"norm makes a normalisation from a width, got {brief(norm)}")
         self.norm = norm(WIDTH)
         self.time = nn.Linear(c_time, 2 * WIDTH)
         self.conv = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
@@ -145,14 +137,8 @@ class NearBlock(nn.Module):
         nn.init.zeros_(self.think.bias)
         self.focus = SpatialAttention(norm(WIDTH), WIDTH, None, HEADS) if attention else None
 
-    def _check(self, h, time):
-        check_floats(h, "B C H W", "features", self.conv.weight, C=WIDTH)
-        check_floats(time, "B C", "time", self.time.weight, B=len(h), C=self.time.in_features)
-
-    @explain_errors_with(_check)
-    def forward(self, h, time):
-        if len(time) != len(h):
-            self._check(h, time)  # one picture would be spread over all times
+    def forward(self, h: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
+        check_floats(time, "B C", "time", B=len(h))  # one picture would be spread over all times
         scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
         change = self.conv(self.norm(h) * (1 + scale) + shift)
         h = h + self.think(F.silu(change))
@@ -175,7 +161,10 @@ class TwinsNet(nn.Module):
 
     def __init__(self, attention=True, norm=PlaceNorm):
         super().__init__()
+        if not callable(norm):
+            raise ValueError(f"norm makes a normalisation from a width, got {brief(norm)}")
         self.config = {"attention": attention}
+        self.schedule = cosine_schedule()
         c_time = 128
         self.time = TimeEmbedding(c_time)
         self.enter = nn.Conv2d(3 * PATCH**2, WIDTH, 1)

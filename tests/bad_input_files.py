@@ -392,7 +392,7 @@ TRAINING = [
         trained,
     ),
     Case(
-        "training.target",
+        "denoiser.target",
         together(
             predicts=one("noise", "clean", "velocity"),
             x_0=X,
@@ -410,13 +410,13 @@ TRAINING = [
         },
     ),
     Case(
-        "training.make_optimizers",
+        "optim.make_optimizers",
         together(model=one(NET), learning_rate=one(1e-3)),
         kept,
         {"model": thing(), "learning_rate": number(0)},
     ),
     Case(
-        "training.orthogonalise",
+        "optim.orthogonalise",
         together(matrix=of_shape(3, 4), steps=one(5)),
         kept,
         {"matrix": features, "steps": count(0)},

@@ -386,7 +386,7 @@ SAMPLING = [
     ),
 ]
 
-BLOCK = lively(Block(16, 16, c_time=8, focus=True, c_text=24))
+BLOCK = lively(Block(16, 16, c_time=8, attention=True, c_text=24))
 LAYER, CROSS = lively(Attention(16, heads=2)), lively(Attention(16, 24, heads=2))
 UNETS = [
     Case(

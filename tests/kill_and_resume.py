@@ -13,7 +13,7 @@ import time
 
 import torch
 
-from diffusion_helpers import UNet, train, unet
+from diffusion_helpers import UNet, train
 from diffusion_helpers.checkpoints import load_tensors
 from diffusion_helpers.text import load_words
 
@@ -27,9 +27,10 @@ WHILE_WRITING = [  # the bytes are not on the disk; the older file is not yet re
 def live(file, steps, report=lambda *_: None):
     """From the checkpoint, if there is one, to the end, on one thread."""
     torch.set_num_threads(1)
-    unet.TEXT_WIDTH = 32  # a network this small hears words in 32 numbers
     torch.manual_seed(1)
-    net = UNet(image_shape=(3, 8, 8), widths=(16, 32), blocks=1, attention=True, text=True)
+    net = UNet(
+        image_shape=(3, 8, 8), widths=(16, 32), blocks=1, attention=True, text=True, text_width=32
+    )
     pictures = list(torch.rand(4, 3, 8, 8) * 2 - 1)
     texts = load_words().encode(["cat", "dog", "red apple", "blue car"], "noto")
     train(net, pictures, steps, texts=texts, checkpoint=file, report=report, reports=steps, batch=4)

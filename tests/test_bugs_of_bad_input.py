@@ -34,12 +34,13 @@ from diffusion_helpers import (
 from diffusion_helpers.attention import attend
 from diffusion_helpers.authoring.export import markdown2html
 from diffusion_helpers.checkpoints import quantize_int8, save_tensors
+from diffusion_helpers.denoiser import target
 from diffusion_helpers.exercises.broken_models import broken_model
 from diffusion_helpers.pocket import format_prompt, load_pipeline, load_pocket
 from diffusion_helpers.sampling import guided
 from diffusion_helpers.scenes import captions, draw_scenes, rasterise, same_scene
 from diffusion_helpers.text import Captions, empty_text, load_words
-from diffusion_helpers.training import TrainingResult, target
+from diffusion_helpers.training import TrainingResult
 from diffusion_helpers.widgets import figures
 from diffusion_helpers.widgets.controls import Choice, Prompt, Seed, Slider, Switches, live
 from diffusion_helpers.widgets.html import HtmlOutput

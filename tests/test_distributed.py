@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from diffusion_helpers.training import ProcessGroup
+from diffusion_helpers.distributed import ProcessGroup
 
 SCRIPT = """
 import json, sys, torch

@@ -58,9 +58,9 @@ class Gaussian:
 
 
 def fixed_dust():
-    """Stands in for torch.randn: the same random pictures for whoever asks, call by call."""
+    """Stands in for torch.randn: the same random pictures for whoever asks, in their order."""
     generator = torch.Generator().manual_seed(99)
-    return lambda *_, **__: randn(2, 3, 4, 4, generator=generator, dtype=torch.float64)
+    return lambda shape, **_: randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def recorder(drawn):
@@ -91,10 +91,13 @@ def network():
 # ---- against diffusers --------------------------------------------------------------------------
 
 
-def their_scheduler(kind, predicts, schedule, steps, **kw):
+CLIPS = [None, True, False]  # left out, asked for, refused
+
+
+def their_scheduler(kind, predicts, schedule, steps, clip, **kw):
     scheduler = kind(
         timestep_spacing="trailing",
-        clip_sample=False,
+        clip_sample=predicts == "noise" if clip is None else clip,
         prediction_type=THEIR_NAMES[predicts],
         **kw,
     )
@@ -120,20 +123,24 @@ def assert_same_walk(ours, scheduler, model, x):
 @pytest.mark.parametrize("steps", [5, 10, 20, 50])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 @pytest.mark.parametrize("predicts", THEIR_NAMES)
-def test_ddim_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x_T):
+@pytest.mark.parametrize("clip", CLIPS)
+def test_ddim_equals_that_of_diffusers_step_by_step(clip, predicts, schedule, steps, x_T):
     model = Toy(predicts)
-    theirs = their_scheduler(DDIMScheduler, predicts, schedule, steps, set_alpha_to_one=True)
-    assert_same_walk(ddim(model, x_T, steps, schedule), theirs, model, x_T)
+    theirs = their_scheduler(DDIMScheduler, predicts, schedule, steps, clip, set_alpha_to_one=True)
+    assert_same_walk(ddim(model, x_T, steps, schedule, None, clip), theirs, model, x_T)
 
 
 @pytest.mark.parametrize("steps", [5, 10, 20, 30, 50])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 @pytest.mark.parametrize("predicts", THEIR_NAMES)
-def test_ddpm_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x_T, monkeypatch):
+@pytest.mark.parametrize("clip", CLIPS)
+def test_ddpm_equals_that_of_diffusers_step_by_step(
+    clip, predicts, schedule, steps, x_T, monkeypatch
+):
     model = Toy(predicts)
-    theirs = their_scheduler(DDPMScheduler, predicts, schedule, steps)
+    theirs = their_scheduler(DDPMScheduler, predicts, schedule, steps, clip)
     monkeypatch.setattr(torch, "randn", fixed_dust())
-    ours = list(ddpm(model, x_T, steps, schedule))
+    ours = list(ddpm(model, x_T, steps, schedule, clip_sample=clip))
     monkeypatch.setattr(torch, "randn", fixed_dust())
     assert_same_walk(ours, theirs, model, x_T)
 
@@ -141,15 +148,19 @@ def test_ddpm_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x
 @pytest.mark.parametrize("steps", [1, 2, 5, 8, 20, 50])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 @pytest.mark.parametrize("predicts", THEIR_NAMES)
-def test_dpm_solver_equals_that_of_diffusers_step_by_step(predicts, schedule, steps, x_T):
+@pytest.mark.parametrize("clip", CLIPS)
+def test_dpm_solver_equals_that_of_diffusers_step_by_step(clip, predicts, schedule, steps, x_T):
     model = Toy(predicts)
-    theirs = DPMSolverMultistepScheduler(prediction_type=THEIR_NAMES[predicts])
+    clips = predicts == "noise" if clip is None else clip
+    theirs = DPMSolverMultistepScheduler(  # at most 1: its thresholding is then a clipping
+        prediction_type=THEIR_NAMES[predicts], thresholding=clips, sample_max_value=1.0
+    )
     theirs.set_timesteps(timesteps=logsnr_timesteps(steps, schedule))
     alpha_bar = schedule.alpha_bar[theirs.timesteps]
     sigmas = ((1 - alpha_bar) / alpha_bar).sqrt()
     theirs.sigmas = torch.cat([sigmas, torch.zeros(1)])  # its own are rounded to float32
     x = x_T
-    for step in dpm_solver(model, x_T, steps, schedule):
+    for step in dpm_solver(model, x_T, steps, schedule, None, clip):
         torch.testing.assert_close(step.x_t, x, rtol=1e-5, atol=1e-5)  # theirs rounds to float32
         answer = model(x, torch.full((len(x),), step.t))
         x = theirs.step(answer, torch.tensor(step.t), x).prev_sample
@@ -168,14 +179,42 @@ def test_few_steps_of_dpm_solver_lead_closer_to_the_end_of_many():
     assert error(dpm_solver, 8) < error(ddim, 16)
 
 
+@pytest.mark.parametrize("taught", [None, "cosine", "linear"])
 @pytest.mark.parametrize("sampler", [ddim, ddpm, dpm_solver])
-def test_the_cosine_schedule_is_the_one_used_unless_another_is_given(sampler, x_T):
+def test_the_schedule_is_the_one_it_was_taught_with_unless_another_is_given(sampler, taught, x_T):
     model = Toy("velocity")
+    if taught:
+        model.schedule = SCHEDULES[taught]
+    ends = {name: list(sampler(model, x_T, 5, s))[-1].clean for name, s in SCHEDULES.items()}
     *_, silent = sampler(model, x_T, 5)
-    *_, cosine = sampler(model, x_T, 5, SCHEDULES["cosine"])
-    *_, linear = sampler(model, x_T, 5, SCHEDULES["linear"])
-    assert torch.equal(silent.clean, cosine.clean)
-    assert not torch.allclose(silent.clean, linear.clean)
+    assert torch.equal(silent.clean, ends[taught or "cosine"])
+    assert not torch.allclose(ends["cosine"], ends["linear"])
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm, dpm_solver])
+def test_sample_and_guidance_use_the_schedule_that_the_network_was_taught_with(sampler, listener):
+    net = UNet(**listener.config).double()
+    net.load_state_dict(listener.state_dict())
+    net.schedule = linear_schedule()
+    how = {"steps": 3, "seed": 2, "sampler": sampler}
+    x_T = pure_noise(1, (3, 8, 8), seed=2).double()
+    fresh = {"seed": 2} if sampler is ddpm else {}
+    heard = guided(net, said("cat"))
+    *_, spoken = sampler(heard, x_T, 3, linear_schedule(), **fresh)
+    *_, plain = sampler(net, x_T, 3, linear_schedule(), **fresh)
+    assert heard.schedule is net.schedule
+    assert torch.equal(sample(net, "cat", "noto", **how), spoken.clean.clamp(-1, 1))
+    assert torch.equal(sample(net, **how), plain.clean.clamp(-1, 1))
+    assert not torch.allclose(sample(net, **how), sample(listener, **how))
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm, dpm_solver])
+def test_clipping_keeps_a_network_that_predicts_noise_from_exploding(sampler, x_T):
+    """Near the end an error of a tenth in the noise is one of hundreds in the clean picture."""
+    model = Toy("noise")
+    wild = [step.clean.abs().max() for step in sampler(model, x_T, 8, clip_sample=False)]
+    tame = [step.clean.abs().max() for step in sampler(model, x_T, 8)]
+    assert max(wild) > 100 and max(tame) <= 1
 
 
 # ---- timesteps ----------------------------------------------------------------------------------
@@ -287,6 +326,17 @@ def test_more_chaos_begins_with_the_same_pictures():
     assert torch.equal(pure_noise(5, seed=3)[:2], pure_noise(2, seed=3))
 
 
+@pytest.mark.parametrize("image_shape", [(3, 32, 32), (3, 7, 5), (1, 2, 2), (1, 1, 1)])
+@pytest.mark.parametrize("sampler", [ddim, ddpm, dpm_solver])
+def test_a_picture_does_not_depend_on_how_many_are_drawn_beside_it(sampler, image_shape):
+    def drawn(n):
+        x_T = pure_noise(n, image_shape, seed=3).double()
+        return list(sampler(Toy("velocity"), x_T, 4))[-1].clean
+
+    torch.testing.assert_close(drawn(4)[:1], drawn(1), rtol=0, atol=1e-12)
+    assert not torch.allclose(drawn(4)[1], drawn(4)[2])
+
+
 def test_ddim_adds_no_dust_and_ddpm_adds_the_dust_of_its_seed(x_T):
     model = Toy("velocity")
 
@@ -306,8 +356,9 @@ def test_the_first_fresh_dust_is_not_the_chaos_it_falls_on(monkeypatch):
     list(ddpm(Toy("velocity"), x_T, 3, seed=3))
     assert len(drawn) >= 2  # one between each step and the next
     for fresh in drawn:
-        correlation = torch.corrcoef(torch.stack([fresh.flatten(), x_T.flatten()]))[0, 1]
-        assert abs(correlation.item()) < 0.1
+        for picture in x_T:
+            correlation = torch.corrcoef(torch.stack([fresh.flatten(), picture.flatten()]))[0, 1]
+            assert abs(correlation.item()) < 0.1
 
 
 # ---- guidance -----------------------------------------------------------------------------------

@@ -16,19 +16,18 @@ from torch.utils.data import Dataset
 from torchvision.datasets import FakeData
 
 import diffusion_helpers
-from diffusion_helpers import training, unet
+from diffusion_helpers import training
 from diffusion_helpers.checkpoints import load_tensors
 from diffusion_helpers.data import Pictures, load_emoji
+from diffusion_helpers.denoiser import target
 from diffusion_helpers.noising import cosine_schedule
+from diffusion_helpers.optim import Muon, orthogonalise
 from diffusion_helpers.text import Captions, load_words
 from diffusion_helpers.training import (
     NO_PROMPT,
-    NO_SPELL,
     NO_STYLE,
-    Muon,
+    NO_TEXT,
     drop_conditions,
-    orthogonalise,
-    target,
     train,
 )
 from diffusion_helpers.unet import UNet
@@ -43,15 +42,11 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.fixture(autouse=True)
-def few_numbers_for_words(monkeypatch):
-    """Words tell a network this small enough in 32 numbers."""
-    monkeypatch.setattr(unet, "TEXT_WIDTH", 32)
-
-
 def tiny(seed=0, **kw):
     torch.manual_seed(seed)
-    return UNet(**{"image_shape": (3, 8, 8), "widths": (16, 32), "blocks": 1, **kw})
+    return UNet(
+        **{"image_shape": (3, 8, 8), "widths": (16, 32), "blocks": 1, "text_width": 32, **kw}
+    )
 
 
 def pictures(n=4, shape=(3, 8, 8)):
@@ -237,10 +232,10 @@ def test_condition_dropout_forgets_as_often_as_stated():
     hears_prompt, hears_style = kept.mask.any(1), kept.styles > 0
     assert kept.mask.sum(1).unique().tolist() == [0, 2] and kept.styles.unique().tolist() == [0, 1]
     expected = {
-        "prompt": (hears_prompt, (1 - NO_SPELL) * (1 - NO_PROMPT)),
-        "style": (hears_style, (1 - NO_SPELL) * (1 - NO_STYLE)),
-        "both": (hears_prompt & hears_style, (1 - NO_SPELL) * (1 - NO_PROMPT) * (1 - NO_STYLE)),
-        "none": (~hears_prompt & ~hears_style, NO_SPELL + (1 - NO_SPELL) * NO_PROMPT * NO_STYLE),
+        "prompt": (hears_prompt, (1 - NO_TEXT) * (1 - NO_PROMPT)),
+        "style": (hears_style, (1 - NO_TEXT) * (1 - NO_STYLE)),
+        "both": (hears_prompt & hears_style, (1 - NO_TEXT) * (1 - NO_PROMPT) * (1 - NO_STYLE)),
+        "none": (~hears_prompt & ~hears_style, NO_TEXT + (1 - NO_TEXT) * NO_PROMPT * NO_STYLE),
     }
     for got, share in expected.values():
         tolerance = 4 * math.sqrt(share * (1 - share) / n)
