@@ -202,10 +202,11 @@ def check_t(t, n, least=None, most=None):
         raise ValueError(f"t is a whole number or a row of them, got {brief(t)}")
     if whole.ndim == 1 and len(whole) not in (1, n):
         raise ValueError(f"got {len(whole)} values of t for {n} pictures: one each, or one for all")
+    whole = whole.long()
     if most is not None and (whole.min() < least or whole.max() > most):
         low, high = whole.min(), whole.max()
         raise ValueError(f"t must lie in {max(0, least)}..{most}, got {low}..{high}")
-    return whole.long()
+    return whole
 
 
 def check_alpha_bar(alpha_bar):

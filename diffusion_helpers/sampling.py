@@ -160,7 +160,7 @@ def ddpm(
         alpha = (signal_rate / signal_next) ** 2
         beta = 1 - alpha
         mean = signal_next * beta * guess.clean + alpha.sqrt() * noise_next**2 * x
-        fresh = [torch.randn(x.shape[1:], generator=own, dtype=x.dtype) for own in generators]
+        fresh = [torch.randn(x.shape[1:], generator=own) for own in generators]
         std = noise_next / noise_rate * beta.sqrt()
         x = mean / noise_rate**2 + std * torch.stack(fresh).to(x)
 

@@ -166,7 +166,7 @@ def train(
     checkpoint, and FloatingPointError when the loss stops being a number.
     """
     net = unwrap(model)
-    _check_training(net, pictures, texts, steps, seconds, report, loss_of)
+    _check_training(net, pictures, texts, steps, seconds, (report, loss_of, clock))
     batch, reports = check_count(batch, "batch"), check_count(reports, "reports")
     schedule = check_schedule(schedule_of(net) if schedule is None else schedule)
     processes, optimizers = ProcessGroup(batch), make_optimizers(net, learning_rate)
@@ -179,10 +179,10 @@ def train(
         while not run.finished:
             before = run.share_of(steps, seconds)
             set_rate(optimizers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - before))
-            generator = seeded_generator(seed, plus=1_000_003 * run.steps)
-            rows = torch.randint(len(pictures), (batch,), generator=generator)
+            rows, generator = _rows_of(run.steps, len(pictures), batch, seed)
             with file.saved_on_failure(run):  # so far this step has changed nothing
                 x_0 = fetch(pictures, rows[processes.shard], net)
+                file.remember(x_0)
                 look(x_0)
                 net.train()
                 loss = loss_of(model, x_0, rows, texts, schedule, generator, processes.shard)
@@ -209,7 +209,7 @@ def train(
     return run
 
 
-def _check_training(net, pictures, texts, steps, seconds, report, loss_of):
+def _check_training(net, pictures, texts, steps, seconds, functions):
     """One sentence unless `train` can begin with these."""
     if (steps is None) == (seconds is None):
         raise ValueError("give train one budget: steps=2000, or seconds=60")
@@ -226,8 +226,8 @@ def _check_training(net, pictures, texts, steps, seconds, report, loss_of):
         raise ValueError("texts are made by load_words().encode([...]), or are Captions")
     if texts is not None and len(texts) != len(pictures):
         raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
-    if not callable(report) or not callable(loss_of):
-        raise ValueError("report and loss_of are functions: see the help of train")
+    if not all(map(callable, functions)):
+        raise ValueError("report, loss_of and clock are functions: see the help of train")
     _check_weights(net)
 
 
@@ -317,9 +317,13 @@ class _TrainingFile:
         """
         if self.path is None:
             return TrainingResult()
-        self.settings |= {"pictures": len(pictures), "first_picture": _fingerprint(pictures)}
+        self.settings["pictures"] = len(pictures)
         if not self.path.exists():
             return TrainingResult()
+        rows, _ = _rows_of(0, len(pictures), self.settings["batch"], self.settings["seed"])
+        first, again = (_digest(fetch(pictures, rows[:1], self.net)) for _ in range(2))
+        if first == again:  # a data set may be random
+            self.settings["first_picture"] = first
         tensors, notes = load_tensors(self.path)
         schedule = pop_schedule(tensors)
         self._check_same(notes, schedule)
@@ -343,11 +347,18 @@ class _TrainingFile:
             raise ValueError(f"{self.path} belongs to another network: {CHOOSE}")
         for name, ours in self.settings.items():
             theirs = notes.get(name, ours)
-            if None not in (theirs, ours) and theirs != ours:
-                what = f"its {name.replace('_', ' ')} is {theirs}, not {ours}"
-                raise ValueError(f"{self.path} belongs to another training, {what}: {CHOOSE}")
+            if theirs != ours:
+                what = f"{name.replace('_', ' ')} {theirs} in place of {ours}"
+                what = "other pictures" if "picture" in name else what
+                raise ValueError(f"{self.path} belongs to a training with {what}: {CHOOSE}")
         if not torch.equal(schedule.alpha_bar, self.schedule.alpha_bar):
-            raise ValueError(f"{self.path} was trained with another noise schedule: {CHOOSE}")
+            raise ValueError(
+                f"{self.path} belongs to a training with another noise schedule: {CHOOSE}"
+            )
+
+    def remember(self, x_0) -> None:
+        """Note the first picture of all, to know the data set again."""
+        self.settings.setdefault("first_picture", _digest(x_0))
 
     def save(self, run) -> bool:
         """Whether it worked: a full disk costs the checkpoint, but not the training."""
@@ -380,14 +391,12 @@ class _TrainingFile:
             raise
 
 
-def _fingerprint(pictures):
-    """What tells one data set from another: its first picture, or None where it is random."""
-    first, again = (_digest(pictures[0]) for _ in range(2))
-    return first if first == again else None
+def _rows_of(step, n, batch, seed):
+    """Which of n pictures a step sees, (batch,), and the random numbers that follow."""
+    generator = seeded_generator(seed, plus=1_000_003 * step)
+    return torch.randint(n, (batch,), generator=generator), generator
 
 
-def _digest(item):
-    item = item[0] if isinstance(item, (tuple, list)) else item
-    if not torch.is_tensor(item):
-        return None  # `fetch` says what is wrong
-    return hashlib.sha256(item.detach().float().cpu().numpy().tobytes()).hexdigest()[:16]
+def _digest(x_0):
+    """A few letters that the first of these pictures decides."""
+    return hashlib.sha256(x_0[0].detach().float().cpu().numpy().tobytes()).hexdigest()[:16]

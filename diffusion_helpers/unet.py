@@ -61,6 +61,8 @@ class Block(nn.Module):
         c_text: int | None = None,
     ):
         super().__init__()
+        for c in (c_out, *(c for c in (c_time, c_text) if c is not None)):
+            check_count(c, "c_out, c_time or c_text")
         self.norm1 = group_norm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2 = group_norm(c_out)

@@ -25,15 +25,14 @@ from bad_input_cases import (
     wrong_floats,
 )
 from hypothesis import strategies as st
-from torch import nn
 
 from diffusion_helpers import UNet, cosine_schedule, ddim
-from diffusion_helpers.attention import Attention, SpatialAttention, TokenBlock
+from diffusion_helpers.attention import Attention
 from diffusion_helpers.evaluation import FeatureNet, similarity
 from diffusion_helpers.sampling import guided
 from diffusion_helpers.text import empty_text
 from diffusion_helpers.twins import NearBlock, PlaceNorm, TwinsNet
-from diffusion_helpers.unet import Block, TimeEmbedding, group_norm
+from diffusion_helpers.unet import Block, TimeEmbedding
 
 
 def lively(net):
@@ -450,7 +449,14 @@ UNETS = [
             "widths": widths,
             "blocks": count(),
             "predicts": lambda good: mix([junk()]),
+            "text_width": count(),
         },
+    ),
+    Case(
+        "unet.UNet.encode_text",
+        together(self=one(LISTENER), text=one(None, empty_text(2))),
+        lambda result, **_: finite(result.pooled),
+        {"text": thing(but="none")},
     ),
     Case(
         "unet.UNet.forward",
@@ -488,44 +494,6 @@ UNETS = [
         ).map(lambda a: a | {"mask": a["mask"].bool()}),
         alone(),
         {"x": features, "context": features, "mask": masks},
-    ),
-    Case(
-        "attention.TokenBlock",
-        together(width=one(16, 32), heads=one(1, 4)),
-        lambda result, width, **_: finite(result(torch.ones(2, 3, width))),
-        {"width": count(), "heads": count()},
-    ),
-    Case(
-        "attention.TokenBlock.forward",
-        together(
-            self=one(lively(TokenBlock(16))), x=of_shape("B", 5, 16), mask=whole_numbers(2, "B", 5)
-        ).map(lambda a: a | {"mask": a["mask"].bool()}),
-        alone(),
-        {"x": features, "mask": masks},
-    ),
-    Case(
-        "attention.SpatialAttention",
-        together(norm=one(nn.Identity()), width=one(16)),
-        lambda result, width, context_width=None, **_: finite(
-            result(torch.ones(2, width, 3, 3), torch.ones(2, 5, context_width or width))
-        ),
-        {
-            "norm": thing(but="thing"),
-            "width": count(),
-            "context_width": count(none=True),
-            "heads": count(),
-        },
-    ),
-    Case(
-        "attention.SpatialAttention.forward",
-        together(
-            self=one(lively(SpatialAttention(group_norm(16), 16, 24))),
-            h=of_shape("B", 16, 3, 4),
-            context=of_shape("B", 5, 24),
-            mask=whole_numbers(2, "B", 5),
-        ).map(lambda a: a | {"mask": a["mask"].bool()}),
-        alone("h"),
-        {"h": features, "context": features, "mask": masks},
     ),
     Case(
         "attention.capture_attention",
@@ -569,18 +537,6 @@ TWINS = [
         together(self=one(PlaceNorm(8)), h=of_shape("B", 8, 2, 2)),
         alone("h"),
         {"h": features},
-    ),
-    Case(
-        "twins.NearBlock",
-        together(norm=one(PlaceNorm), c_time=one(8), attention=one(True, False)),
-        lambda result, c_time, **_: finite(result(torch.ones(2, 64, 8, 8), torch.ones(2, c_time))),
-        {"norm": thing(but="thing"), "c_time": count()},
-    ),
-    Case(
-        "twins.NearBlock.forward",
-        together(self=one(NEAR), h=of_shape("B", 64, 8, 8), time=of_shape("B", 8)),
-        alone("h"),
-        {"h": features, "time": features},
     ),
     Case(
         "twins.TwinsNet",

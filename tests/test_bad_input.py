@@ -38,6 +38,17 @@ ELSEWHERE = {
     "exercises.broken_models.lesson_": "made by broken_models.broken_model",
     "authoring.export.Formula": "called by markdown2html",
     "authoring.editions.": "run from the command line by instructors; write is in a table",
+    "attention.TokenBlock": "inside a network, which checks what it gets",
+    "attention.SpatialAttention": "inside a network, which checks what it gets",
+    "twins.NearBlock": "inside a network, which checks what it gets",
+    "checkpoints.pop_schedule": "called by load_checkpoint and train with the tensors of a file",
+    "denoiser.Denoiser": "says what others have",
+    "denoiser.as_prediction": "called by predict with what it has checked",
+    "denoiser.check_": "checks: what they refuse is what predict, sample and train refuse",
+    "denoiser.schedule_of": "called by samplers with their model",
+    "denoiser.unwrap": "called by train and save_checkpoint with their model",
+    "denoiser.velocity": "plain arithmetic, called by target with what it has checked",
+    "text.EncodedText": "made by UNet.encode_text; expand_to asks what that of Text asks",
     "device.bf16_helps": "gets devices from tensors that were checked",
     "device.fast_": "gets tensors that were checked",
     "data.Emoji": "made by load_emoji",
@@ -58,7 +69,16 @@ ELSEWHERE = {
 }
 # Arguments for which anything will do, or which the function itself does not use.
 FREE = {
-    *("agreeing", "attention", "focus", "text", "time", "unseen", "display"),  # on or off
+    *(
+        "agreeing",
+        "attention",
+        "focus",
+        "text",
+        "time",
+        "unseen",
+        "display",
+        "clip_sample",
+    ),  # on or off
     *("what", "each", "words", "shape", "context", "n"),  # given by our own code
     *("notes", "kw", "parts", "news", "_", "generator"),  # passed on, or not used at all
 }

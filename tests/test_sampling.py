@@ -617,3 +617,64 @@ def test_a_wrong_number_of_pictures_gets_one_sentence(network, n):
 def test_chaos_of_a_wrong_shape_gets_one_sentence(network, sampler):
     with pytest.raises(ValueError, match=r"shape \(B, C, H, W\), got torch.float32 \(8, 8\)"):
         next(sampler(network, torch.zeros(8, 8)))
+
+
+# ---- the number format, and wrappers ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("sampler", [ddim, ddpm, dpm_solver])
+def test_sampling_follows_the_number_format_of_the_weights(sampler, dtype, listener):
+    def drawn(net, *prompt):
+        return sample(net, *prompt, steps=3, sampler=sampler, seed=2, n=2)
+
+    exact = UNet(**listener.config)
+    exact.load_state_dict(listener.state_dict())
+    net = UNet(**listener.config).to(dtype)
+    net.load_state_dict(listener.state_dict())
+    for prompt in ((), ("cat", "noto")):
+        got, want = drawn(net.eval(), *prompt), drawn(exact.eval(), *prompt)
+        assert got.dtype == dtype
+        assert (got.float() - want).abs().mean() < 0.05
+
+
+def test_a_compiled_network_draws_what_the_network_draws(listener):
+    compiled = torch.compile(listener, backend="eager")
+    how = {"steps": 2, "seed": 1}
+    torch.testing.assert_close(sample(compiled, "cat", **how), sample(listener, "cat", **how))
+    torch.testing.assert_close(sample(compiled, **how), sample(listener, **how))
+
+
+@pytest.mark.parametrize("scale", [0, 1, 3])
+def test_each_prompt_is_encoded_once_however_many_steps_there_are(scale, listener, small_x_T):
+    heard = []
+    hook = listener.text.register_forward_hook(lambda *_: heard.append(1))
+    try:
+        list(ddim(guided(listener, said("cat"), said("blue"), scale), small_x_T, steps=9))
+        assert len(heard) == 2  # what to draw, and what not to
+        list(ddim(listener, small_x_T, steps=9, text=said("cat")))
+        assert len(heard) == 3
+    finally:
+        hook.remove()
+
+
+def test_an_encoded_text_says_what_the_text_says(listener, small_x_T):
+    for text in (said("cat"), said("cat", "red apple")):
+        encoded = listener.encode_text(text)
+        assert listener.encode_text(encoded) is encoded
+        expected = listener(small_x_T, 5, text)
+        torch.testing.assert_close(listener(small_x_T, 5, encoded), expected)
+    with pytest.raises(ValueError, match="expected one prompt per picture, got 2 for 3"):
+        listener(torch.zeros(3, 3, 8, 8).double(), 5, encoded)
+
+
+def test_a_network_without_a_known_answer_gets_one_sentence_with_text_too(small_x_T):
+    """Whatever it predicts would be taken for the clean picture."""
+
+    class Unknown(Toy):
+        def __call__(self, x, t, text=None):
+            return super().__call__(x, t)
+
+    for text in (None, said("cat")):
+        with pytest.raises(ValueError, match="predicts is velocity, noise or clean, got 'v'"):
+            predict(Unknown("v"), SCHEDULES["cosine"], small_x_T, 5, text)

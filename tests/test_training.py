@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,18 @@ from torch.utils.data import Dataset
 from torchvision.datasets import FakeData
 
 import diffusion_helpers
-from diffusion_helpers import training
-from diffusion_helpers.checkpoints import load_tensors
+from diffusion_helpers import optim, training
+from diffusion_helpers.checkpoints import (
+    load_checkpoint,
+    load_tensors,
+    save_checkpoint,
+    save_tensors,
+)
 from diffusion_helpers.data import Pictures, load_emoji
 from diffusion_helpers.denoiser import target
-from diffusion_helpers.noising import cosine_schedule
+from diffusion_helpers.noising import cosine_schedule, linear_schedule
 from diffusion_helpers.optim import Muon, orthogonalise
+from diffusion_helpers.sampling import ddim, ddpm, pure_noise, sample
 from diffusion_helpers.text import Captions, load_words
 from diffusion_helpers.training import (
     NO_PROMPT,
@@ -31,6 +38,7 @@ from diffusion_helpers.training import (
     train,
 )
 from diffusion_helpers.unet import UNet
+from diffusion_helpers.widgets.training_report import LiveReport
 
 
 @pytest.fixture(autouse=True)
@@ -317,6 +325,23 @@ def test_muon_moves_weights_along_the_orthogonal_part_of_the_gradient(shape, lay
     assert cosine > 0.95 and 0.6 < (moved.norm() / expected.norm()).item() < 1.3
 
 
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this PyTorch has no Muon")
+@pytest.mark.parametrize("shape", [(24, 8), (8, 24), (16, 16)])
+def test_muon_takes_the_steps_of_pytorchs_own(shape, monkeypatch):
+    monkeypatch.setattr(optim, "fast_dtype", lambda x: torch.bfloat16)  # as theirs
+    generator = torch.Generator().manual_seed(4)
+    start = torch.randn(shape, generator=generator)
+    ours, theirs = (torch.nn.Parameter(start.clone()) for _ in range(2))
+    how = {"lr": 0.1, "momentum": 0.95}
+    pair = Muon([ours], **how), torch.optim.Muon([theirs], weight_decay=0.0, **how)
+    for _ in range(5):
+        gradient = torch.randn(shape, generator=generator)
+        for weight, optimizer in zip((ours, theirs), pair):
+            weight.grad = gradient.clone()
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
+
+
 def test_muon_remembers_where_it_was_going():
     weight = torch.nn.Parameter(torch.zeros(4, 4))
     muon = Muon([weight], lr=1.0, momentum=0.9)
@@ -393,6 +418,7 @@ def test_a_wrong_budget_gets_one_sentence(budget, words):
 # ---- interruptions ------------------------------------------------------------------------------
 
 STEPS = 12
+STOPPED_AT = 5
 
 
 @pytest.fixture(scope="module")
@@ -433,8 +459,8 @@ def test_ctrl_c_during_a_report_changes_nothing(tmp_path, undisturbed, call):
 
 def test_many_interruptions_change_nothing(tmp_path, undisturbed):
     file = tmp_path / "run.safetensors"
-    for _ in range(3):
-        run = learn(tiny(), Watched(Calls(9, ctrl_c)), steps=STEPS, checkpoint=file)
+    for calls in (9, 11, 11):  # going on, the first picture is looked at twice, to know the data
+        run = learn(tiny(), Watched(Calls(calls, ctrl_c)), steps=STEPS, checkpoint=file)
         assert not run.finished
     assert run.steps == 9
     assert_goes_on_to_the_same_end(file, undisturbed)
@@ -588,21 +614,50 @@ def test_a_half_written_file_alone_is_a_fresh_start(tmp_path, undisturbed):
 
 
 @pytest.mark.parametrize(
-    ("net", "seed"),
+    ("net", "how", "words"),
     [
-        ({"widths": (16, 48)}, 0),
-        ({"blocks": 2}, 0),
-        ({"text": True}, 0),
-        ({"time": False}, 0),
-        ({"predicts": "noise"}, 0),
-        ({}, 1),
+        ({"widths": (16, 48)}, {}, "another network"),
+        ({"blocks": 2}, {}, "another network"),
+        ({"text": True}, {}, "another network"),
+        ({"time": False}, {}, "another network"),
+        ({"predicts": "noise"}, {}, "another network"),
+        ({}, {"seed": 1}, "a training with seed 0 in place of 1"),
+        ({}, {"batch": 8}, "a training with batch 4 in place of 8"),
+        ({}, {"learning_rate": 1e-3}, "a training with learning rate 0.003 in place of 0.001"),
+        ({}, {"schedule": linear_schedule()}, "a training with another noise schedule"),
+        ({}, {"source": pictures(5)}, "a training with other pictures"),
+        ({}, {"source": [-p for p in pictures()]}, "a training with other pictures"),
     ],
 )
-def test_a_checkpoint_of_another_network_or_seed_is_refused(half_done, net, seed):
-    before = half_done.read_bytes()
-    with pytest.raises(ValueError, match=r"run\.safetensors belongs to another network or another"):
-        learn(tiny(**net), steps=STEPS, seed=seed, checkpoint=half_done)
+def test_a_checkpoint_of_another_network_or_training_is_refused(half_done, net, how, words):
+    before, other = half_done.read_bytes(), tiny(**net)
+    start, schedule = weights(other), other.schedule
+    with pytest.raises(ValueError, match=rf"run\.safetensors belongs to {words}: go on with"):
+        learn(other, steps=STEPS, checkpoint=half_done, **how)
     assert half_done.read_bytes() == before
+    assert torch.equal(weights(other), start) and other.schedule is schedule
+
+
+def test_a_data_set_that_is_random_goes_on_all_the_same(tmp_path):
+    class Mirrored(Watched):
+        def __getitem__(self, i):
+            return self.pictures[i] * torch.empty(1).uniform_(0.5, 1)
+
+    file = tmp_path / "run.safetensors"
+    stop = Calls(2, ctrl_c)
+    learn(tiny(), Mirrored(None), steps=4, reports=4, checkpoint=file, report=stop)
+    assert learn(tiny(), Mirrored(None), steps=4, checkpoint=file).finished
+
+
+def test_a_half_done_training_of_an_earlier_version_goes_on(half_done, undisturbed):
+    """Its file names no schedule, no batch, no pictures: the cosine was meant."""
+    tensors, notes = load_tensors(half_done)
+    del tensors["schedule.alpha_bar"]
+    for name in ("batch", "learning_rate", "pictures", "first_picture"):
+        del notes[name]
+    del notes["config"]["text_width"]
+    save_tensors(half_done, tensors, notes)
+    assert_goes_on_to_the_same_end(half_done, undisturbed)
 
 
 @pytest.mark.parametrize(
@@ -683,6 +738,185 @@ def test_pictures_in_double_precision_train():
     assert learn(tiny(), [picture.double() for picture in pictures()], steps=1).finished
 
 
+# ---- what it learns is for its schedule ---------------------------------------------------------
+
+
+def test_the_network_and_its_files_remember_the_schedule_it_was_taught_with(tmp_path):
+    """Sampled with the cosine, a network that was taught with the linear one draws other things."""
+    net, linear = tiny(), linear_schedule()
+    file, half = tmp_path / "net.safetensors", tmp_path / "run.safetensors"
+    learn(net, steps=3, schedule=linear, checkpoint=half)
+    save_checkpoint(net, file)
+    asked = list(ddpm(net, pure_noise(2, (3, 8, 8)), 4, linear))[-1].clean.clamp(-1, 1)
+    for again in (net, load_checkpoint(file, "cpu"), load_checkpoint(half, "cpu")):
+        assert torch.equal(again.schedule.alpha_bar, linear.alpha_bar)
+    assert torch.equal(sample(net, steps=4, sampler=ddpm, n=2), asked)
+    assert torch.equal(sample(load_checkpoint(half, "cpu"), steps=4, sampler=ddpm, n=2), asked)
+
+    learn(net, steps=1)  # taught on, it stays with its schedule
+    assert torch.equal(net.schedule.alpha_bar, linear.alpha_bar)
+    again = load_checkpoint(file, "cpu")
+    learn(again, steps=1, schedule=cosine_schedule())  # unless another is asked for
+    assert torch.equal(again.schedule.alpha_bar, cosine_schedule().alpha_bar)
+
+
+def test_the_noise_is_that_of_the_schedule_asked_for():
+    """Answering zero, the loss is the mean of alpha_bar + (1 - alpha_bar) x^2 over its steps."""
+    energy = torch.stack(pictures()).square().mean().item()
+    for schedule in (cosine_schedule(), linear_schedule()):
+        alpha_bar = schedule.alpha_bar.mean().item()
+        run = learn(tiny(), steps=1, batch=512, schedule=schedule)
+        assert run.losses[0] == pytest.approx(alpha_bar + (1 - alpha_bar) * energy, rel=0.1)
+
+
+def test_reports_while_it_learns_are_drawn_with_its_schedule():
+    net, report = tiny(), LiveReport(n=2, steps=3, seed=4)
+    report._draw = silent
+    learn(net, steps=1, schedule=linear_schedule(), report=report)
+    x_T = pure_noise(2, (3, 8, 8), seed=4)
+    *_, last = ddim(net, x_T, 3, linear_schedule())
+    assert torch.equal(report.history[-1][2], last.clean.clamp(-1, 1))
+
+
+# ---- wrapped, half, frozen ----------------------------------------------------------------------
+
+
+def test_a_compiled_network_learns_and_its_files_are_those_of_the_network(tmp_path):
+    """torch.compile puts a prefix before the name of every weight."""
+    file, plain = tmp_path / "run.safetensors", tiny()
+    expected = learn(plain, steps=STEPS)
+    stop = Calls(STOPPED_AT, ctrl_c)
+    first = learn(
+        torch.compile(tiny(), backend="eager"), steps=STEPS, reports=STEPS, checkpoint=file,
+        report=stop,
+    )  # fmt: skip
+    assert not first.finished
+    load_checkpoint(file, "cpu")  # a UNet by itself
+    net = tiny(seed=9)
+    run = learn(torch.compile(net, backend="eager"), steps=STEPS, checkpoint=file)
+    assert run.finished and run.losses == pytest.approx(expected.losses, abs=1e-5)
+    torch.testing.assert_close(weights(net), weights(plain), rtol=1e-4, atol=1e-4)
+    save_checkpoint(torch.compile(net, backend="eager"), tmp_path / "net.safetensors")
+    again = load_checkpoint(tmp_path / "net.safetensors", "cpu")
+    torch.testing.assert_close(weights(again), weights(net), rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_weights_in_16_bits_get_one_true_sentence(dtype):
+    net = tiny().to(dtype)
+    with pytest.raises(ValueError, match=r"needs weights in 32 bits: call model\.float\(\)"):
+        learn(net, steps=1)
+    assert learn(net.float(), steps=1).finished
+
+
+def test_weights_in_64_bits_learn():
+    net = tiny().double()
+    assert learn(net, steps=2).finished and weights(net).dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    "off", [lambda: torch.set_grad_enabled(False), torch.no_grad, torch.inference_mode]
+)
+@pytest.mark.parametrize("predicts", ["velocity", "clean"])
+def test_it_learns_where_gradients_are_switched_off(off, predicts):
+    net, other = tiny(predicts=predicts), tiny(predicts=predicts)
+    learn(other, steps=3)
+    with off():
+        data = pictures()
+        run = learn(net, data, steps=3)
+        assert not torch.is_grad_enabled()
+    assert run.finished and torch.equal(weights(net), weights(other))
+
+
+def test_a_network_that_cannot_learn_says_why():
+    with pytest.raises(
+        ValueError, match=r"no weight .* can learn: call model\.requires_grad_\(True\)"
+    ):
+        learn(tiny().requires_grad_(False), steps=1)
+    with torch.inference_mode():
+        net = tiny()
+    with pytest.raises(
+        ValueError, match=r"made under torch\.inference_mode\(\) cannot learn: make it"
+    ):
+        learn(net, steps=1)
+
+
+def test_frozen_weights_stay_and_the_others_learn():
+    net, fresh = tiny(), tiny()
+    net.bottom.requires_grad_(False)
+    learn(net, steps=3)
+    same = [torch.equal(a, b) for a, b in zip(net.bottom.parameters(), fresh.bottom.parameters())]
+    assert all(same) and not torch.equal(net.leave.weight, fresh.leave.weight)
+
+
+# ---- pictures that are not what was meant -------------------------------------------------------
+
+
+def test_pictures_between_0_and_1_are_noticed():
+    bright = [(picture + 1) / 2 for picture in pictures()]
+    with pytest.warns(
+        UserWarning, match=r"below 0: if they lie in \[0, 1\], give train\(model, Pict"
+    ):
+        learn(tiny(), bright, steps=4)
+
+
+def test_pictures_of_another_size_than_the_network_are_noticed():
+    with pytest.warns(UserWarning, match=r"16 x 16 pixels, and this network was made for 8 x 8"):
+        learn(tiny(), pictures(shape=(3, 16, 16)), steps=1)
+
+
+def test_pictures_as_they_should_be_are_not_remarked_upon():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        learn(tiny(), steps=5)
+
+
+# ---- when something fails in the middle ---------------------------------------------------------
+
+
+def test_a_training_that_fails_in_the_middle_keeps_what_it_has(tmp_path, undisturbed, capsys):
+    """One bad picture among thousands, long before the first report."""
+    file = tmp_path / "run.safetensors"
+
+    def fail():
+        raise OSError("image file is truncated")
+
+    net = tiny()
+    with pytest.raises(OSError, match="truncated"):
+        learn(
+            net, Watched(Calls(4 * STOPPED_AT + 1, fail)), steps=STEPS, reports=1, checkpoint=file
+        )
+    assert not net.training
+    assert f"was learned until step {STOPPED_AT} is kept in" in capsys.readouterr().out
+    assert_goes_on_to_the_same_end(file, undisturbed)
+
+
+def test_a_loss_of_ones_own_that_fails_leaves_evaluation_mode():
+    def fails(*_):
+        raise RuntimeError("my own mistake")
+
+    net = tiny()
+    with pytest.raises(RuntimeError, match="my own mistake"):
+        learn(net, steps=3, loss_of=fails)
+    assert not net.training
+
+
+@pytest.mark.parametrize("name", ["run1", "run.pth", "run.pt"])
+def test_a_checkpoint_by_a_name_that_could_not_be_loaded_is_refused_before_the_work(tmp_path, name):
+    wrong = r"the name of a checkpoint ends with \.safetensors, got"
+    with pytest.raises(ValueError, match=wrong):
+        learn(tiny(), steps=1, checkpoint=tmp_path / name)
+    with pytest.raises(ValueError, match=wrong):
+        save_checkpoint(tiny(), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_seconds_are_counted_by_the_clock_that_was_given():
+    ticks = iter(range(1000))
+    run = learn(tiny(), seconds=5, clock=lambda: next(ticks))
+    assert run.finished and run.steps == 5 and run.seconds == 5
+
+
 # ---- when the loss stops being a number ---------------------------------------------------------
 
 
@@ -691,7 +925,7 @@ def test_a_loss_that_is_no_number_stops_the_training_with_advice(poison):
     net = tiny()
     with torch.no_grad():
         net.leave.bias.fill_(poison)
-    with pytest.raises(FloatingPointError, match="no longer a number at step 0: try a smaller"):
+    with pytest.raises(FloatingPointError, match="no longer a number: try a smaller learning_rate"):
         learn(net, steps=3)
 
 
@@ -702,7 +936,7 @@ def test_a_loss_that_is_no_number_is_never_written_down(tmp_path):
         with torch.no_grad():
             net.leave.bias.fill_(float("nan"))
 
-    with pytest.raises(FloatingPointError, match="at step 1"):
+    with pytest.raises(FloatingPointError, match="no longer a number"):
         learn(tiny(), steps=4, reports=4, checkpoint=file, report=spoil)
     tensors, _ = load_tensors(file)
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
