@@ -158,7 +158,7 @@ def load_checkpoint(name_or_path: str | Path, device: torch.device | str | None 
     name = str(name_or_path)
     if name in SHIPPED:
         path = DATA / "checkpoints" / f"{name}.safetensors"
-    elif path.suffix != ".safetensors" and not path.is_file():
+    elif path.suffix != ".safetensors":
         known = ", ".join(SHIPPED)
         raise ValueError(
             f"no network is called {brief(name)}: choose {known}, or a .safetensors file"
