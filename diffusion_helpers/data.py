@@ -187,7 +187,7 @@ class Pictures(Dataset[torch.Tensor]):
         if isinstance(source, (str, Path)):
             self.source, skipped = _find_pictures(as_path(source))
             if skipped:
-                warnings.warn(f"in {brief(str(source))}, {_counted(skipped)}", stacklevel=2)
+                warnings.warn(f"skipped in {brief(str(source))}: {_counted(skipped)}", stacklevel=2)
             n = min(len(self.source), KEPT_BYTES // (self.size * self.size * channels))
             self._kept = self._read_files(n)
             if len(self._kept) < len(self.source):
@@ -326,20 +326,20 @@ def _find_pictures(folder: Path) -> tuple[list[Path], Counter[str]]:
                 seen.add(target)
                 files.append(file)
     if not files:
+        others = f"; skipped: {_counted(skipped)}" if skipped else ""
         raise ValueError(
             f"no pictures found in {brief(str(folder))}: it looks for files such as .jpg, .png, "
-            f".webp and .tif{'; ' if skipped else ''}{_counted(skipped)}"
+            f".webp and .tif{others}"
         )
     return sorted(files), skipped
 
 
 def _counted(skipped: Counter[str]) -> str:
-    """Words for what was skipped, the most frequent reasons first; "" for nothing."""
-    if not skipped:
-        return ""
-    reasons = ", ".join(f"{n:,} {reason}" for reason, n in skipped.most_common(NAMED))
-    others = "" if len(skipped) <= NAMED else ", and others"
-    return utf8_safe(f"skipped {skipped.total():,} files or folders: {reasons}{others}")
+    """How many files or folders were skipped for each reason, the most frequent ones first."""
+    frequent = skipped.most_common(NAMED)
+    others = skipped.total() - sum(n for _, n in frequent)
+    reasons = [f"{n:,} {reason}" for reason, n in frequent] + [f"{others:,} others"] * (others > 0)
+    return utf8_safe(", ".join(reasons))
 
 
 def _formats() -> dict[str, str]:
