@@ -298,12 +298,40 @@ def _find_pictures(folder: Path) -> tuple[list[Path], Counter[str]]:
         )
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no folder {brief(str(folder))}: check the path")
-    formats, files, skipped = _formats(), [], Counter[str]()
+    formats, files, skipped, seen = _formats(), [], Counter[str](), set()
+    for file, target in _walk(folder, skipped):
+        ending, hidden = file.suffix.lower(), file.name.startswith(".")
+        if ending not in formats:
+            if not hidden:  # nobody misses a .DS_Store
+                skipped[f"{ending[:12] or 'without an ending'} (not readable here)"] += 1
+        elif hidden:
+            skipped["hidden"] += 1
+        elif not os.path.isfile(file):
+            skipped[f"{ending} (not a file)"] += 1
+        elif target in seen:
+            skipped["linked twice"] += 1
+        else:
+            seen.add(target)
+            files.append(file)
+    if not files:
+        others = f"; skipped: {_counted(skipped)}" if skipped else ""
+        raise ValueError(
+            f"no pictures found in {brief(str(folder))}: it looks for files such as .jpg, .png, "
+            f".webp and .tif{others}"
+        )
+    return sorted(files), skipped
+
+
+def _walk(folder: Path, skipped: Counter[str]) -> Iterator[tuple[Path, str]]:
+    """All files below a folder, and below the folders that it links to, but in no hidden one; each
+    with the place where it really lies.
+
+    No folder is entered twice; a link to a folder above this one would lead in a circle.
+    """
 
     def closed(error: OSError) -> None:
         skipped[f"closed ({error.strerror})"] += 1
 
-    # No folder is entered twice; a link to a folder above this one leads in a circle.
     seen = {str(above) for above in Path(os.path.realpath(folder)).parents}
     for place, folders, names in os.walk(folder, onerror=closed, followlinks=True):
         real = os.path.realpath(place)
@@ -314,28 +342,11 @@ def _find_pictures(folder: Path) -> tuple[list[Path], Counter[str]]:
         seen.add(real)
         skipped.update("hidden" for name in folders if name.startswith("."))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for file in sorted(Path(place, name) for name in names):
-            ending = file.suffix.lower()
-            target = os.path.realpath(file) if file.is_symlink() else os.path.join(real, file.name)
-            if ending not in formats:
-                if not file.name.startswith("."):  # such as .DS_Store
-                    skipped[f"{ending[:12] or 'without an ending'} (not readable here)"] += 1
-            elif file.name.startswith("."):
-                skipped["hidden"] += 1
-            elif not os.path.isfile(file):
-                skipped[f"{ending} (not a file)"] += 1
-            elif target in seen:
-                skipped["linked twice"] += 1
-            else:
-                seen.add(target)
-                files.append(file)
-    if not files:
-        others = f"; skipped: {_counted(skipped)}" if skipped else ""
-        raise ValueError(
-            f"no pictures found in {brief(str(folder))}: it looks for files such as .jpg, .png, "
-            f".webp and .tif{others}"
-        )
-    return sorted(files), skipped
+        for file in (Path(place, name) for name in sorted(names)):
+            yield (
+                file,
+                os.path.realpath(file) if file.is_symlink() else os.path.join(real, file.name),
+            )
 
 
 def _counted(skipped: Counter[str]) -> str:
