@@ -80,11 +80,14 @@ def check_checkpoint_path(name):
 
 
 def as_path(name):
-    """name as a Path, or one sentence unless it is a str or a Path that a disk could hold."""
+    """name as a Path, or one sentence unless it is a str or a Path that a disk could hold.
+
+    "~" at its start is the home folder.
+    """
     with suppress(TypeError, UnicodeEncodeError):
         parts = Path(name).parts if isinstance(name, (str, Path)) else [b"\0"]
         if all(len(p) < 256 and not set(b"\0\n\r") & set(p) for p in map(os.fsencode, parts)):
-            return Path(name)
+            return Path(os.path.expanduser(name))  # what names no home stays as it is
     raise ValueError(f"expected the name of a file or a folder, got {brief(name)}")
 
 

@@ -49,23 +49,25 @@ def load_pipeline(name_or_folder, device=None):
         raise ImportError(MISSING) from None
     of_diffusers.disable_progress_bar()
     of_transformers.disable_progress_bar()
-    here = as_path(name_or_folder).is_dir()
-    if here and not Path(name_or_folder, "model_index.json").is_file():
-        raise ValueError(f"there is no pipeline to load in {brief(str(name_or_folder))}")
-    code = sorted(Path(name_or_folder).rglob("*.py")) if here else []
+    folder = as_path(name_or_folder)
+    here = folder.is_dir()
+    name = str(folder if here else name_or_folder)
+    if here and not Path(folder, "model_index.json").is_file():
+        raise ValueError(f"there is no pipeline to load in {brief(name)}")
+    code = sorted(folder.rglob("*.py")) if here else []
     if code:  # older versions of diffusers would run it
         raise ValueError(
-            f"there is no pipeline to load at {str(name_or_folder)!r}: it brings code of its own, "
+            f"there is no pipeline to load at {name!r}: it brings code of its own, "
             f"{code[0].name}, which is never run here"
         )
     try:
         pipe = DiffusionPipeline.from_pretrained(
-            str(name_or_folder), local_files_only=here, use_safetensors=True, safety_checker=None
+            name, local_files_only=here, use_safetensors=True, safety_checker=None
         )
     except Exception as problem:  # each library has its own; the reader needs one sentence
         first = str(problem).strip().splitlines() or [type(problem).__name__]
         raise ValueError(
-            f"there is no pipeline to load at {brief(str(name_or_folder))}: {first[0][:200]}"
+            f"there is no pipeline to load at {brief(name)}: {first[0][:200]}"
         ) from None
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)

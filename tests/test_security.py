@@ -144,7 +144,7 @@ def test_a_pickle_in_the_place_of_a_file_is_refused_and_never_opened(
     with pytest.raises(ValueError, match=r"net\.safetensors is damaged or is no checkpoint"):
         train(UNet(widths=(16,), blocks=1), [torch.zeros(3, 32, 32)], steps=1, checkpoint=file)
     shutil.move(file, tmp_path / "photo.png")
-    with pytest.raises(ValueError, match=r"photo\.png is not a picture"):
+    with pytest.raises(ValueError, match=r"photo\.png .* cannot be read as a picture"):
         Pictures(tmp_path)[0]
 
     shutil.copy(DATA / "SHA256SUMS", tmp_path)
@@ -259,19 +259,22 @@ def test_a_checkpoint_replaces_a_link_and_not_what_it_leads_to(tmp_path):
     assert not (tmp_path / "net.safetensors").is_symlink()
 
 
-def test_pictures_are_those_of_the_folder_and_not_of_folders_that_it_links_to(tmp_path):
-    """A link to a picture is followed: whoever made it wants that picture. A linked folder is not:
-    it may be the whole disk, or lead in a circle.
-    """
+def test_links_among_pictures_are_followed_once_and_never_in_a_circle(tmp_path):
+    """A linked picture or folder is meant; a link to a folder above, such as "/", is a circle."""
     from PIL import Image
 
     photos, others = tmp_path / "photos", tmp_path / "others"
     photos.mkdir(), others.mkdir()
-    for file in (photos / "mine.png", others / "theirs.png"):
+    for file in (photos / "mine.png", others / "theirs.png", others / "wanted.png"):
         Image.new("RGB", (8, 8)).save(file)
     linked(photos / "elsewhere", others, target_is_directory=True)
+    linked(others / "back", photos, target_is_directory=True)
     linked(photos / "circle", photos, target_is_directory=True)
+    linked(photos / "above", Path(tmp_path.anchor), target_is_directory=True)
     linked(photos / "gone.png", tmp_path / "nothing.png")
+    linked(photos / "itself.png", photos / "itself.png")
     linked(photos / "passwd.png", Path(os.devnull).resolve())
-    linked(photos / "wanted.png", others / "theirs.png")
-    assert [p.name for p in Pictures(photos).source] == ["mine.png", "wanted.png"]
+    linked(photos / "wanted.png", others / "wanted.png")
+    with pytest.warns(UserWarning, match=r"skipped in .*: 4 linked twice, 3 \.png \(not a file\)"):
+        found = Pictures(photos).source
+    assert [p.name for p in found] == ["theirs.png", "mine.png", "wanted.png"]
