@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
+PREDICTS = ("noise", "clean", "velocity")  # what a network's answer may mean: see denoiser.py
 INT_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SHORT = reprlib.Repr()
 SHORT.maxstring = 80  # letters: a path fits
@@ -89,6 +91,82 @@ def as_path(name):
         if all(len(p) < 256 and not set(b"\0\n\r") & set(p) for p in map(os.fsencode, parts)):
             return Path(os.path.expanduser(name))  # what names no home stays as it is
     raise ValueError(f"expected the name of a file or a folder, got {brief(name)}")
+
+
+def check_predicts(predicts):
+    """predicts, or one sentence unless it is one of PREDICTS."""
+    if not isinstance(predicts, str) or predicts not in PREDICTS:
+        raise ValueError(f"predicts is velocity, noise or clean, got {brief(predicts)}")
+    return predicts
+
+
+def check_model(model):
+    """model, or one sentence unless it can be called and says what it predicts."""
+    if not callable(model):
+        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
+    check_predicts(getattr(model, "predicts", None))
+    return model
+
+
+def check_network(model):
+    """model, or one sentence unless it is a network with weights that says what it predicts."""
+    if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
+        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
+    return check_model(model)
+
+
+def check_answer(output, x_t):
+    """output, or one sentence unless it is what a network should answer about x_t."""
+    if not torch.is_tensor(output) or output.shape != x_t.shape or output.device != x_t.device:
+        raise ValueError(f"a network answers with a tensor like x_t, this one gave {brief(output)}")
+    return output
+
+
+def check_clean(clean, t):
+    """clean, or one sentence where a network's clean picture at step t has numbers without end."""
+    if not is_bounded(clean):
+        raise ValueError(
+            f"the network's clean picture at t = {t.max()} holds NaN or infinite values: "
+            "check x_t, its weights, and that the schedule leaves something of the picture"
+        )
+    return clean
+
+
+def check_training(net, pictures, texts, steps, seconds, functions):
+    """One sentence unless `train` can begin with these."""
+    if (steps is None) == (seconds is None):
+        raise ValueError("give train one budget: steps=2000, or seconds=60")
+    if steps is None:
+        check_number(seconds, "the budget in seconds", least=1e-6)
+    else:
+        check_count(steps, "the budget in steps")
+    single = getattr(pictures, "ndim", 1) == 0  # one number, which only looks like many
+    if single or not hasattr(pictures, "__getitem__") or not hasattr(pictures, "__len__"):
+        raise ValueError(f"expected a data set of pictures, got {brief(pictures)}")
+    if len(pictures) == 0:
+        raise ValueError("the data set is empty: it needs at least one picture")
+    if texts is not None and not hasattr(texts, "sample_captions"):
+        raise ValueError("texts are made by load_words().encode([...]), or are Captions")
+    if texts is not None and len(texts) != len(pictures):
+        raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
+    if not all(map(callable, functions)):
+        raise ValueError("report, loss_of and clock are functions: see the help of train")
+    _check_weights(list(check_network(net).parameters()))
+
+
+def _check_weights(weights):
+    """One sentence unless these can learn."""
+    if any(w.is_inference() for w in weights):
+        raise ValueError(
+            "a network made under torch.inference_mode() cannot learn: make it outside"
+        )
+    if not any(w.requires_grad for w in weights):
+        raise ValueError("no weight of this network can learn: call model.requires_grad_(True)")
+    if any(w.dtype in (torch.float16, torch.bfloat16) for w in weights):
+        raise ValueError(
+            "train needs weights in 32 bits: call model.float() first; where 16 bits are faster, "
+            "it computes in them by itself"
+        )
 
 
 def check_shape(shape):

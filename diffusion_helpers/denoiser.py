@@ -8,12 +8,9 @@ and t each of the three gives the other two.
 from typing import Any, NamedTuple, Protocol
 
 import torch
-from torch import nn
 
-from .checks import brief, check_pair
+from .checks import check_pair, check_predicts
 from .noising import Schedule, check_schedule, cosine_schedule
-
-PREDICTS = ("noise", "clean", "velocity")
 
 
 class Denoiser(Protocol):
@@ -91,26 +88,3 @@ def schedule_of(model: Denoiser) -> Schedule:
 def unwrap(model: Any) -> Any:
     """The network inside torch.compile's wrapper, which would put a prefix before every weight."""
     return getattr(model, "_orig_mod", model)
-
-
-def check_predicts(predicts: str) -> str:
-    """predicts, or one sentence unless it is one of PREDICTS."""
-    if not isinstance(predicts, str) or predicts not in PREDICTS:
-        raise ValueError(f"predicts is velocity, noise or clean, got {brief(predicts)}")
-    return predicts
-
-
-def check_model(model: Any) -> Denoiser:
-    """model, or one sentence unless it can be called and says what it predicts."""
-    if not callable(model):
-        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
-    check_predicts(getattr(model, "predicts", None))  # type: ignore[arg-type]
-    return model
-
-
-def check_network(model: Any) -> nn.Module:
-    """model, or one sentence unless it is a network with weights that says what it predicts."""
-    if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
-        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
-    check_model(model)
-    return model

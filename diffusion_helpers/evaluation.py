@@ -19,11 +19,12 @@ from .checks import (
     check_count,
     check_floats,
     check_images,
+    check_network,
     check_rows,
     seeded_generator,
 )
 from .data import DATA
-from .denoiser import Prediction, check_network, velocity
+from .denoiser import Prediction, velocity
 from .noising import add_noise, check_schedule
 from .sampling import predict
 

@@ -4,8 +4,7 @@ import torch
 from einops import rearrange
 from torch import nn
 
-from .checks import check_count, check_floats, check_number
-from .denoiser import check_network
+from .checks import check_count, check_floats, check_network, check_number
 from .device import fast_dtype
 from .distributed import ProcessGroup
 

@@ -14,24 +14,20 @@ import torch
 
 from .checks import (
     brief,
+    check_answer,
+    check_clean,
     check_count,
     check_floats,
     check_images,
     check_kind,
+    check_model,
+    check_network,
     check_number,
     check_shape,
     check_t,
-    is_bounded,
     seeded_generator,
 )
-from .denoiser import (
-    Denoiser,
-    Prediction,
-    as_prediction,
-    check_model,
-    check_network,
-    schedule_of,
-)
+from .denoiser import Denoiser, Prediction, as_prediction, schedule_of
 from .device import as_device
 from .noising import Schedule, check_schedule
 from .text import EncodedText, Text, empty_text, load_words
@@ -63,15 +59,9 @@ def predict(
     rates = check_schedule(schedule).rates(t, like=x_t)
     t = check_t(t, len(x_t)).to(x_t.device).expand(len(x_t))
     said = () if text is None else (text,)
-    output = check_model(model)(x_t, t, *said)
-    if not torch.is_tensor(output) or output.shape != x_t.shape or output.device != x_t.device:
-        raise ValueError(f"a network answers with a tensor like x_t, this one gave {brief(output)}")
+    output = check_answer(check_model(model)(x_t, t, *said), x_t)
     guess = as_prediction(output, model.predicts, x_t, *rates)
-    if not is_bounded(guess.clean):
-        raise ValueError(
-            f"the network's clean picture at t = {t.max()} holds NaN or infinite values: "
-            "check x_t, its weights, and that the schedule leaves something of the picture"
-        )
+    check_clean(guess.clean, t)
     return guess
 
 

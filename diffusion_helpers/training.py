@@ -19,15 +19,14 @@ from torch.utils.data import Dataset
 
 from .checkpoints import SCHEDULE, load_tensors, pop_schedule, save_tensors
 from .checks import (
-    brief,
     check_checkpoint_path,
     check_count,
     check_images,
-    check_number,
     check_seed,
+    check_training,
     seeded_generator,
 )
-from .denoiser import check_network, schedule_of, target, unwrap
+from .denoiser import schedule_of, target, unwrap
 from .device import choose_thread_count
 from .distributed import ProcessGroup
 from .noising import Schedule, add_noise, check_schedule
@@ -40,7 +39,6 @@ NO_TEXT = 0.1  # share of pictures shown without any text: guidance needs a netw
 NO_STYLE = 0.15  # share of the others whose style is kept secret, so that a prompt works alone
 NO_PROMPT = 0.05  # and whose prompt is, so that a style works alone
 FIRST_LOOK = 3  # batches, in which pictures that lie in [0, 1] are noticed
-CHOOSE = "go on with the same, delete the file, or choose another name"
 
 
 @dataclass
@@ -166,7 +164,7 @@ def train(
     checkpoint, and FloatingPointError when the loss stops being a number.
     """
     net = unwrap(model)
-    _check_training(net, pictures, texts, steps, seconds, (report, loss_of, clock))
+    check_training(net, pictures, texts, steps, seconds, (report, loss_of, clock))
     batch, reports = check_count(batch, "batch"), check_count(reports, "reports")
     schedule = check_schedule(schedule_of(net) if schedule is None else schedule)
     processes, optimizers = ProcessGroup(batch), make_optimizers(net, learning_rate)
@@ -207,43 +205,6 @@ def train(
                 )
                 break
     return run
-
-
-def _check_training(net, pictures, texts, steps, seconds, functions):
-    """One sentence unless `train` can begin with these."""
-    if (steps is None) == (seconds is None):
-        raise ValueError("give train one budget: steps=2000, or seconds=60")
-    if steps is None:
-        check_number(seconds, "the budget in seconds", least=1e-6)
-    else:
-        check_count(steps, "the budget in steps")
-    single = getattr(pictures, "ndim", 1) == 0  # one number, which only looks like many
-    if single or not hasattr(pictures, "__getitem__") or not hasattr(pictures, "__len__"):
-        raise ValueError(f"expected a data set of pictures, got {brief(pictures)}")
-    if len(pictures) == 0:
-        raise ValueError("the data set is empty: it needs at least one picture")
-    if texts is not None and not hasattr(texts, "sample_captions"):
-        raise ValueError("texts are made by load_words().encode([...]), or are Captions")
-    if texts is not None and len(texts) != len(pictures):
-        raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
-    if not all(map(callable, functions)):
-        raise ValueError("report, loss_of and clock are functions: see the help of train")
-    _check_weights(net)
-
-
-def _check_weights(net):
-    weights = list(check_network(net).parameters())
-    if any(w.is_inference() for w in weights):
-        raise ValueError(
-            "a network made under torch.inference_mode() cannot learn: make it outside"
-        )
-    if not any(w.requires_grad for w in weights):
-        raise ValueError("no weight of this network can learn: call model.requires_grad_(True)")
-    if any(w.dtype in (torch.float16, torch.bfloat16) for w in weights):
-        raise ValueError(
-            "train needs weights in 32 bits: call model.float() first; where 16 bits are faster, "
-            "it computes in them by itself"
-        )
 
 
 def _first_look(net):
@@ -326,7 +287,11 @@ class _TrainingFile:
             self.settings["first_picture"] = first
         tensors, notes = load_tensors(self.path)
         schedule = pop_schedule(tensors)
-        self._check_same(notes, schedule)
+        if other := self._difference(notes, schedule):
+            raise ValueError(
+                f"{self.path} belongs to {other}: go on with the same, delete the file, or choose "
+                "another name"
+            )
         weights = {k: v for k, v in tensors.items() if k.startswith("model.")}
         self.net.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
         for i, optimizer in enumerate(self.optimizers):
@@ -340,21 +305,19 @@ class _TrainingFile:
             print(f"{self.path} holds a finished training: delete it to start a new one")
         return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
 
-    def _check_same(self, notes, schedule):
-        """One sentence where the file's training was another one. Older files do not say all."""
+    def _difference(self, notes, schedule):
+        """What is another one in the file, in words, or None. Older files do not say all."""
         config = notes.get("config")
         if not isinstance(config, dict) or self.net.config | config != self.net.config:
-            raise ValueError(f"{self.path} belongs to another network: {CHOOSE}")
+            return "another network"
         for name, ours in self.settings.items():
             theirs = notes.get(name, ours)
+            if theirs != ours and "picture" in name:
+                return "a training with other pictures"
             if theirs != ours:
-                what = f"{name.replace('_', ' ')} {theirs} in place of {ours}"
-                what = "other pictures" if "picture" in name else what
-                raise ValueError(f"{self.path} belongs to a training with {what}: {CHOOSE}")
-        if not torch.equal(schedule.alpha_bar, self.schedule.alpha_bar):
-            raise ValueError(
-                f"{self.path} belongs to a training with another noise schedule: {CHOOSE}"
-            )
+                return f"a training with {name.replace('_', ' ')} {theirs} in place of {ours}"
+        same = torch.equal(schedule.alpha_bar, self.schedule.alpha_bar)
+        return None if same else "a training with another noise schedule"
 
     def remember(self, x_0) -> None:
         """Note the first picture of all, to know the data set again."""

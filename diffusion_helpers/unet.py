@@ -15,17 +15,16 @@ from torch import nn
 
 from .attention import SpatialAttention
 from .checks import (
-    brief,
     check_count,
     check_floats,
     check_images,
     check_kind,
+    check_predicts,
     check_shape,
     check_t,
     check_widths,
     explain_errors_with,
 )
-from .denoiser import check_predicts
 from .device import fast_math
 from .noising import Schedule, cosine_schedule
 from .text import EncodedText, Text, TextEmbedding, empty_text
@@ -37,10 +36,7 @@ ATTENTION_PLACES = 64  # 8 x 8: each looks at each other, so twice the side cost
 
 def group_norm(channels: int) -> nn.GroupNorm:
     """16 channels a group: enough statistics for small pictures, and fast on every device."""
-    groups = max(1, check_count(channels, "channels") // 16)
-    if channels % groups:
-        raise ValueError(f"channels come in multiples of 16, got {channels}")
-    return nn.GroupNorm(groups, channels)
+    return nn.GroupNorm(max(1, channels // 16), channels)
 
 
 class Block(nn.Module):
@@ -61,8 +57,8 @@ class Block(nn.Module):
         c_text: int | None = None,
     ):
         super().__init__()
-        for c in (c_out, *(c for c in (c_time, c_text) if c is not None)):
-            check_count(c, "c_out, c_time or c_text")
+        for c in (c_in, c_out, *(c for c in (c_time, c_text) if c is not None)):
+            check_count(c, "each of c_in, c_out, c_time and c_text")
         self.norm1 = group_norm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2 = group_norm(c_out)
@@ -108,9 +104,6 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int, waves: int = 64):
         super().__init__()
-        check_count(width, "width")
-        if check_count(waves, "waves", least=2) % 2:
-            raise ValueError(f"waves come in pairs, a sine and a cosine: got {waves}")
         # no buffer: they stay in 32 bits whatever the weights are
         self.frequencies = torch.exp(-math.log(10_000) * torch.arange(waves // 2) / (waves // 2))
         self.mlp = nn.Sequential(
@@ -118,8 +111,6 @@ class TimeEmbedding(nn.Module):
         )
 
     def forward(self, t: torch.Tensor) -> torch.Tensor:
-        if not torch.is_tensor(t) or t.ndim != 1 or t.is_complex() or t.dtype == torch.bool:
-            raise ValueError(f"expected t (B,), one number a picture, got {brief(t)}")
         weight = self.mlp[0].weight
         t = t.to(torch.promote_types(weight.dtype, torch.float32))  # bf16 would make 1000 of 999
         angles = rearrange(t, "b -> b 1") * self.frequencies.to(t.device)  # (B, waves / 2)
@@ -157,17 +148,18 @@ class UNet(nn.Module):
     ):
         super().__init__()
         self.image_shape, widths = check_shape(image_shape), check_widths(widths)
+        blocks, text_width = check_count(blocks, "blocks"), check_count(text_width, "text_width")
+        self.predicts = check_predicts(predicts)
         self.config = {
             "image_shape": list(self.image_shape),
             "widths": widths,
-            "blocks": check_count(blocks, "blocks"),
+            "blocks": blocks,
             "time": time,
-            "predicts": check_predicts(predicts),
+            "predicts": predicts,
             "attention": attention,
             "text": text,
-            "text_width": check_count(text_width, "text_width"),
+            "text_width": text_width,
         }
-        self.predicts = predicts
         self.schedule: Schedule = cosine_schedule()
         c_time = text_width if text else 4 * widths[0] if time else None
         self.time = TimeEmbedding(c_time) if time else None

@@ -32,7 +32,7 @@ from diffusion_helpers.evaluation import FeatureNet, similarity
 from diffusion_helpers.sampling import guided
 from diffusion_helpers.text import empty_text
 from diffusion_helpers.twins import NearBlock, PlaceNorm, TwinsNet
-from diffusion_helpers.unet import Block, TimeEmbedding
+from diffusion_helpers.unet import Block
 
 
 def lively(net):
@@ -389,12 +389,6 @@ BLOCK = lively(Block(16, 16, c_time=8, attention=True, c_text=24))
 LAYER, CROSS = lively(Attention(16, heads=2)), lively(Attention(16, 24, heads=2))
 UNETS = [
     Case(
-        "unet.group_norm",
-        together(channels=one(16, 48, 8)),
-        lambda result, channels: finite(result(torch.ones(2, channels, 4, 4))),
-        {"channels": count()},
-    ),
-    Case(
         "unet.Block",
         together(c_in=one(16, 32), c_out=one(16, 48), c_time=one(None, 8), c_text=one(None, 24)),
         lambda result, c_in, c_time, c_text, **_: finite(
@@ -422,23 +416,6 @@ UNETS = [
         ).map(lambda a: a | {"mask": a["mask"].bool() | (torch.arange(5) == 0)}),
         alone(),
         {"x": features, "time": features, "tokens": features, "mask": masks},
-    ),
-    Case(
-        "unet.TimeEmbedding",
-        together(width=one(8, 16), waves=one(2, 64)),
-        built(torch.arange(3)),
-        {"width": count(), "waves": count(2)},
-    ),
-    Case(
-        "unet.TimeEmbedding.forward",
-        together(self=one(lively(TimeEmbedding(8))), t=T),
-        alone("t"),
-        {
-            "t": lambda good: mix(
-                [junk(but="tensor"), one(good[0], good[None], good.bool(), good.tolist())],
-                [one(good.float(), good[:1], good.int(), -good, good * 10**6)],
-            )
-        },
     ),
     Case(
         "unet.UNet",
