@@ -23,6 +23,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1] / "diffusion_helpers"
 MODULES = (
     "noising",
+    "denoiser",
     "attention",
     "sampling",
     "unet",
@@ -102,7 +103,7 @@ def check_lines(tree):
     def is_check(node):
         if isinstance(node, ast.If):
             return only_refuses(node)
-        if isinstance(node, (ast.Expr, ast.Assign, ast.Return)):
+        if isinstance(node, (ast.Expr, ast.Assign, ast.AnnAssign, ast.Return)):
             return calls_a_check(node)
         if isinstance(node, ast.ImportFrom):
             return node.module == "checks"
