@@ -20,7 +20,7 @@ from statistics import fmean as mean
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "diffusion_helpers"
 PICTURE = Path(__file__).with_suffix(".svg")
-MARGIN, GAP = 24, 40  # GAP: between two rows, where the arrows run
+MARGIN, GAP = 24, 36  # GAP: between two rows, where the arrows run
 APART = 20  # between two boxes of a row, or arrows that pass there
 ROUNDS = 60  # in which boxes look for their places
 COLOURS = {"the lessons": "#fde5c4", "around them": "#d6e9f8", "the core": "#d9efe4"}
