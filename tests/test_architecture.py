@@ -51,8 +51,10 @@ def test_the_picture_shows_every_part_of_the_package(architecture):
 
 def test_the_page_names_only_files_that_exist():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    paths = re.findall(r"`([\w./]+\.\w+|[\w./]+/)`", page)
-    paths = [path.replace("NN", "03").replace("NAME", "demiurge") for path in paths]
+    paths = re.findall(r"`([\w./]+\.\w{2,}|[\w./]+/)`", page)
+    examples = {"NN_its_name": "03_training", "NN": "03", "NAME": "demiurge"}
+    for word, example in examples.items():
+        paths = [path.replace(word, example) for path in paths]
     assert len(paths) > 10
     folders = (ROOT, ROOT / "diffusion_helpers")
     missing = [path for path in paths if not any((folder / path).exists() for folder in folders)]
