@@ -1,8 +1,11 @@
 """The house is in order: what git holds, what the README promises, what the wheel carries."""
 
+import importlib
+import inspect
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import warnings
@@ -14,13 +17,16 @@ import numpy as np
 import pytest
 import yaml
 
+import diffusion_helpers
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = {"notebooks", "diffusion_helpers", "data", "tests", "benchmarks", ".ci"}
+FOLDERS = {"notebooks", "diffusion_helpers", "data", "tests", "benchmarks", "docs"}
+FOLDERS |= {".ci", ".github"}
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MEGABYTE = 10**6
 
@@ -94,12 +100,14 @@ def test_ci_runs_the_second_command():
     )
 
 
-def test_readme_links_lead_somewhere():
-    links = re.findall(r"\]\(([^)\s#]+)", text("README.md"))
-    links += re.findall(r'(?:src|href)="([^"#]+)"', text("README.md"))
-    assert links, "README.md links to no lesson."
-    broken = [link for link in links if "://" not in link and not (ROOT / link).exists()]
-    assert not broken, f"README.md points to files that do not exist: {broken}"
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_links_lead_somewhere(name):
+    links = re.findall(r"\]\(([^)\s#]+)", text(name))
+    links += re.findall(r'(?:src|href)="([^"#]+)"', text(name))
+    assert links, f"{name} links to nothing."
+    here = (ROOT / name).parent
+    broken = [link for link in links if "://" not in link and not (here / link).exists()]
+    assert not broken, f"{name} points to files that do not exist: {broken}"
 
 
 def test_readme_imports_names_that_exist():
@@ -107,6 +115,88 @@ def test_readme_imports_names_that_exist():
     assert imports, "README.md must show how to make a first change, with its import line."
     for line in imports:
         exec(line, {})  # an ImportError says which name the README has wrong
+
+
+# ---- what people expect of a public project -----------------------------------------------------
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def steps(workflow, job):
+    """The commands that a job of a workflow runs, in their order."""
+    jobs = yaml.safe_load(text(f".github/workflows/{workflow}.yml"))["jobs"]
+    return [step["run"].strip() for step in jobs[job]["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_may_only_read_and_end_in_time(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["concurrency"]["cancel-in-progress"] is True
+    for job in workflow["jobs"].values():
+        assert job["timeout-minutes"] <= 90
+        for uses in filter(None, (step.get("uses") for step in job["steps"])):
+            assert re.fullmatch(r"actions/[a-z-]+@v\d+", uses), f"{uses}: pin a major version"
+
+
+def test_the_workflow_on_linux_runs_the_second_command():
+    assert steps("tests", "linux")[-1] == SECOND_COMMAND
+
+
+def test_the_workflow_on_other_systems_draws_a_picture_and_runs_tests_that_exist():
+    install, draw, run_tests = steps("tests", "other-systems")
+    assert install.removeprefix("python -m pip") in SECOND_COMMAND
+    python, *arguments = shlex.split(draw)
+    assert python == "python"
+    result = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "torch.Size([1, 3, 32, 32])"
+    files = run_tests.removeprefix("python -m pytest ").split()
+    assert files and all((ROOT / file).is_file() for file in files), files
+
+
+def test_the_hooks_for_commits_have_the_tested_versions():
+    tested = dict(line.split("==") for line in text("constraints.txt").splitlines())
+    repositories = yaml.safe_load(text(".pre-commit-config.yaml"))["repos"]
+    pins = {repository["repo"].split("/")[-1]: repository["rev"] for repository in repositories}
+    assert pins == {"nbstripout": tested["nbstripout"], "ruff-pre-commit": f"v{tested['ruff']}"}
+    hooks = {hook["id"]: hook for repository in repositories for hook in repository["hooks"]}
+    assert hooks["nbstripout"]["args"] == ["--keep-id"], "every cell keeps its id"
+
+
+def test_the_citation_says_what_pyproject_says():
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    citation = yaml.safe_load(text("CITATION.cff"))
+    for name in ("version", "license", "authors", "keywords"):
+        assert citation[name] == project[name], f"{name} in CITATION.cff is not pyproject.toml's"
+    assert citation["abstract"] == project["description"]
+
+
+NEWS = text("CHANGELOG.md").partition("\n## 0.1.0")[0]  # what is not released yet
+RENAMED = re.findall(r"^\| `([^`|]+)` \| `([^`|]+)` \|$", NEWS, re.MULTILINE)
+
+
+def test_each_renamed_thing_has_one_row_in_the_changelog():
+    rows = [line for line in NEWS.splitlines() if line.startswith("|") and "---" not in line]
+    assert len(rows) == len(RENAMED) + 2, "a row has not the form | `old` | `new` |"
+    olds = [old for old, _ in RENAMED]
+    assert len(set(olds)) == len(olds), "an old name stands in two rows"
+
+
+@pytest.mark.parametrize("name", [new for _, new in RENAMED])
+def test_the_new_names_in_the_changelog_exist(name):
+    path, _, argument = name.removesuffix("=)").partition("(")
+    parts = path.split(".")
+    if parts[:2] == ["classroom", "__main__"]:  # needs the extra `classroom`
+        assert f"def {parts[-1]}(" in text("diffusion_helpers/classroom/__main__.py")
+        return
+    found = diffusion_helpers
+    for part in parts:
+        if not hasattr(found, part):
+            importlib.import_module(f"{found.__name__}.{part}")
+        found = getattr(found, part)
+    assert not argument or argument in inspect.signature(found).parameters
 
 
 # ---- what git holds -----------------------------------------------------------------------------
