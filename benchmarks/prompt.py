@@ -46,7 +46,9 @@ def main():
         shares.append(fast / slow)
         assert (before - after).abs().max() < 1e-4
     saved = 1 - statistics.median(shares)
-    print(f"encoded once: {saved:.1%} less CPU time ({1 - max(shares):.1%} to {1 - min(shares):.1%})")
+    print(
+        f"encoded once: {saved:.1%} less CPU time ({1 - max(shares):.1%} to {1 - min(shares):.1%})"
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import functools
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,16 @@ def attend(
     return einsum(weights, value, "b h n m, b h m d -> b h n d"), weights
 
 
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def zeroed(layer: Layer) -> Layer:
+    """layer with zeros for weights: what it adds changes nothing, until it has learned to."""
+    for weight in layer.parameters():
+        nn.init.zeros_(weight)
+    return layer
+
+
 class Attention(nn.Module):
     """Tokens x (B, N, width) look at themselves, or at a context (B, M, context_width).
 
@@ -64,9 +75,7 @@ class Attention(nn.Module):
         self.key = nn.Linear(context_width, width, bias=False)
         self.value = nn.Linear(context_width, width, bias=False)
         self.weights = nn.Identity()  # passes the weights through, for `capture_attention`
-        self.out = nn.Linear(width, width)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(nn.Linear(width, width))
 
     def _check(self, x, context=None, mask=None):
         check_floats(x, "B N C", "tokens", self.query.weight, C=self.query.in_features)
@@ -99,9 +108,7 @@ class TokenBlock(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.look = Attention(width, heads=heads)
         self.think1 = nn.Linear(width, 2 * width)
-        self.think2 = nn.Linear(2 * width, width)
-        nn.init.zeros_(self.think2.weight)
-        nn.init.zeros_(self.think2.bias)
+        self.think2 = zeroed(nn.Linear(2 * width, width))
 
     def forward(self, x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         x = x + self.look(self.norm1(x), mask=mask)

@@ -22,8 +22,10 @@ from .unet import UNet
 BLANK = "0" * 64  # where the checksum will stand, while it is computed
 SCALE = ".scale_of_rows"  # key suffix of an int8 weight's row scales
 SCHEDULE = "schedule.alpha_bar"  # key of the noise schedule that a network was taught with
-SHIPPED = ("apprentice", "ladder_blind", "ladder_time", "ladder_attention", "ladder_text")
-SHIPPED += ("demiurge", "scenes")
+SHIPPED = (
+    *("apprentice", "ladder_blind", "ladder_time", "ladder_attention", "ladder_text"),
+    *("demiurge", "scenes"),
+)
 
 
 def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], notes: dict[str, Any]) -> None:
@@ -37,10 +39,10 @@ def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], notes: dict
     half_written = path.with_name(path.name + ".part")
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     try:
-        notes = json.dumps(notes)
+        about = json.dumps(notes)
     except (TypeError, ValueError):
         raise ValueError(f"notes are kept as JSON, which cannot hold {brief(notes)}") from None
-    content = save(tensors, metadata={"notes": notes, "sha256": BLANK})
+    content = save(tensors, metadata={"notes": about, "sha256": BLANK})
     content = _with_checksum(content, BLANK, hashlib.sha256(content).hexdigest())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,10 @@ import numbers
 import os
 import reprlib
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +25,7 @@ MAX_ABS = 1e9  # from pictures in [-1, 1]
 LARGEST = sys.float_info.max
 
 
-def brief(x):
+def brief(x: Any) -> str:
     """x in a few words, for a sentence: a tensor by its kind and shape, all else cut short."""
     if torch.is_tensor(x):
         return f"{x.dtype} {tuple(x.shape)}"
@@ -33,12 +35,12 @@ def brief(x):
     return words if len(words) <= 120 else f"{words[:117]}..."
 
 
-def utf8_safe(words):
+def utf8_safe(words: Any) -> str:
     """Text without lone surrogates (half of an emoji, cut in two): each becomes a "?"."""
     return str(words).encode("utf-8", "replace").decode()
 
 
-def explain_errors_with(check):
+def explain_errors_with(check: Callable[..., Any]) -> Callable[[Callable], Callable]:
     """Decorate a function: if it fails, run `check` with the same arguments, and raise its clearer
     error. When `check` finds nothing, the function's own error stands. It costs nothing otherwise.
     """
@@ -66,14 +68,14 @@ def _sentence_of(check, inputs, named):
         return sentence.with_traceback(None)
 
 
-def check_kind(x, kind, wanted):
+def check_kind(x: Any, kind: Any, wanted: str) -> Any:
     """x, or one sentence unless it is of this class; `wanted` says where to get one."""
     if not isinstance(x, kind):
         raise ValueError(f"expected {wanted}, got {brief(x)}")
     return x
 
 
-def check_checkpoint_path(name):
+def check_checkpoint_path(name: str | Path) -> Path:
     """name as a Path, or one sentence unless it ends like the files that load_checkpoint reads."""
     path = as_path(name)
     if path.suffix != ".safetensors":
@@ -81,7 +83,7 @@ def check_checkpoint_path(name):
     return path
 
 
-def as_path(name):
+def as_path(name: str | Path) -> Path:
     """name as a Path, or one sentence unless it is a str or a Path that a disk could hold.
 
     "~" at its start is the home folder.
@@ -93,14 +95,14 @@ def as_path(name):
     raise ValueError(f"expected the name of a file or a folder, got {brief(name)}")
 
 
-def check_predicts(predicts):
+def check_predicts(predicts: Any) -> str:
     """predicts, or one sentence unless it is one of PREDICTS."""
     if not isinstance(predicts, str) or predicts not in PREDICTS:
         raise ValueError(f"predicts is velocity, noise or clean, got {brief(predicts)}")
     return predicts
 
 
-def check_model(model):
+def check_model(model: Any) -> Any:
     """model, or one sentence unless it can be called and says what it predicts."""
     if not callable(model):
         raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
@@ -108,21 +110,21 @@ def check_model(model):
     return model
 
 
-def check_network(model):
+def check_network(model: Any) -> Any:
     """model, or one sentence unless it is a network with weights that says what it predicts."""
     if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
         raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
     return check_model(model)
 
 
-def check_answer(output, x_t):
+def check_answer(output: Any, x_t: torch.Tensor) -> torch.Tensor:
     """output, or one sentence unless it is what a network should answer about x_t."""
     if not torch.is_tensor(output) or output.shape != x_t.shape or output.device != x_t.device:
         raise ValueError(f"a network answers with a tensor like x_t, this one gave {brief(output)}")
     return output
 
 
-def check_clean(clean, t):
+def check_clean(clean: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     """clean, or one sentence where a network's clean picture at step t has numbers without end."""
     if not is_bounded(clean):
         raise ValueError(
@@ -132,7 +134,9 @@ def check_clean(clean, t):
     return clean
 
 
-def check_training(net, pictures, texts, steps, seconds, functions):
+def check_training(
+    net: Any, pictures: Any, texts: Any, steps: Any, seconds: Any, functions: Iterable[Any]
+) -> None:
     """One sentence unless `train` can begin with these."""
     if (steps is None) == (seconds is None):
         raise ValueError("give train one budget: steps=2000, or seconds=60")
@@ -169,15 +173,16 @@ def _check_weights(weights):
         )
 
 
-def check_shape(shape):
+def check_shape(shape: Any) -> tuple[int, int, int]:
     """(C, H, W) as a tuple of int, or one sentence unless shape is that."""
     three = isinstance(shape, (tuple, list)) and len(shape) == 3
     if not three or not all(_is(n, numbers.Integral) and n > 0 for n in shape):
         raise ValueError(f"image_shape is (C, H, W), such as (3, 32, 32), got {brief(shape)}")
-    return tuple(map(int, shape))
+    channels, height, width = map(int, shape)
+    return channels, height, width
 
 
-def check_widths(widths):
+def check_widths(widths: Any) -> list[int]:
     """widths as a list of int, or one sentence unless they are channels for each level."""
     if not isinstance(widths, (tuple, list)) or len(widths) == 0:
         raise ValueError(f"widths are a list, such as (32, 64, 96), got {brief(widths)}")
@@ -187,7 +192,7 @@ def check_widths(widths):
     return widths
 
 
-def check_count(n, name="n", least=1, most=None):
+def check_count(n: Any, name: str = "n", least: int = 1, most: int | None = None) -> int:
     """n as an int, or one sentence unless it is a whole number from `least` to `most`."""
     if _is(n, numbers.Integral) and least <= n and (most is None or n <= most):
         return int(n)
@@ -195,7 +200,7 @@ def check_count(n, name="n", least=1, most=None):
     raise ValueError(f"{name} is a whole number {upwards}, got {brief(n)}")
 
 
-def check_number(x, name, least=-LARGEST, most=LARGEST):
+def check_number(x: Any, name: str, least: float = -LARGEST, most: float = LARGEST) -> float:
     """x as a float, or one sentence unless it is a finite number from `least` to `most`."""
     if _is(x, numbers.Real):
         with suppress(OverflowError):
@@ -210,7 +215,9 @@ def _is(x, kind):
     return isinstance(x, kind) and not isinstance(x, bool)  # True counts as 1 in Python
 
 
-def check_floats(x, axes, what="numbers", like=None, **sizes):
+def check_floats(
+    x: Any, axes: str, what: str = "numbers", like: torch.Tensor | None = None, **sizes: int
+) -> torch.Tensor:
     """x, or one sentence unless it is a tensor of floats with these axes: "B C H W", C=3.
 
     With `like`, a tensor, it also has to be on that one's device and in its number format; under
@@ -236,7 +243,7 @@ def _differ(x, y):
     return x.dtype != y.dtype and not torch.is_autocast_enabled(x.device.type)
 
 
-def check_rows(rows, n, what="rows"):
+def check_rows(rows: Any, n: int, what: str = "rows") -> torch.Tensor:
     """rows as int64 (B,), or one sentence unless they are row numbers of a table of n rows."""
     rows = as_tensor(rows)
     if rows is None or rows.ndim != 1 or rows.dtype not in INT_DTYPES or len(rows) == 0:
@@ -246,7 +253,7 @@ def check_rows(rows, n, what="rows"):
     return rows.long()
 
 
-def check_attributes(x, choices, least=0):
+def check_attributes(x: Any, choices: Sequence[int], least: int = 0) -> torch.Tensor:
     """x as int64 (n, A), or one sentence unless column i counts from `least` to choices[i] - 1."""
     if not torch.is_tensor(x) or x.ndim != 2 or x.dtype not in INT_DTYPES or x.is_meta:
         raise ValueError(f"expected attributes (n, {len(choices)}) of integers, got {brief(x)}")
@@ -260,14 +267,14 @@ def check_attributes(x, choices, least=0):
     return x.long()
 
 
-def check_mask(mask, rows, columns):
+def check_mask(mask: Any, rows: int, columns: int) -> torch.Tensor:
     """mask, or one sentence unless it is a tensor (rows, columns) of True and False."""
     if not torch.is_tensor(mask) or mask.dtype != torch.bool or mask.shape != (rows, columns):
         raise ValueError(f"expected a mask ({rows}, {columns}) of bool, got {brief(mask)}")
     return mask
 
 
-def as_tensor(x):
+def as_tensor(x: Any) -> torch.Tensor | None:
     """x as a tensor of numbers that can be read, Python's own in full precision; else None."""
     try:
         x = torch.as_tensor(x if torch.is_tensor(x) else np.asarray(x))
@@ -276,7 +283,7 @@ def as_tensor(x):
     return None if x.is_meta else x
 
 
-def check_t(t, n, least=None, most=None):
+def check_t(t: Any, n: int, least: int = 0, most: int | None = None) -> torch.Tensor:
     """Noise levels as a tensor of int64, () or (1,) or (n,), each from `least` to `most`."""
     whole = as_tensor(t)
     if whole is None or whole.ndim > 1 or whole.dtype not in INT_DTYPES:
@@ -290,7 +297,7 @@ def check_t(t, n, least=None, most=None):
     return whole
 
 
-def check_alpha_bar(alpha_bar):
+def check_alpha_bar(alpha_bar: Any) -> torch.Tensor:
     """alpha_bar as float64 (T,), or one sentence unless it falls within [0, 1]."""
     row = as_tensor(alpha_bar)
     if row is None or row.ndim != 1 or len(row) < 2 or row.is_complex():
@@ -301,21 +308,26 @@ def check_alpha_bar(alpha_bar):
     return row
 
 
-def check_like(like):
+def check_like(like: Any) -> torch.Tensor:
     """like, or one sentence unless it is a batch of floats, whose format others can take."""
     if not torch.is_tensor(like) or not like.is_floating_point() or like.ndim == 0:
         raise ValueError(f"`like` is a batch of pictures in floats, got {brief(like)}")
     return like
 
 
-def check_pair(x_0, eps):
+def check_pair(x_0: Any, eps: Any) -> None:
     """One sentence unless x_0 are pictures, and eps, their noise, has the same shape and format."""
     check_images(x_0)
     if check_images(eps, what="eps, the noise,", like=x_0).shape != x_0.shape:
         raise ValueError(f"eps must have the shape of x_0, got {brief(eps)}, {brief(x_0)}")
 
 
-def check_images(x, channels=None, what="images in [-1, 1]", like=None):
+def check_images(
+    x: Any,
+    channels: int | None = None,
+    what: str = "images in [-1, 1]",
+    like: torch.Tensor | None = None,
+) -> torch.Tensor:
     """x, or one sentence unless it is a float batch (B, C, H, W) of finite numbers."""
     check_floats(x, "B C H W", what, like)
     if channels is not None and x.shape[1] != channels:
@@ -333,7 +345,7 @@ def check_images(x, channels=None, what="images in [-1, 1]", like=None):
     return x
 
 
-def is_bounded(x):
+def is_bounded(x: torch.Tensor) -> bool:
     """Whether no number of a tensor is NaN, infinite or so large that a network would overflow.
 
     Ten times faster than looking for the finite ones.
@@ -342,13 +354,13 @@ def is_bounded(x):
     return bool(low > -MAX_ABS) and bool(high < MAX_ABS)
 
 
-def check_seed(seed):
+def check_seed(seed: Any) -> int:
     """seed as an int, or one sentence unless it is a whole number; any size will do."""
     if not _is(seed, numbers.Integral):
         raise ValueError(f"seed is a whole number, got {brief(seed)}")
     return int(seed)
 
 
-def seeded_generator(seed, plus=0):
+def seeded_generator(seed: int, plus: int = 0) -> torch.Generator:
     """Random numbers that a seed decides."""
     return torch.Generator().manual_seed((check_seed(seed) + plus) % 2**64)

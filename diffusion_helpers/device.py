@@ -11,7 +11,7 @@ from .checks import brief
 ALL_THREADS = torch.get_num_threads()  # as PyTorch or OMP_NUM_THREADS chose when we were imported
 
 
-def pick_device():
+def pick_device() -> torch.device:
     """The fastest device of this machine: an NVIDIA or AMD card, an Apple chip, or the CPU.
 
     Under `accelerate launch` each process gets a card of its own.
@@ -25,7 +25,7 @@ def pick_device():
     return torch.device("cpu")
 
 
-def as_device(device=None):
+def as_device(device: torch.device | str | None = None) -> torch.device:
     """A device by its name ("cuda:1"), or the fastest one; one sentence where there is no such."""
     if device is None:
         return pick_device()
@@ -37,7 +37,7 @@ def as_device(device=None):
         ) from None
 
 
-def choose_thread_count():
+def choose_thread_count() -> None:
     """Use all cores, or only one when the others are busy with something else.
 
     Threads wait for one another after every layer, so that a single busy core stalls them all:
@@ -59,7 +59,7 @@ def choose_thread_count():
         torch.set_num_threads(ALL_THREADS if all_cores < one_core else 1)
 
 
-def bf16_helps(device):
+def bf16_helps(device: torch.device) -> bool:
     """True where 16-bit brain floats are computed in hardware, so that they save time.
 
     On CPUs that means AMX tiles (Intel) or AVX-512 BF16 (AMD since Zen 4, some of Intel's): there
@@ -77,12 +77,12 @@ def bf16_helps(device):
     return False
 
 
-def fast_dtype(x):
+def fast_dtype(x: torch.Tensor) -> torch.dtype:
     """The number format for heavy work on x: bf16 for float32 where it helps, else that of x."""
     return torch.bfloat16 if x.dtype == torch.float32 and bf16_helps(x.device) else x.dtype
 
 
-def fast_math(x):
+def fast_math(x: torch.Tensor) -> torch.autocast:
     """Autocast to bf16 for a float32 input where it helps; float64 inputs keep full precision."""
     use_bf16 = fast_dtype(x) == torch.bfloat16 != x.dtype
     return torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=use_bf16)

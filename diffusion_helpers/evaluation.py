@@ -25,7 +25,7 @@ from .checks import (
 )
 from .data import DATA
 from .denoiser import Prediction, velocity
-from .noising import add_noise, check_schedule
+from .noising import Schedule, add_noise, check_schedule
 from .sampling import predict
 
 # ---- which emoji is it? -------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def _check_emoji(images):
     check_floats(check_images(images), "B C H W", "pictures for the judge", C=3, H=32, W=32)
 
 
-def similarity(images, gallery):
+def similarity(images: torch.Tensor, gallery: torch.Tensor) -> torch.Tensor:
     """Cosine similarity, best of nine one-pixel shifts: (B, 3, 32, 32), (N, ...) -> (B, N)."""
     _check_emoji(images)
     _check_emoji(gallery)
@@ -78,7 +78,7 @@ def similarity(images, gallery):
     return torch.stack([_features(s, centres)[0] @ gallery_features.T for s in shifted]).amax(0)
 
 
-def rank_among(images, gallery, truth):
+def rank_among(images: torch.Tensor, gallery: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """Place of the true emoji when the gallery is sorted by likeness; 0 is the first. (B,) int.
 
     images (B, 3, 32, 32); gallery (N, 3, 32, 32), all real emoji of the asked style; truth (B,) the
@@ -92,7 +92,7 @@ def rank_among(images, gallery, truth):
     return (scores > right).sum(1)
 
 
-def nearest(images, gallery):
+def nearest(images: torch.Tensor, gallery: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Row of the gallery picture with the smallest squared error, and that error: (B,), (B,)."""
     check_images(images)
     check_images(gallery, what="a gallery of pictures", like=images)
@@ -117,7 +117,7 @@ class FeatureNet(nn.Module):
     (B, 3, 32, 32) in [-1, 1] -> features (B, 64). Trained once by data/build_judge.py.
     """
 
-    def __init__(self, groups=7, styles=6):
+    def __init__(self, groups: int = 7, styles: int = 6):
         super().__init__()
         check_count(groups, "groups"), check_count(styles, "styles")
         layers, c_in = [], 3
@@ -132,7 +132,7 @@ class FeatureNet(nn.Module):
         self.features = nn.Linear(2 * c_in, 64)
         self.group, self.style = nn.Linear(64, groups), nn.Linear(64, styles)
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         check_floats(images, "B C H W", "pictures", self.features.weight, C=3)
         h = self.convs(images)  # (B, 128, 4, 4)
         pooled = torch.cat([h.mean((2, 3)), h.amax((2, 3))], dim=1)  # (B, 256)
@@ -140,7 +140,7 @@ class FeatureNet(nn.Module):
 
 
 @functools.cache
-def load_feature_net():
+def load_feature_net() -> FeatureNet:
     """The shipped FeatureNet. Raises FileNotFoundError or ValueError for a missing or bad file."""
     net = FeatureNet()
     tensors, _ = load_tensors(DATA / "checkpoints" / "judge.safetensors")
@@ -149,7 +149,7 @@ def load_feature_net():
 
 
 @torch.no_grad()
-def extract_features(images, batch=250):
+def extract_features(images: torch.Tensor, batch: int = 250) -> torch.Tensor:
     """The judge's features in float64, (N, 3, 32, 32) -> (N, 64)."""
     _check_emoji(images)
     net, batch = load_feature_net(), check_count(batch, "batch")
@@ -169,7 +169,7 @@ def _check_crowds(real, fake, least):
     return real.detach().double(), fake.detach().double()
 
 
-def frechet_distance(real, fake):
+def frechet_distance(real: torch.Tensor, fake: torch.Tensor) -> float:
     """Fréchet distance of two crowds of features, each (N, D) (arXiv 1706.08500); 0 if equal.
 
     It depends on N: compare only distances that were measured with the same N, beside the distance
@@ -184,7 +184,7 @@ def frechet_distance(real, fake):
     return float((mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross)
 
 
-def precision_recall(real, fake, k=3):
+def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> tuple[float, float]:
     """Precision and recall of arXiv 1904.06991: the share of fakes that lie among the reals, and
     of reals that lie among the fakes; "among" means nearer to some picture than its k-th neighbour.
     """
@@ -208,13 +208,16 @@ class LevelLoss(NamedTuple):
 
 
 @torch.no_grad()
-def loss_by_level(model, images, schedule, levels=12, seed=0):
+def loss_by_level(
+    model: nn.Module, images: torch.Tensor, schedule: Schedule, levels: int = 12, seed: int = 0
+) -> LevelLoss:
     """Error of a network at `levels` noise levels, in all three coordinates of its prediction.
 
     images (N, C, H, W) in [-1, 1], the same for every level; each gets its own dust.
     """
     check_images(images)
-    device = next(check_network(model).parameters()).device
+    network = check_network(model)
+    device = next(network.parameters()).device
     check_count(levels, "levels", 1, max(1, len(check_schedule(schedule)) - 2))
     ts = torch.linspace(0, len(schedule) - 1, levels + 2).round().long()[1:-1]
     errors = []
@@ -223,6 +226,6 @@ def loss_by_level(model, images, schedule, levels=12, seed=0):
         x_0 = images.to(device)
         x_t = add_noise(x_0, t, eps, schedule)
         truth = Prediction(eps, x_0, velocity(x_0, eps, *schedule.rates(t, like=x_0)))
-        guess = predict(model, schedule, x_t, t)
+        guess = predict(network, schedule, x_t, t)
         errors.append([F.mse_loss(g, w).cpu() for g, w in zip(guess, truth, strict=True)])
     return LevelLoss(ts, *torch.tensor(errors).T)

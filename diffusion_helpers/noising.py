@@ -53,7 +53,7 @@ class Schedule:
         check_like(like)
         if type(t) is int and -1 <= t < len(self):  # what samplers ask: needs no tensor of indices
             place = t % len(self._rates[0])
-            rows = slice(place, place + 1)
+            rows: slice | torch.Tensor = slice(place, place + 1)
         else:
             rows = check_t(t, len(like), -1, len(self) - 1).cpu().reshape(-1)
         signal_rate, noise_rate = self._rates[:, rows].to(like)

@@ -1,5 +1,7 @@
 """Lesson 03's optimizers: Muon for weight matrices, AdamW for the rest, and one step of both."""
 
+from typing import Any
+
 import torch
 from einops import rearrange
 from torch import nn
@@ -23,7 +25,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override] # without a closure
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is None:
@@ -53,7 +55,7 @@ def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
 
 
 def make_optimizers(
-    model: nn.Module, learning_rate: float = LEARNING_RATE
+    model: Any, learning_rate: float = LEARNING_RATE
 ) -> list[torch.optim.Optimizer]:
     """Muon for the hidden weight matrices, AdamW for the first and last layer (`enter`, `leave`),
     embeddings, norms and biases.

@@ -6,6 +6,7 @@ own pipeline draws with it. Both libraries come with the extra `pocket`.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -22,7 +23,7 @@ MISSING = (
 )
 
 
-def load_pocket(device=None):
+def load_pocket(device: torch.device | str | None = None) -> Any:
     """The pocket Stable Diffusion as diffusers' StableDiffusionPipeline, in float32.
 
     Raises ImportError without the extra, FileNotFoundError or ValueError for missing or damaged
@@ -33,7 +34,7 @@ def load_pocket(device=None):
     return load_pipeline(POCKET, device)
 
 
-def load_pipeline(name_or_folder, device=None):
+def load_pipeline(name_or_folder: str | Path, device: torch.device | str | None = None) -> Any:
     """Any Stable Diffusion pipeline: a folder on this disk, or a model's name on a hub.
 
     A folder that exists is read without any network; a name is downloaded by diffusers. No safety
@@ -73,7 +74,7 @@ def load_pipeline(name_or_folder, device=None):
     return pipe.to(device)
 
 
-def format_prompt(pipe, words, style=None):
+def format_prompt(pipe: Any, words: str, style: str | None = None) -> str:
     """A prompt as the pocket model was taught to hear it: "rocket, noto".
 
     Warns (`text.PromptWarning`) about words for which its 20 tokens leave no room, and leaves them
@@ -106,7 +107,7 @@ def _check_pipe(pipe):
 
 
 @torch.no_grad()
-def to_pictures(pipe, latents):
+def to_pictures(pipe: Any, latents: torch.Tensor) -> torch.Tensor:
     """Latents (B, C, h, w), as the UNet sees them, to pictures (B, 3, H, W) on the CPU."""
     vae = _check_pipe(pipe).vae
     check_images(latents, what="latents")
@@ -117,7 +118,7 @@ def to_pictures(pipe, latents):
 
 
 @torch.no_grad()
-def to_latents(pipe, pictures):
+def to_latents(pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
     """Pictures (B, 3, H, W) in [-1, 1] to the latents (B, C, h, w) that the UNet sees."""
     vae = _check_pipe(pipe).vae
     check_floats(check_images(pictures), "B C H W", "pictures", C=3)

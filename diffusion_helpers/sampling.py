@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 
@@ -170,7 +170,8 @@ def dpm_solver(
     """
     schedule, ask = _begin(model, x_T, schedule, text, clip_sample)
     ts, half_log_snr = logsnr_timesteps(steps, schedule), schedule.snr.log() / 2
-    x, before, stride_before = x_T, None, None
+    x = x_T
+    last: tuple[torch.Tensor, torch.Tensor] | None = None  # clean picture and stride before this
     _, noise_rate = schedule.rates(ts[0], like=x)
     for t, t_next in zip(ts, [*ts[1:], None], strict=True):
         guess = ask(x, t)
@@ -180,10 +181,11 @@ def dpm_solver(
         signal_next, noise_next = schedule.rates(t_next, like=x)
         stride = half_log_snr[t_next] - half_log_snr[t]
         ahead = guess.clean
-        if before is not None:
-            ahead = ahead + stride / (2 * stride_before) * (guess.clean - before)
+        if last is not None:
+            clean_before, stride_before = last
+            ahead = ahead + stride / (2 * stride_before) * (guess.clean - clean_before)
         x = noise_next / noise_rate * x - signal_next * torch.expm1(-stride) * ahead
-        noise_rate, before, stride_before = noise_next, guess.clean, stride
+        noise_rate, last = noise_next, (guess.clean, stride)
 
 
 def _begin(model, x_T, schedule, text, clip_sample):
@@ -249,8 +251,9 @@ def guided(
         without, with_text = model(x_t.repeat(2, 1, 1, 1), t, both).chunk(2)
         return without + scale * (with_text - without)
 
-    guided_model.predicts, guided_model.schedule = model.predicts, schedule_of(model)
-    return guided_model
+    guided_model.predicts = model.predicts  # type: ignore[attr-defined]
+    guided_model.schedule = schedule_of(model)  # type: ignore[attr-defined]
+    return cast(Denoiser, guided_model)
 
 
 def sample(
@@ -278,9 +281,8 @@ def sample(
     like = next(check_network(model).parameters())
     if not callable(sampler):
         raise ValueError(f"sampler is ddim, ddpm or dpm_solver, got {brief(sampler)}")
-    start = functools.partial(
-        pure_noise, image_shape=getattr(model, "image_shape", None), seed=seed
-    )
+    shape: Any = getattr(model, "image_shape", None)
+    start = functools.partial(pure_noise, image_shape=shape, seed=seed)
     if prompt is None and style is None and negative is None:
         x_T = start(n)
     elif getattr(model, "text", None) is None:

@@ -74,7 +74,7 @@ class Reading(NamedTuple):
     attributes: torch.Tensor  # (B, 7) integers, the upper or left object first; -1 where unreadable
 
 
-def scenes(n, seed=0, unseen=False):
+def scenes(n: int, seed: int = 0, unseen: bool = False) -> Scenes:
     """n random scenes, as `Scenes`, that a net may learn from; with unseen=True only such that show
     a held-out combination of colour, shape and place.
     """
@@ -92,7 +92,7 @@ def scenes(n, seed=0, unseen=False):
     return Scenes(draw_scenes(attributes, generator), attributes)
 
 
-def is_held_out(attributes):
+def is_held_out(attributes: torch.Tensor) -> torch.Tensor:
     """Whether scenes (n, 7) show a combination of colour, shape and place that no net learns from.
 
     One in nine combinations, spread evenly: every colour and shape is seen in three places or all
@@ -105,7 +105,7 @@ def is_held_out(attributes):
     return first | second
 
 
-def draw_scenes(attributes, generator):
+def draw_scenes(attributes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Scenes (n, 7) as pictures (n, 3, 32, 32); chance decides where exactly an object stands."""
     attributes = check_attributes(attributes, ATTRIBUTES)
     check_count(len(attributes), "the number of scenes")
@@ -125,7 +125,9 @@ def draw_scenes(attributes, generator):
     return pictures
 
 
-def rasterise(x, y, half, shape):
+def rasterise(
+    x: torch.Tensor, y: torch.Tensor, half: torch.Tensor, shape: torch.Tensor
+) -> torch.Tensor:
     """How much of each pixel a shape covers: centres and half sizes (n,) -> (n, 1, 32, 32)."""
     shape = check_rows(shape, len(SHAPES), "shapes")
     for numbers in (x, y, half):
@@ -148,7 +150,7 @@ def rasterise(x, y, half, shape):
 # ---- the oracle ---------------------------------------------------------------------------------
 
 
-def read_scenes(pictures):
+def read_scenes(pictures: torch.Tensor) -> Reading:
     """The oracle: what pictures (B, 3, 32, 32) show, as a `Reading`. ValueError for other shapes.
 
     Paint that hangs together is an object; its size and shape are those of the ideal shape that
@@ -166,7 +168,7 @@ def read_scenes(pictures):
     )
 
 
-def patches_of_paint(mask):
+def patches_of_paint(mask: torch.Tensor) -> torch.Tensor:
     """Number what hangs together: (B, H, W) bool -> (B, H, W) integers, 0 where there is nothing.
 
     Every pixel starts with a number of its own and takes the largest of its four neighbours'.
@@ -222,7 +224,7 @@ def _read_object(picture, mask):
     return y.item(), x.item(), int(size[best]), colour, int(shape[best])
 
 
-def same_scene(a, b):
+def same_scene(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Whether two lists of scenes (n, 7) say the same: "A above B" is "B below A". (n,) bool."""
     a, b = (check_attributes(x, ATTRIBUTES, least=-1) for x in (a, b))
     if len(a) != len(b):
@@ -238,14 +240,14 @@ def _upper_left_first(attributes):
 # ---- what is said of them -----------------------------------------------------------------------
 
 
-def captions(attributes, language="en"):
+def captions(attributes: torch.Tensor, language: str = "en") -> list[str]:
     """Sentences for scenes (n, 7): "a big red circle above a small blue square", or in Russian."""
     if not isinstance(language, str) or language not in ("en", "ru"):
         raise ValueError(f"language is 'en' or 'ru', got {brief(language)}")
     return [_sentence(row, language) for row in check_attributes(attributes, ATTRIBUTES).tolist()]
 
 
-def other_side(attributes):
+def other_side(attributes: torch.Tensor) -> torch.Tensor:
     """The same scenes told from the other object: "A above B" becomes "B below A". (n, 7)."""
     attributes = check_attributes(attributes, ATTRIBUTES, least=-1)
     turned = (attributes[:, 3:4] + 2) % len(RELATIONS)

@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
-from torch.utils.data import Dataset
 
 from .checkpoints import SCHEDULE, load_tensors, pop_schedule, save_tensors
 from .checks import (
@@ -41,6 +40,14 @@ NO_PROMPT = 0.05  # and whose prompt is, so that a style works alone
 FIRST_LOOK = 3  # batches, in which pictures that lie in [0, 1] are noticed
 
 
+class PictureSet(Protocol):
+    """What has a length and gives pictures by number: a Dataset, a list, a tensor (N, C, H, W)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int, /) -> Any: ...
+
+
 @dataclass
 class TrainingResult:
     """What happened in a training: one loss per step, the seconds, whether it came to its end."""
@@ -55,7 +62,8 @@ class TrainingResult:
 
     def share_of(self, steps: int | None, seconds: float | None) -> float:
         """How much of a budget in steps, or else in seconds, is spent: 0 to 1."""
-        return min(1.0, self.steps / steps if steps else self.seconds / seconds)
+        spent, budget = (self.steps, steps) if steps else (self.seconds, seconds)
+        return min(1.0, spent / budget)  # type: ignore[operator] # one of the two is given
 
 
 def print_progress(run: TrainingResult, share: float, model: nn.Module) -> None:
@@ -66,7 +74,7 @@ def print_progress(run: TrainingResult, share: float, model: nn.Module) -> None:
 
 
 def denoising_loss(
-    model: nn.Module,
+    model: Any,
     x_0: torch.Tensor,
     rows: torch.Tensor,
     texts: Text | Captions | None,
@@ -89,7 +97,7 @@ def denoising_loss(
     t = torch.randint(len(schedule), (len(rows),), generator=generator) if t is None else t
     t = t[shard]
     eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[shard]
-    text = ()
+    text: tuple = ()
     if texts is not None:
         said = drop_conditions(texts.sample_captions(rows, generator), generator)
         text = (said[shard].to(like),)
@@ -110,7 +118,7 @@ def drop_conditions(text: Text, generator: torch.Generator) -> Text:
     return replace(text, mask=mask, styles=text.styles * hear_style)
 
 
-def fetch(pictures: Any, rows: torch.Tensor, model: nn.Module) -> torch.Tensor:
+def fetch(pictures: PictureSet, rows: torch.Tensor, model: Any) -> torch.Tensor:
     """A batch (B, C, H, W) of these rows of the data set; one clear sentence if they do not fit."""
     items = [pictures[i] for i in rows.tolist()]
     items = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
@@ -125,7 +133,7 @@ def fetch(pictures: Any, rows: torch.Tensor, model: nn.Module) -> torch.Tensor:
 
 def train(
     model: nn.Module,
-    pictures: Dataset | torch.Tensor | list[torch.Tensor],
+    pictures: PictureSet,
     steps: int | None = None,
     seconds: float | None = None,
     texts: Text | Captions | None = None,
@@ -184,9 +192,9 @@ def train(
                 look(x_0)
                 net.train()
                 loss = loss_of(model, x_0, rows, texts, schedule, generator, processes.shard)
-            loss = optimizer_step(loss, net, optimizers, processes)
+            value = optimizer_step(loss, net, optimizers, processes)
             # stop is looked at once, so that no interruption slips through
-            stats = processes.reduce_stats(loss, clock() - began, stop.is_set())
+            stats = processes.reduce_stats(value, clock() - began, stop.is_set())
             run.losses.append(stats[0])
             run.seconds, stopped = stats[1:]
             share = run.share_of(steps, seconds)

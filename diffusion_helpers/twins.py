@@ -4,6 +4,7 @@ A scene where only global agreement counts: either disc alone is right in any of
 net that cannot look from one to the other is right by chance only. An exact oracle judges it.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from .attention import SpatialAttention
+from .attention import SpatialAttention, zeroed
 from .checkpoints import dequantize, load_tensors
 from .checks import (
     brief,
@@ -46,7 +47,7 @@ def _disc():
     return (y - (SIDE - 1) / 2) ** 2 + (x - EDGE) ** 2 <= RADIUS**2
 
 
-def twins(n, seed=0, agreeing=True):
+def twins(n: int, seed: int = 0, agreeing: bool = True) -> torch.Tensor:
     """n scenes, (n, 3, 32, 32) in [-1, 1]: a disc left, a disc right, of one colour, on white.
 
     The places never change, so that colour is all there is to agree on. With agreeing=False the
@@ -69,7 +70,7 @@ class Verdict(NamedTuple):
     right: torch.Tensor
 
 
-def compare_colours(pictures):
+def compare_colours(pictures: torch.Tensor) -> Verdict:
     """The oracle: a `Verdict` for pictures (B, 3, 32, 32). Raises ValueError for other shapes.
 
     Every pixel counts for the nearest colour, white included; a strip has the colour that most of
@@ -115,7 +116,7 @@ class PlaceNorm(nn.Module):
     others.
     """
 
-    def __init__(self, channels):
+    def __init__(self, channels: int):
         super().__init__()
         self.weight = nn.Parameter(torch.ones(check_count(channels, "channels"), 1, 1))
 
@@ -127,14 +128,12 @@ class PlaceNorm(nn.Module):
 class NearBlock(nn.Module):
     """Residual block that sees one place further in each direction; (B, WIDTH, 8, 8), same out."""
 
-    def __init__(self, norm, c_time, attention):
+    def __init__(self, norm: Callable[[int], nn.Module], c_time: int, attention: bool):
         super().__init__()
         self.norm = norm(WIDTH)
         self.time = nn.Linear(c_time, 2 * WIDTH)
         self.conv = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
-        self.think = nn.Conv2d(WIDTH, WIDTH, 1)
-        nn.init.zeros_(self.think.weight)  # starts as "change nothing"
-        nn.init.zeros_(self.think.bias)
+        self.think = zeroed(nn.Conv2d(WIDTH, WIDTH, 1))
         self.focus = SpatialAttention(norm(WIDTH), WIDTH, None, HEADS) if attention else None
 
     def forward(self, h: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
@@ -159,7 +158,7 @@ class TwinsNet(nn.Module):
 
     image_shape, predicts, text = (3, SIDE, SIDE), "clean", None
 
-    def __init__(self, attention=True, norm=PlaceNorm):
+    def __init__(self, attention: bool = True, norm: Callable[[int], nn.Module] = PlaceNorm):
         super().__init__()
         if not callable(norm):
             raise ValueError(f"norm makes a normalisation from a width, got {brief(norm)}")
@@ -174,7 +173,7 @@ class TwinsNet(nn.Module):
         self.leave_norm = norm(WIDTH)
         self.leave = nn.Conv2d(WIDTH, 3 * PATCH**2, 1)
 
-    def forward(self, x_t, t):
+    def forward(self, x_t: torch.Tensor, t: int | torch.Tensor) -> torch.Tensor:
         check_images(x_t, 3, "pictures", like=self.enter.weight)
         check_floats(x_t, "B C H W", "scenes", H=SIDE, W=SIDE)
         t = check_t(t, len(x_t))
@@ -188,7 +187,7 @@ class TwinsNet(nn.Module):
         return F.pixel_shuffle(out.to(x_t.dtype), PATCH)
 
 
-def load_twins(attention=True, device=None):
+def load_twins(attention: bool = True, device: torch.device | str | None = None) -> TwinsNet:
     """The shipped net that looks far (True) or the near-sighted one, in evaluation mode."""
     name = "twins_attention" if attention else "twins_near"
     tensors, notes = load_tensors(DATA / "checkpoints" / f"{name}.safetensors")

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from .attention import SpatialAttention
+from .attention import SpatialAttention, zeroed
 from .checks import (
     check_count,
     check_floats,
@@ -62,9 +62,7 @@ class Block(nn.Module):
         self.norm1 = group_norm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2 = group_norm(c_out)
-        self.conv2 = nn.Conv2d(c_out, c_out, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)  # every block starts as "change nothing"
-        nn.init.zeros_(self.conv2.bias)
+        self.conv2 = zeroed(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
         self.time = nn.Linear(c_time, 2 * c_out) if c_time else None
         heads = max(n for n in range(1, max(1, c_out // HEAD_WIDTH) + 1) if c_out % n == 0)
@@ -111,10 +109,10 @@ class TimeEmbedding(nn.Module):
         )
 
     def forward(self, t: torch.Tensor) -> torch.Tensor:
-        weight = self.mlp[0].weight
-        t = t.to(torch.promote_types(weight.dtype, torch.float32))  # bf16 would make 1000 of 999
+        dtype = next(self.mlp.parameters()).dtype
+        t = t.to(torch.promote_types(dtype, torch.float32))  # bf16 would make 1000 of 999
         angles = rearrange(t, "b -> b 1") * self.frequencies.to(t.device)  # (B, waves / 2)
-        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1).to(weight.dtype))
+        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1).to(dtype))
 
 
 class UNet(nn.Module):
@@ -161,10 +159,11 @@ class UNet(nn.Module):
             "text_width": text_width,
         }
         self.schedule: Schedule = cosine_schedule()
-        c_time = text_width if text else 4 * widths[0] if time else None
-        self.time = TimeEmbedding(c_time) if time else None
+        told = text_width if text else 4 * widths[0]  # numbers for what each block is told
+        self.time = TimeEmbedding(told) if time else None
         self.text = TextEmbedding(text_width) if text else None
 
+        c_time = told if time or text else None
         channels, deepest = self.image_shape[0], len(widths) - 1
         places = self.image_shape[1] * self.image_shape[2]
 
@@ -183,9 +182,7 @@ class UNet(nn.Module):
             level(widths[depth + 1] + widths[depth], depth) for depth in reversed(range(deepest))
         )
         self.leave_norm = group_norm(widths[0])
-        self.leave = nn.Conv2d(widths[0], channels, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        self.leave = zeroed(nn.Conv2d(widths[0], channels, 3, padding=1))
         self.to(memory_format=torch.channels_last)
 
     def forward(
@@ -198,11 +195,11 @@ class UNet(nn.Module):
         with fast_math(x_t):
             condition = self._condition(x_t, t, text)
             h = self.enter(x_t.contiguous(memory_format=torch.channels_last))
-            skips = []
+            skips: list[torch.Tensor] = []
             for level in self.down:
                 if skips:
                     h = F.avg_pool2d(h, 2, ceil_mode=True)  # (B, C, H, W) -> (B, C, H/2, W/2)
-                for block in level:
+                for block in level.children():
                     h = block(h, *condition)
                 skips.append(h)
             h = self.bottom(h, *condition)
@@ -211,7 +208,7 @@ class UNet(nn.Module):
                 skip = skips.pop()
                 h = F.interpolate(h, size=skip.shape[-2:])  # back to the H and W of that level
                 h = torch.cat([h, skip], dim=1)  # (B, C_below + C_skip, H, W)
-                for block in level:
+                for block in level.children():
                     h = block(h, *condition)
             out = self.leave(F.silu(self.leave_norm(h)))
         return out.to(x_t.dtype)

@@ -2,7 +2,7 @@
 
 Nobody needs an account on the server. Students sign up on the web page, an instructor approves
 them. systemd gives each server a user, a folder and limits of its own. Your own settings go into
-local_config.py in the class folder: it is read last, and so is what it says.
+local_config.py in the class folder: it is read last, so it overrides this file.
 """
 
 import importlib.util

@@ -214,7 +214,7 @@ class Live(anywidget.AnyWidget):
         self.on_msg(self._hear)
 
     def _ipython_display_(self):
-        # Two outputs: the widget for the living, the still for a saved notebook and for a page.
+        # Two outputs: a widget, and a static fallback for saved pages.
         # The empty HTML stands for the widget where it cannot live.
         view = {"model_id": self.model_id, "version_major": 2, "version_minor": 0}
         widget = {"application/vnd.jupyter.widget-view+json": view, "text/html": ""}

@@ -7,12 +7,11 @@ from ...noising import cosine_schedule
 
 
 class BrokenModel(nn.Module):
-    """A Sculptor that was taught with pictures in [0, 1] instead of [-1, 1].
+    """Simulates a network trained on (x + 1) / 2, in [0, 1]: rescale, denoise, map back.
 
-    Made from the apprentice, and exact. For y = (x + 1) / 2, y_t = signal y + dust eps is also
-    2 y_t - signal = signal x + 2 dust eps: a picture x under more dust. The apprentice is blind, so
-    it cleans that as it is; what it sees, said in y, is what a network of its skill would answer
-    after lessons with y. Call it as model(x_t, t).
+    Made from the apprentice, and exact: with y = (x + 1) / 2 and the rates s and n of step t,
+    y_t = s y + n eps means 2 y_t - s = s x + 2 n eps, the picture x under more noise. The
+    apprentice is not told the step, so it cleans that as it is. Call it as model(x_t, t).
     """
 
     predicts = "velocity"
@@ -28,7 +27,7 @@ class BrokenModel(nn.Module):
             raise ValueError("this network is told t: call it as model(x_t, t)")
         signal_rate, noise_rate = self.schedule.rates(t, like=x_t)
         size = (signal_rate**2 + 4 * noise_rate**2).sqrt()
-        seen = (2 * x_t - signal_rate) / size  # a point on the circle again, at a dustier place
+        seen = (2 * x_t - signal_rate) / size  # variance 1 again, as at a noisier step
         clean = (signal_rate * seen - 2 * noise_rate * self.apprentice(seen)) / size
         return (signal_rate * x_t - (clean + 1) / 2) / noise_rate
 
