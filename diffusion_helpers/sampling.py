@@ -8,7 +8,7 @@ import functools
 import inspect
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 

@@ -194,7 +194,7 @@ def test_watch_leaves_no_hooks_behind_whatever_happens():
 
 def test_watching_what_is_no_network_gets_one_sentence():
     with (
-        pytest.raises(ValueError, match="watch the network itself"),
+        pytest.raises(ValueError, match="look into the network itself"),
         capture_attention(lambda x, t: x),
     ):
         pass

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from types import NoneType
 
+import numpy as np
 import torch
 from einops import rearrange
 
@@ -162,10 +163,9 @@ def _sprite(pictures):
             f"got {frames} of {w} x {h}: show fewer frames or fewer pictures in each"
         )
     rows = math.ceil(frames / across)
-    sheet = torch.zeros(rows * across, h, w, 3, dtype=torch.uint8)
-    sheet[:frames] = torch.from_numpy(pictures)
-    sheet = rearrange(sheet, "(r n) h w c -> (r h) (n w) c", n=across)  # (rows H, across W, 3)
-    return png_data_uri(sheet.numpy())
+    sheet = np.zeros((rows * across, h, w, 3), np.uint8)
+    sheet[:frames] = pictures
+    return png_data_uri(rearrange(sheet, "(r n) h w c -> (r h) (n w) c", n=across))
 
 
 def _choices(group, choice_label, names):
