@@ -40,6 +40,15 @@ def utf8_safe(words: Any) -> str:
     return str(words).encode("utf-8", "replace").decode()
 
 
+def say(words):
+    """Print one line at once; a letter that the output cannot hold is written as a number.
+
+    Output that goes into a file in cp1252 or ASCII holds few letters, and nothing may stop for it.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(str(words).encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
 def explain_errors_with(check: Callable[..., Any]) -> Callable[[Callable], Callable]:
     """Decorate a function: if it fails, run `check` with the same arguments, and raise its clearer
     error. When `check` finds nothing, the function's own error stands. It costs nothing otherwise.

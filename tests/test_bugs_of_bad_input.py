@@ -434,10 +434,19 @@ def test_progress_that_nobody_could_read_is_not_written(tmp_path, monkeypatch):
     assert progress.state("01.1")["right"]
 
 
-def test_an_unknown_lesson_is_not_silently_kept():
-    for lesson in (1, "1", "99"):
-        with refused("expected one of the lessons 01, 02"):
+def test_what_is_no_lesson_is_not_silently_kept():
+    for lesson in (1, "1"):
+        with refused('a lesson is two digits, such as "01"'):
             progress.reset(lesson)
+
+
+@pytest.mark.parametrize("number", [np.zeros(3), torch.zeros(2, 3), torch.tensor(2), True])
+def test_a_hint_whose_number_is_none_gets_one_sentence(number, tmp_path, monkeypatch, capsys):
+    """`in range(...)` has no answer for an array, and counts True as 1."""
+    monkeypatch.chdir(tmp_path)
+    exercises.hint("01.1", number)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("There is no hint ") and line.endswith("or 3 for our solution.")
 
 
 def test_a_long_name_is_told_briefly():

@@ -1,22 +1,29 @@
 """Every exercise: the stub is to do, our solution right, each typical mistake gets its sentence."""
 
 import ast
+import copy
 import inspect
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import FunctionType
 
 import nbformat
+import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from bs4 import BeautifulSoup
 from page_objects import check_accessible
 
-from diffusion_helpers import exercises, progress
+from diffusion_helpers import Block, Prediction, cosine_schedule, exercises, progress
 from diffusion_helpers.authoring import editions
 from diffusion_helpers.exercises import Exercise, exercise, find, hint
+from diffusion_helpers.noising import Schedule
+from diffusion_helpers.text import Text
 
 ALL = [e for number in exercises.lessons() for e in exercises.of_lesson(number)]
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
@@ -52,7 +59,7 @@ def test_nothing_is_to_do(one, capsys):
 @every
 def test_the_solution_is_right(one, capsys):
     result, line = said(one.solution, one.name, capsys)
-    assert result is one.solution and line == f"Exercise {one.name}: right."
+    assert inspect.unwrap(result) is one.solution and line == f"Exercise {one.name}: right."
     assert progress.state(one.name)["right"]
 
 
@@ -143,6 +150,248 @@ def test_an_unknown_hint_gets_one_sentence(number, capsys):
     assert not Path(progress.FILE).exists()
 
 
+# ---- right answers in other styles --------------------------------------------------------------
+
+
+def spoil(x):
+    """Overwrite everything in x that can be: tensors, lists, dicts, what objects hold."""
+    if torch.is_tensor(x):
+        with torch.no_grad():
+            x.fill_(float("nan") if x.is_floating_point() else 0)
+    elif isinstance(x, (tuple, list)):
+        for one in x:
+            spoil(one)
+        if isinstance(x, list):
+            x.clear()
+    elif isinstance(x, (Schedule, Text)):
+        spoil(tuple(vars(x).values()))
+    elif isinstance(x, torch.nn.Module):
+        spoil((*x.parameters(), *x.buffers()))
+
+
+def spoils_what_it_gets(solution):
+    def look_on(function):  # what is given to a network's look, or comes from it, is overwritten
+        def looked(x, *rest):
+            mine = x.clone()
+            seen = function(mine, *rest)
+            kept = seen.clone() if torch.is_tensor(seen) else tuple(one.clone() for one in seen)
+            spoil((mine, seen))
+            return kept
+
+        return looked
+
+    def own(*args):
+        looks = [look_on(a) if isinstance(a, FunctionType) else a for a in args]
+        result = solution(*looks)
+        result = result.clone() if torch.is_tensor(result) else copy.deepcopy(result)
+        spoil(args)
+        return result
+
+    return own
+
+
+def spoils_its_earlier_results(solution):
+    earlier = []
+
+    def own(*args):
+        spoil(earlier)
+        earlier.append(solution(*args))
+        return earlier[-1]
+
+    return own
+
+
+def changes_the_settings(solution):
+    def own(*args):
+        result = solution(*args)
+        torch.manual_seed(1)
+        torch.set_grad_enabled(False)
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        return result
+
+    return own
+
+
+def asks_for_gradients(solution):
+    def own(*args):
+        for one in args:
+            if torch.is_tensor(one) and one.is_floating_point():
+                one.requires_grad_()
+        result = solution(*args)
+        if torch.is_tensor(result) and result.is_floating_point():
+            return result * torch.ones((), requires_grad=True)
+        return result
+
+    return own
+
+
+def gives_numpy_numbers(solution):
+    def own(*args):
+        result = solution(*args)
+        one = isinstance(result, (int, float)) or (torch.is_tensor(result) and result.ndim == 0)
+        return np.float64(result) if one and not result_needs_a_tensor(solution) else result
+
+    return own
+
+
+def result_needs_a_tensor(solution):
+    return solution is find("03.1").solution  # its gradients are wanted
+
+
+STYLES = (
+    spoils_what_it_gets,
+    spoils_its_earlier_results,
+    changes_the_settings,
+    asks_for_gradients,
+    gives_numpy_numbers,
+)
+
+
+def settings():
+    return torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+
+
+@pytest.fixture
+def settings_kept():
+    before = settings()
+    yield
+    torch.set_default_dtype(before[0])
+    torch.set_default_device(None)
+    torch.set_grad_enabled(before[2])
+
+
+@every
+@pytest.mark.parametrize("style", STYLES, ids=lambda style: style.__name__)
+def test_a_right_answer_is_right_in_any_style(one, style, settings_kept):
+    before = settings()
+    assert one.judge(style(one.solution)) == ""
+    assert settings() == before
+    assert one.judge(one.solution) == ""  # nothing of it is left
+
+
+@every
+def test_the_settings_of_the_lesson_do_not_matter(one, settings_kept):
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    torch.set_grad_enabled(False)
+    before = settings()
+    assert one.judge(one.solution) == ""
+    assert settings() == before
+
+
+def add_noise_in_place(x_0, t, eps, alpha_bar):
+    a = alpha_bar[t][:, None, None, None]
+    x_0 *= a.sqrt()
+    x_0 += (1 - a).sqrt() * eps
+    return x_0
+
+
+def residual_in_place(block, x):
+    change = block.conv1(F.silu(block.norm1(x)))
+    change = block.conv2(F.silu(block.norm2(change), inplace=True))
+    x = block.shortcut(x)
+    x += change
+    return x
+
+
+def ddim_step_in_place(clean, noise, a_s):
+    return clean.mul_(a_s.sqrt()).add_(noise.mul_((1 - a_s).sqrt_()))
+
+
+def from_half_in_place(picture, eps, ts, look, alpha_bar):
+    signal, dust = (1 - alpha_bar).sqrt_(), alpha_bar.sqrt_()
+    signal, dust = dust, signal
+    x = picture.mul_(signal[ts[0]]).add_(eps.mul_(dust[ts[0]]))
+    while ts:
+        clean, noise = look(x, ts.pop(0))
+        if ts:
+            x.copy_(clean).mul_(signal[ts[0]]).add_(noise.mul_(dust[ts[0]]))
+    return clean
+
+
+def five_looks_in_place(x, look, alpha_bar):
+    signal, dust = alpha_bar.clone().sqrt_(), alpha_bar.neg_().add_(1).sqrt_()
+    before, ts = None, [999, 799, 599, 399, 199]
+    while ts:
+        t = ts.pop(0)
+        clean, _ = look(x, t)
+        if ts:
+            ahead = clean if before is None else clean + (clean - before) / 2
+            x.sub_(signal[t] * ahead).mul_(dust[ts[0]] / dust[t]).add_(signal[ts[0]] * ahead)
+            before = clean
+    return clean
+
+
+def between_in_place(a, b, share):
+    a.vectors.mul_(1 - share).add_(b.vectors.mul_(share))
+    a.mask.logical_or_(b.mask)
+    return replace(a)
+
+
+IN_PLACE = {
+    "01.1": add_noise_in_place,
+    "02.2": residual_in_place,
+    "04.2": ddim_step_in_place,
+    "04.4": from_half_in_place,
+    "04.6": five_looks_in_place,
+    "07.8": between_in_place,
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_right_answer_may_work_in_place(name):
+    assert find(name).judge(IN_PLACE[name]) == ""
+    assert find(name).judge(find(name).solution) == ""
+
+
+def test_what_is_handed_on_leaves_the_pictures_of_the_lesson_alone(capsys):
+    """It has to: the cells below show the same statues again and again."""
+    add_noise, line = said(add_noise_in_place, "01.1", capsys)
+    assert line.endswith("right.")
+    statues, eps, t = torch.rand(2, 3, 4, 4), torch.randn(2, 3, 4, 4), torch.tensor([9, 500])
+    alpha_bar = cosine_schedule().alpha_bar.float()
+    before = [x.clone() for x in (statues, eps, t, alpha_bar)]
+    first = add_noise(statues, t, eps=eps, alpha_bar=alpha_bar)
+    assert torch.equal(first, add_noise(statues, t, eps, alpha_bar))
+    assert all(map(torch.equal, (statues, eps, t, alpha_bar), before))
+
+
+def test_what_is_handed_on_gets_copies_of_all_but_networks(small, capsys):
+    got = []
+
+    def own(x, *more, **named):
+        got.append((*more, named))
+        return x + x
+
+    own, _ = said(own, "99.1", capsys)
+    row, network = torch.zeros(2), Block(16, 16)
+    text = Text(torch.zeros(1, 2, 128), torch.ones(1, 2, dtype=torch.bool), torch.zeros(1))
+    given = ([row, 1], (row, "a"), Prediction(row, row, row), {"a": row}, text, cosine_schedule())
+    own(3, *given, network, x_t=row)
+    (*copies, same, named) = got[-1]
+    assert same is network and [type(c) for c in copies] == [type(g) for g in given]
+    copies = [*copies[0], *copies[1], *copies[2], copies[3]["a"], *vars(copies[4]).values()]
+    spoil([*copies, got[-1][5], named["x_t"]])
+    assert not row.any() and not text.vectors.any() and text.mask.all()
+    assert torch.equal(given[5].alpha_bar, cosine_schedule().alpha_bar)
+    assert torch.equal(given[5].rates(9, row)[0], cosine_schedule().rates(9, row)[0])
+
+
+def test_gradients_pass_through_what_is_handed_on(capsys):
+    residual, _ = said(find("02.2").solution, "02.2", capsys)
+    block, x = Block(16, 16), torch.randn(1, 16, 4, 4, requires_grad=True)
+    residual(block, x).square().sum().backward()
+    assert block.conv2.weight.grad.any() and x.grad.any()
+
+
+def test_it_leaves_the_dice_of_a_graphics_card_alone(monkeypatch):
+    """`torch.manual_seed` throws them anew as well, and nothing would bring them back."""
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: 1 / 0)
+    for one in ALL:
+        assert one.judge(one.solution) == ""
+
+
 # ---- the machinery ------------------------------------------------------------------------------
 
 
@@ -170,9 +419,14 @@ def small(monkeypatch):
     return made
 
 
-def test_a_right_answer_is_handed_on_as_it_is(small, capsys):
-    own = lambda x: x + x  # noqa: E731
-    assert said(own, "99.1", capsys) == (own, "Exercise 99.1: right.")
+def test_a_right_answer_is_handed_on(small, capsys):
+    def own(x):
+        """Mine."""
+        return x + x
+
+    result, line = said(own, "99.1", capsys)
+    assert line == "Exercise 99.1: right." and result(4) == 8 and inspect.unwrap(result) is own
+    assert (result.__name__, result.__doc__, result.__module__) == ("own", "Mine.", own.__module__)
 
 
 def test_a_wrong_answer_is_replaced(small, capsys):

@@ -12,7 +12,8 @@ from bs4 import BeautifulSoup
 from page_objects import check_accessible
 
 from diffusion_helpers import exercises, progress
-from diffusion_helpers.progress import FILE, card, note, reset, state
+from diffusion_helpers.exercises.card import card
+from diffusion_helpers.progress import FILE, note, reset, state, states
 
 RIGHT = {"right": True, "hints": 0}
 
@@ -100,6 +101,45 @@ def test_reset_forgets_one_lesson_or_all(folder):
     assert not state("01.2")["right"] and state("02.1")["right"]
     reset()
     assert not state("02.1")["right"] and not (folder / FILE).exists()
+
+
+def test_a_lesson_that_is_not_there_is_no_reason_to_forget_another():
+    note("01.1", right=True)
+    reset("99")
+    assert state("01.1") == RIGHT
+    for lesson in ("1", "01.1", "01\n", "०१", 1, ""):
+        with pytest.raises(ValueError, match='two digits, such as "01"'):
+            reset(lesson)
+    assert state("01.1") == RIGHT
+
+
+def test_what_was_done_stays_done():
+    note("01.1", right=True, hints=2)
+    note("01.1", right=False, hints=1)
+    assert state("01.1") == {"right": True, "hints": 2}
+
+
+def test_the_file_is_read_once_for_each_answer_hint_and_card(monkeypatch):
+    note("01.1", right=True)
+    read, paths = Path.read_text, []
+
+    def counted(path, *args):
+        paths.append(path)
+        return read(path, *args)
+
+    monkeypatch.setattr(Path, "read_text", counted)
+    for use in (
+        lambda: note("01.2", right=True),
+        lambda: note("01.2", right=True),  # nothing new
+        lambda: exercises.hint("01.1", 2),
+        lambda: exercises.exercise("01.1")(exercises.find("01.1").solution),
+        lambda: card(),
+        lambda: reset("01"),
+    ):
+        use()
+        assert paths == [Path(FILE)]
+        paths.clear()
+    assert states() == {}
 
 
 # ---- the card -----------------------------------------------------------------------------------

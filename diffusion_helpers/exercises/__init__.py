@@ -5,6 +5,7 @@ hands on a correct function, the reader's or ours, so that a lesson always runs 
 module a lesson, `lesson_01` and so on, holds the exercises as `EXERCISES`.
 """
 
+import copy
 import functools
 import importlib
 import inspect
@@ -12,14 +13,19 @@ import linecache
 import pkgutil
 import textwrap
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FunctionType, MethodType
+from typing import Any
 
 import torch
 from IPython.display import display
 
 from .. import progress
-from ..checks import brief
+from ..checks import brief, check_count, say
+from ..noising import Schedule
+from ..text import Text
 from ..widgets.html import HtmlOutput, as_html
 
 COLOURS = {  # of the edge and the ground, as in a prediction
@@ -34,64 +40,70 @@ class Exercise:
     """One exercise: what is asked, how an answer is judged, and how to help.
 
     `check` gets the reader's function and returns None when it is right, or one sentence that
-    names the likely mistake. It runs with seeded dice that leave the lesson's own alone. `solution`
-    is ours; readers see its source, so it must be a plain function with the name and the
-    parameters of the stub, and use only what its lesson has imported above the exercise. `wrong`
-    maps a short description of a typical mistake ("forgot the square root") to a function that
-    makes it; its sentence must be one that no other mistake gets.
+    names the likely mistake. It runs with seeded dice that leave the lesson's own alone. The
+    function works on copies of the tensors that `check` gives it, so it may change them; only a
+    network is passed as it is. `solution` is ours; readers see its source, so it must be a plain
+    function with the name and the parameters of the stub, and use only what its lesson has imported
+    above the exercise. `wrong` maps a short description of a typical mistake ("forgot the square
+    root") to a function that makes it; its sentence must be one that no other mistake gets.
     """
 
     name: str  # lesson and number: "01.1"
     title: str
-    check: Callable
-    solution: Callable
+    check: Callable[[Callable], str | None]
+    solution: FunctionType
     hints: tuple[str, str]
     wrong: dict[str, Callable]
 
     @property
-    def source(self):
+    def source(self) -> str:
         """The solution as text, as it would stand in a notebook."""
         return textwrap.dedent(inspect.getsource(self.solution)).strip()
 
-    def judge(self, function):
+    def judge(self, function: Callable) -> str | None:
         """What is not right yet about `function`, in one sentence; "" when it is right.
 
         Returns None when there is nothing to judge yet: a result of None or `...`, or a
-        NotImplementedError. Whatever else the function raises becomes a sentence.
+        NotImplementedError. Whatever else the function raises becomes a sentence. Torch's settings
+        do not matter here, and are afterwards as they were.
         """
         try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                return self.check(_finished(function)) or ""
+            with _settings_kept(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
+                torch.set_default_dtype(torch.float32)
+                torch.set_grad_enabled(True)
+                torch.default_generator.manual_seed(0)  # not those of a graphics card
+                return self.check(_on_copies(_finished(function))) or ""
         except (ToDo, NotImplementedError):
             return None
         except Exception as error:  # the reader's code may do anything; the lesson goes on
             return _stopped(error, function)
 
 
-def exercise(name):
+def exercise(name: str) -> Callable[[Callable], Callable]:
     """Decorate the answer to the exercise `name` ("01.1"): judge it, and say one line.
 
     The decorated name becomes the reader's own function when it is right, otherwise our solution.
-    A right answer is noted in the progress file. Raises ValueError when there is no such exercise.
+    The reader's function goes on working on copies of its tensors: one that works in place must not
+    change the pictures that the lesson needs again. A right answer is noted in the progress file.
+    Raises ValueError when there is no such exercise.
     """
     found = find(name)
 
-    def judged(function):
+    def judged(function: Callable) -> Callable:
         verdict = found.judge(function)
         if verdict == "":
             progress.note(name, right=True)
-            _say(f"Exercise {name}: right.", "right")
-            return function
+            _show(f"Exercise {name}: right.", "right")
+            return _on_copies(function)
         words = f'to do. Stuck? `hint("{name}")`.' if verdict is None else f"not yet. {verdict}"
         words = f"Exercise {name}: {words} The lesson goes on with our solution."
-        _say(words, "open" if verdict is None else "wrong")
+        _show(words, "open" if verdict is None else "wrong")
         return found.solution
 
     return judged
 
 
-def hint(name, number=1):
+def hint(name: str, number: int = 1) -> None:
     """Show hint `number` to the exercise `name`: 1, 2, or 3 for our solution.
 
     Each call says the same as often as it runs, so that a hint left in a cell spends no other one.
@@ -100,24 +112,27 @@ def hint(name, number=1):
     try:
         found = find(name)
     except ValueError as problem:
-        print(problem)
+        say(problem)
         return
     last = len(found.hints) + 1
-    if number not in range(1, last + 1):
-        print(
-            f"There is no hint {number!r} to {name}: 1 to {last - 1}, or {last} for our solution."
+    try:
+        number = check_count(number, "number", 1, last)
+    except ValueError:
+        say(
+            f"There is no hint {brief(number)} to {name}: 1 to {last - 1}, or {last} for our "
+            "solution."
         )
         return
-    progress.note(name, hints=max(number, progress.state(name)["hints"]))
+    progress.note(name, hints=number)
     if number == last:
-        print(f"Our solution to {name}; yours may look different:\n\n{found.source}")
+        say(f"Our solution to {name}; yours may look different:\n\n{found.source}")
         return
     more = "More help" if number < last - 1 else "Our solution"
     words = f"Hint {number} of {last - 1} to {name}: {found.hints[number - 1]}"
-    _say(f'{words} {more}: `hint("{name}", {number + 1})`.', "open")
+    _show(f'{words} {more}: `hint("{name}", {number + 1})`.', "open")
 
 
-def find(name):
+def find(name: str) -> Exercise:
     """The exercise `name`. Raises ValueError, naming those that there are."""
     number = name.partition(".")[0] if isinstance(name, str) else None
     there = {e.name: e for e in of_lesson(number)} if number in lessons() else {}
@@ -127,20 +142,20 @@ def find(name):
     return there[name]
 
 
-def lessons():
+def lessons() -> list[str]:
     """The numbers of the lessons that have exercises: "01", "02" and so on."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return [name.removeprefix("lesson_") for name in names if name.startswith("lesson_")]
 
 
-def of_lesson(number):
+def of_lesson(number: str) -> tuple[Exercise, ...]:
     """The exercises of the lesson `number`, in their order; its module is imported only now."""
     if not isinstance(number, str) or number not in lessons():
         raise ValueError(f"lessons with exercises are {', '.join(lessons())}, got {brief(number)}")
     return importlib.import_module(f"{__name__}.lesson_{number}").EXERCISES
 
 
-def _say(words, verdict):
+def _show(words, verdict):
     """Show one line in the colour of its verdict: right, wrong or open."""
     edge, ground = COLOURS[verdict]
     # Styles of its own, not the style sheet: a lesson says a dozen such lines.
@@ -157,7 +172,7 @@ def _say(words, verdict):
 # ---- what a check needs -------------------------------------------------------------------------
 
 
-def no_tensor(got, shape, what="the result"):
+def no_tensor(got: Any, shape: Sequence[int], what: str = "the result") -> str | None:
     """A sentence when `got` is no tensor of numbers of `shape`, otherwise None."""
     if not torch.is_tensor(got):
         kind = "a function" if callable(got) else type(got).__name__
@@ -170,7 +185,7 @@ def no_tensor(got, shape, what="the result"):
     return None
 
 
-def no_number(got, what="the result"):
+def no_number(got: Any, what: str = "the result") -> str | None:
     """A sentence when `got` is no single finite number (a tensor of one will do), else None."""
     try:
         value = float(got)
@@ -182,7 +197,7 @@ def no_number(got, what="the result"):
     return None
 
 
-def parse_choice(got, words):
+def parse_choice(got: Any, words: Sequence[str]) -> tuple[str, None] | tuple[None, str]:
     """(the word, None) when `got` is one of `words`, in any case; else (None, a sentence)."""
     word = got.strip().lower() if isinstance(got, str) else None
     if word in words:
@@ -191,12 +206,12 @@ def parse_choice(got, words):
     return None, f"Return one of the words {', '.join(words)}, in quotes; you returned {said}."
 
 
-def same(got, want, atol=1e-4):
+def same(got: torch.Tensor, want: torch.Tensor, atol: float = 1e-4) -> bool:
     """Whether two tensors of one shape agree within `atol`."""
     return torch.allclose(got.double(), want.double(), rtol=1e-4, atol=atol)
 
 
-def off_by(got, want):
+def off_by(got: torch.Tensor, want: torch.Tensor) -> float:
     """By how much two tensors differ, on average."""
     return (got.double() - want.double()).abs().mean().item()
 
@@ -209,16 +224,66 @@ class ToDo(Exception):
 
 
 def _finished(function):
-    """`function`, but a result of None or `...` ends the check."""
+    """`function`, but a result of None or `...` ends the check, and no setting of torch changes."""
 
     @functools.wraps(function)
     def watched(*args, **kw):
-        result = function(*args, **kw)
+        with _settings_kept():
+            result = function(*args, **kw)
         if result is None or result is ...:
             raise ToDo
         return result
 
     return watched
+
+
+def _on_copies(function):
+    """`function`, but it gets copies of its arguments and hands back a copy of its result.
+
+    So what it does in place stays its own affair, and so does a result that it keeps and overwrites
+    in the next call.
+    """
+
+    @functools.wraps(function)
+    def called(*args, **kw):
+        return _copied(function(*_copied(args), **_copied(kw)))
+
+    return called
+
+
+def _copied(x):
+    """x with a copy of each tensor in it; a function becomes one that works on copies as well.
+
+    A network stays the same one: copied, it would not learn from the gradients.
+    """
+    if torch.is_tensor(x):
+        return x.clone()  # gradients find their way through it
+    if isinstance(x, (FunctionType, MethodType)):
+        return _on_copies(x)
+    if type(x) in (list, tuple):
+        return type(x)(map(_copied, x))
+    if isinstance(x, tuple) and hasattr(x, "_make"):  # a NamedTuple
+        return x._make(map(_copied, x))
+    if type(x) is dict:
+        return {key: _copied(value) for key, value in x.items()}
+    if isinstance(x, (Schedule, Text)):
+        twin = copy.copy(x)
+        vars(twin).update(_copied(vars(x)))
+        return twin
+    return x
+
+
+@contextmanager
+def _settings_kept() -> Iterator[None]:
+    """Torch's number format, device and gradient mode are afterwards what they were."""
+    dtype, device = torch.get_default_dtype(), torch.get_default_device()
+    with torch.set_grad_enabled(torch.is_grad_enabled()):
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(dtype)
+            if torch.get_default_device() != device:
+                torch.set_default_device(None if device.type == "cpu" else device)
 
 
 def _stopped(error, function):

@@ -1,5 +1,7 @@
 """Lesson 02: stretching, the block's sum, the bridge, shapes, folding, weights, own widths."""
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce, repeat
@@ -77,7 +79,7 @@ def check_residual(function):
         return problem
     trained = Block(16, 16)
     trained.conv2.reset_parameters()
-    second = function(trained, x)
+    second = function(copy.deepcopy(trained), x)
     if problem := no_tensor(second, x.shape, "what comes out"):
         return problem
     if same(second, change_of(trained, x)):
@@ -99,7 +101,7 @@ def check_residual(function):
         return f"Off by {off_by(second, trained(x)):.2f} on average: shortcut plus change."
     wider = Block(16, 32)
     try:
-        third = function(wider, x)
+        third = function(copy.deepcopy(wider), x)
     except RuntimeError:  # the sum was right where the channels are the same
         return (
             "Right where as many channels come out as in. With 16 in and 32 out the sum does not "
