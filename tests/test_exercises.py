@@ -154,7 +154,7 @@ def test_an_unknown_hint_gets_one_sentence(number, capsys):
 
 
 def spoil(x):
-    """Overwrite everything in x that can be: tensors, lists, dicts, what objects hold."""
+    """Overwrite the tensors in x and empty its lists; an answer that spoils a network is wrong."""
     if torch.is_tensor(x):
         with torch.no_grad():
             x.fill_(float("nan") if x.is_floating_point() else 0)
@@ -165,8 +165,6 @@ def spoil(x):
             x.clear()
     elif isinstance(x, (Schedule, Text)):
         spoil(tuple(vars(x).values()))
-    elif isinstance(x, torch.nn.Module):
-        spoil((*x.parameters(), *x.buffers()))
 
 
 def spoils_what_it_gets(solution):
@@ -184,7 +182,9 @@ def spoils_what_it_gets(solution):
         looks = [look_on(a) if isinstance(a, FunctionType) else a for a in args]
         result = solution(*looks)
         result = result.clone() if torch.is_tensor(result) else copy.deepcopy(result)
-        spoil(args)
+        learns = any(isinstance(a, torch.nn.Module) for a in args) and torch.is_grad_enabled()
+        if not learns:  # the gradients of a network need what it saw
+            spoil(args)
         return result
 
     return own
@@ -229,14 +229,11 @@ def asks_for_gradients(solution):
 def gives_numpy_numbers(solution):
     def own(*args):
         result = solution(*args)
-        one = isinstance(result, (int, float)) or (torch.is_tensor(result) and result.ndim == 0)
-        return np.float64(result) if one and not result_needs_a_tensor(solution) else result
+        if torch.is_tensor(result) and result.ndim == 0 and not result.requires_grad:
+            result = result.item()
+        return np.float64(result) if isinstance(result, (int, float)) else result
 
     return own
-
-
-def result_needs_a_tensor(solution):
-    return solution is find("03.1").solution  # its gradients are wanted
 
 
 STYLES = (
@@ -290,9 +287,8 @@ def add_noise_in_place(x_0, t, eps, alpha_bar):
 def residual_in_place(block, x):
     change = block.conv1(F.silu(block.norm1(x)))
     change = block.conv2(F.silu(block.norm2(change), inplace=True))
-    x = block.shortcut(x)
-    x += change
-    return x
+    change += block.shortcut(x)
+    return change
 
 
 def ddim_step_in_place(clean, noise, a_s):

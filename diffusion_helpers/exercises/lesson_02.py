@@ -1,7 +1,5 @@
 """Lesson 02: stretching, the block's sum, the bridge, shapes, folding, weights, own widths."""
 
-import copy
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce, repeat
@@ -71,6 +69,12 @@ def normed_shortcut(block, x):
     return block.shortcut(block.norm1(x)) + change_of(block, x)
 
 
+def over_x(block, x):
+    kept = block.shortcut(x)  # x itself, where the channels stay the same
+    kept += change_of(block, x)
+    return kept
+
+
 @torch.no_grad()
 def check_residual(function):
     fresh, x = Block(16, 16), 3 * torch.randn(2, 16, 8, 8) + 1
@@ -79,7 +83,7 @@ def check_residual(function):
         return problem
     trained = Block(16, 16)
     trained.conv2.reset_parameters()
-    second = function(copy.deepcopy(trained), x)
+    second = function(trained, x)
     if problem := no_tensor(second, x.shape, "what comes out"):
         return problem
     if same(second, change_of(trained, x)):
@@ -101,7 +105,7 @@ def check_residual(function):
         return f"Off by {off_by(second, trained(x)):.2f} on average: shortcut plus change."
     wider = Block(16, 32)
     try:
-        third = function(copy.deepcopy(wider), x)
+        third = function(wider, x)
     except RuntimeError:  # the sum was right where the channels are the same
         return (
             "Right where as many channels come out as in. With 16 in and 32 out the sum does not "
@@ -109,7 +113,17 @@ def check_residual(function):
         )
     if problem := no_tensor(third, (2, 32, 8, 8), "what comes out"):
         return problem
-    return None if same(third, wider(x)) else f"Off by {off_by(third, wider(x)):.2f}, 16 to 32."
+    if not same(third, wider(x)):
+        return f"Off by {off_by(third, wider(x)):.2f}, 16 to 32."
+    try:
+        with torch.enable_grad():
+            function(trained, x).sum().backward()
+    except RuntimeError:  # of torch, which notices that a number it needs is another one
+        return (
+            "The sum is right, but += puts it where x was, and the gradients need x as it came in: "
+            "make a new tensor, with +."
+        )
+    return None
 
 
 # ---- 02.3: the bridge ---------------------------------------------------------------------------
@@ -394,6 +408,7 @@ EXERCISES = (
             "left the shortcut out": no_shortcut,
             "multiplied instead of added": multiplied,
             "normalised the shortcut": normed_shortcut,
+            "overwrote x": over_x,
         },
     ),
     Exercise(
