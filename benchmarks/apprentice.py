@@ -9,7 +9,7 @@ stands in benchmarks/apprentice.txt. `python benchmarks/apprentice.py SHEET.png`
 samples.
 """
 
-import sys
+import argparse
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from diffusion_helpers import (
     precision_recall,
     sample,
 )
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 from diffusion_helpers.widgets.figures import to_uint8
 
 N, SEED = 2000, 0
@@ -55,6 +57,10 @@ def save_sheet(pictures, path):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("sheet", nargs="?", type=commands.picture_file, metavar="SHEET.png")
+    wish = parser.parse_args()
+
     emoji = load_emoji()
     pictures = emoji.training().images
     order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(SEED))
@@ -68,10 +74,10 @@ def main():
         ]
         fakes = torch.cat(batches)
         lines.append(line(f"{sampler.__name__}, {steps} steps", real, extract_features(fakes)))
-        print(lines[-1], flush=True)
+        say(lines[-1])
         if len(lines) == 2:
-            if len(sys.argv) > 1:
-                save_sheet(fakes[:100], sys.argv[1])
+            if wish.sheet:
+                save_sheet(fakes[:100], wish.sheet)
             copies = nearest(fakes, pictures)[1]
             unseen = nearest(emoji.images[emoji.held_out], pictures)[1]
             lines.append(
@@ -79,8 +85,8 @@ def main():
                 f"{copies.median():.3f}, real unseen emoji {unseen.median():.3f}"
             )
     text = "\n".join([f"N = {N}, seed {SEED}", *lines])
-    print(text)
-    with open("benchmarks/apprentice.txt", "w") as file:
+    say(text)
+    with open("benchmarks/apprentice.txt", "w", encoding="utf-8") as file:
         file.write(text + "\n")
 
 

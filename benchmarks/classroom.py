@@ -24,6 +24,8 @@ from statistics import median
 
 import psutil
 
+from diffusion_helpers.checks import say
+
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "tests"))
 from hub_client import Full, Pupil, hub  # noqa: E402
@@ -67,11 +69,10 @@ def teach(pupils):
     lessons = at_once(lambda pupil: pupil.run_lesson(LESSON), pupils)
     work = [pupil.processor() - earlier for pupil, earlier in zip(pupils, before)]
     memory = [pupil.memory() for pupil in pupils]
-    print(
+    say(
         f"{len(pupils):3d} at once: server ready after {spread(starts)} s; lesson 01 took "
         f"{spread(lessons)} s, {median(work):.0f} s of one core each; memory "
         f"{median(memory) / 1e6:.0f} MB each, {sum(memory) / 1e9:.1f} GB together",
-        flush=True,
     )
     return sum(memory)
 
@@ -98,7 +99,7 @@ def look_at_lessons(pupils):
             done.set()
             watcher.join()
         pupil.stop()
-        print(f"{lesson[:-6]:23} at most {most[0] / 1e6:5.0f} MB, {work:4.0f} s of one core")
+        say(f"{lesson[:-6]:23} at most {most[0] / 1e6:5.0f} MB, {work:4.0f} s of one core")
         return most[0]
 
     with ThreadPoolExecutor(len(pupils)) as pool:
@@ -114,32 +115,32 @@ def answers(pupils, rounds=10):
 def fill(pupils, late):
     """With everybody at work: one too many, and one who wants everything."""
     greedy, *others = pupils
-    print(f"all places taken; the kernels of the others answer: {answers(others)}", flush=True)
+    say(f"all places taken; the kernels of the others answer: {answers(others)}")
     for _ in range(10):
         with contextlib.suppress(Full):
             late.start()
             raise AssertionError("there was a place for one too many")
     page = late.browser.get(f"{late.url}/hub/spawn", timeout=60)
     heading = page.text.partition("<h1>")[2].partition("</h1>")[0]
-    print(f"one more, ten times: refused, status {page.status_code}, the page says: {heading}")
-    print(f"  meanwhile the others: {answers(others)}", flush=True)
+    say(f"one more, ten times: refused, status {page.status_code}, the page says: {heading}")
+    say(f"  meanwhile the others: {answers(others)}")
     greedy.run(HOG)
-    print(f"one with eight busy processes; the others: {answers(others)}", flush=True)
+    say(f"one with eight busy processes; the others: {answers(others)}")
     try:
         greedy.run(GREEDY)
-        print("one asked for 4 GB and GOT IT")
+        say("one asked for 4 GB and GOT IT")
     except RuntimeError as problem:
-        print(f"one asks for 4 GB: {problem} The others: {answers(others)}", flush=True)
+        say(f"one asks for 4 GB: {problem} The others: {answers(others)}")
     servers = at_once(lambda pupil: pupil.ask("GET", f"user/{pupil.name}/api").ok, pupils)
-    print(f"servers that still answer: {sum(servers)} of {len(servers)}")
+    say(f"servers that still answer: {sum(servers)} of {len(servers)}")
     greedy.stop()
     waited = seconds(late.start)
-    print(f"one server stopped: the one too many is in, ready after {waited:.1f} s")
+    say(f"one server stopped: the one too many is in, ready after {waited:.1f} s")
 
 
 def report(sizes):
     machine = psutil.virtual_memory().total
-    print(
+    say(
         f"{platform.platform()}, {os.cpu_count()} cores, {machine / 1e9:.0f} GB; other programs "
         f"keep {os.getloadavg()[0]:.1f} cores busy"
     )
@@ -153,7 +154,7 @@ def report(sizes):
             assert "not been authorized" in pupil.log_in()
             teacher.approve(pupil.name)
         entered = [seconds(pupil.log_in) for pupil in pupils]
-        print(f"{len(pupils)} students signed up, were approved, logged in: {spread(entered)} s")
+        say(f"{len(pupils)} students signed up, were approved, logged in: {spread(entered)} s")
         heaviest = look_at_lessons(pupils[: len(HEAVIEST)])
         for size in sizes:
             each = teach(pupils[:size]) / size
@@ -164,16 +165,17 @@ def report(sizes):
                     sys.exit(f"{grown} at once would take {grown * each / 1e9:.0f} GB: too many.")
         fill(pupils[:-1], pupils[-1])
     left = machine - 1e9
-    print(
+    say(
         f"largest class measured: {max(sizes)}. By memory alone this machine would hold "
         f"{left / each:.0f} in lesson 01 ({each / 1e6:.0f} MB each), {left / heaviest:.0f} in the "
         f"heaviest ({heaviest / 1e6:.0f} MB): extrapolated, 1 GB kept for the hub and the system"
     )
 
 
-def main(sizes):
-    if not sizes or sizes != sorted(sizes):
-        sys.exit("Say how large the classes are, the smallest first: 4 6 8")
+def main(words):
+    if not words or not all(word.isdecimal() and int(word) for word in words):
+        sys.exit("Say how large the classes are: 4 6 8")
+    sizes = sorted(map(int, words))
     shutil.rmtree(FOLDER, ignore_errors=True)  # of a run that was cut off
     FOLDER.mkdir()
     try:
@@ -186,4 +188,4 @@ def main(sizes):
 
 
 if __name__ == "__main__":
-    main([int(size) for size in sys.argv[1:]])
+    main(sys.argv[1:])

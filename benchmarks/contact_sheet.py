@@ -10,12 +10,13 @@ are printed. The sheet goes to my_runs/contact_sheet.png unless you say otherwis
 
 import argparse
 import warnings
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
 
 from diffusion_helpers import load_checkpoint, sample
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 from diffusion_helpers.text import PromptWarning, load_words
 from diffusion_helpers.widgets.figures import to_uint8
 
@@ -40,15 +41,15 @@ SHOWN = 26  # letters of a prompt that fit under its picture
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--weights", default="demiurge")
-    parser.add_argument("--out", default="my_runs/contact_sheet.png")
+    parser.add_argument("--weights", type=commands.weights, default="demiurge")
+    parser.add_argument("--out", type=commands.picture_file, default="my_runs/contact_sheet.png")
     wish = parser.parse_args()
 
     prompts = [" ".join(p.split()) for p in PROMPTS.split(";")]
     words, model = load_words(), load_checkpoint(wish.weights)
     for prompt in prompts:
         if unknown := words.unknown(prompt):
-            print(f"{prompt!r}: I do not know {unknown}")
+            say(f"{prompt!r}: I do not know {unknown}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PromptWarning)
         drawn = [sample(model, p, "noto", seed=i).cpu() for i, p in enumerate(prompts)]
@@ -58,9 +59,8 @@ def main():
         ax.imshow(picture)
         ax.set_title(prompt[:SHOWN], fontsize=8, y=-0.18)
         ax.axis("off")
-    Path(wish.out).parent.mkdir(parents=True, exist_ok=True)
     fig.savefig(wish.out, dpi=110, bbox_inches="tight")
-    print(f"{len(prompts)} prompts: {wish.out}")
+    say(f"{len(prompts)} prompts: {wish.out}")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,8 @@ from diffusion_helpers import (
     rank_among,
     sample,
 )
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
 from diffusion_helpers.text import load_words
 from diffusion_helpers.widgets.figures import to_uint8
@@ -101,7 +103,7 @@ def adherence(model, emoji, rows, kind, scale):
     right = sum(hits(pictures, emoji, rows))
     low, high = interval(right, len(rows))
     found = {"scale": scale, "kind": kind, "right": right, "n": len(rows), "low": low, "high": high}
-    print(adherence_line(found), flush=True)
+    say(adherence_line(found))
     return pictures, found
 
 
@@ -158,7 +160,7 @@ def crowds(model, emoji, order):
     for sampler, steps, scale in CROWDS:
         way = {"sampler": sampler.__name__, "steps": steps, "scale": scale}
         results.append(way | against(real, draw(model, emoji, rows, scale, sampler, steps)))
-        print(crowd_line(results[-1]), flush=True)
+        say(crowd_line(results[-1]))
     return results
 
 
@@ -238,8 +240,8 @@ def table(result):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--weights", default="demiurge")
-    parser.add_argument("--sheet")
+    parser.add_argument("--weights", type=commands.weights, default="demiurge")
+    parser.add_argument("--sheet", type=commands.picture_file)
     wish = parser.parse_args()
 
     model, emoji = load_checkpoint(wish.weights), load_emoji()
@@ -259,14 +261,14 @@ def main():
     if wish.sheet:
         save_sheet(drawn["training"], emoji.images[kinds["training"]], wish.sheet)
     result["things"] = things(model, emoji, kinds["held out"], drawn["held out"])
-    print(things_line(result["things"]), flush=True)
+    say(things_line(result["things"]))
     result["copying"] = copying(emoji, drawn, kinds["held out"])
-    print(copying_line(result["copying"]), flush=True)
+    say(copying_line(result["copying"]))
     if not wish.quick:
         result |= {"crowds": crowds(model, emoji, order), "speed": speed(model)}
-        (DATA / "demiurge.json").write_text(json.dumps(result, indent=1) + "\n")
-        Path("benchmarks/demiurge.txt").write_text(table(result) + "\n")
-        print(table(result))
+        (DATA / "demiurge.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        Path("benchmarks/demiurge.txt").write_text(table(result) + "\n", "utf-8")
+        say(table(result))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,8 @@ import torch
 from fast_runs import REPO, RUNS, N
 from peers import PEERS, KDiffusion, Sculptor, borrowed
 
+from diffusion_helpers.checks import say
+
 FOLDER = Path(__file__).parent / "fast"
 SECONDS, OURS = 600, (120, 60)  # of CPU, for each peer and for us; every run is a whole training
 SHORTER = 300  # for each peer on the second data set
@@ -71,7 +73,7 @@ def quality_plan():
 def processor():
     """The name that the processor gives itself, and AMX where it has it."""
     try:
-        info = Path("/proc/cpuinfo").read_text()
+        info = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
         return platform.processor()
     name = re.search(r"model name\s*: (.*)", info)
@@ -83,7 +85,7 @@ RESULTS = FOLDER / f"{processor().lower().replace(' ', '_')}.json"
 
 
 def kept():
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
 
 
 def measure(part, setting):
@@ -99,8 +101,8 @@ def measure(part, setting):
     found = json.loads(done.stdout.splitlines()[-1])
     results = kept()  # anew: another benchmark may have written meanwhile
     results.setdefault(part, {})[key] = found
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(part, setting, found, flush=True)
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    say(f"{part} {setting} {found}")
 
 
 def rows_of(part):
@@ -244,13 +246,15 @@ def table():
 
 def main(words):
     if words[:1] == ["one"]:
-        print(json.dumps(RUNS[words[1]](**json.loads(words[2]))))
+        say(json.dumps(RUNS[words[1]](**json.loads(words[2]))))
         return
+    if unknown := [word for word in words if word not in RUNS and words != ["table"]]:
+        sys.exit(f"There is no part {unknown[0]!r}: choose {', '.join(RUNS)}; or table alone.")
     for part in [] if words == ["table"] else words or RUNS:
         for setting in plan(part):
             measure(part, setting)
-    RESULTS.with_suffix(".txt").write_text(table())
-    print(table())
+    RESULTS.with_suffix(".txt").write_text(table(), "utf-8")
+    say(table())
 
 
 if __name__ == "__main__":

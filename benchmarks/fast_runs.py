@@ -284,7 +284,7 @@ def lesson_run(lesson):
             seconds = time.perf_counter() - began
             kernel = psutil.Process(client.km.provisioner.pid)
             cpu = sum(kernel.cpu_times()[:2])
-            status = Path(f"/proc/{kernel.pid}/status").read_text()
+            status = Path(f"/proc/{kernel.pid}/status").read_text("utf-8")
     peak = re.search(r"VmHWM:\s+(\d+) kB", status)[1]  # its largest resident size so far
     return {"seconds": seconds, "cpu_seconds": cpu, "peak_gb": int(peak) / 1e6}
 

@@ -13,10 +13,10 @@ data/ladder.json, which the lessons read. The nets of the first seed are the shi
 data/checkpoints/ladder_*.safetensors.
 """
 
+import argparse
 import json
 import shutil
 import statistics
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -40,6 +40,7 @@ from diffusion_helpers import (
     save_checkpoint,
     train,
 )
+from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
 from diffusion_helpers.text import load_words
 from diffusion_helpers.widgets.figures import to_uint8
@@ -68,7 +69,7 @@ def train_rung(rung, seed, emoji):
     """Train one net and keep it as it would be shipped; returns its path."""
     path = FOLDER / f"{rung}_{seed}.safetensors"
     if not path.exists():
-        print(f"training {rung}, seed {seed}", flush=True)
+        say(f"training {rung}, seed {seed}")
         torch.manual_seed(seed)
         model = UNet(widths=WIDTHS, blocks=BLOCKS, **RUNGS[rung]).to(pick_device())
         texts = load_words().encode(emoji.names, emoji.styles) if model.text else None
@@ -76,7 +77,7 @@ def train_rung(rung, seed, emoji):
         train(model, emoji, steps=STEPS, texts=texts, seed=seed, reports=5)
         seconds = round(time.process_time() - began)
         save_checkpoint(model, path, steps=STEPS, cpu_seconds=seconds, seed=seed)
-        (FOLDER / f"{rung}_{seed}.seconds").write_text(str(seconds))
+        (FOLDER / f"{rung}_{seed}.seconds").write_text(str(seconds), "utf-8")
     if seed == SEEDS[0]:
         shutil.copyfile(path, DATA / "checkpoints" / f"ladder_{rung}.safetensors")
     return path
@@ -109,10 +110,10 @@ def evaluate_rung(rung, seed, path, training, rows, held_out):
     """All figures of one net as a dict, computed once; rows of `training` are the real crowd."""
     result = FOLDER / f"{rung}_{seed}.json"
     if not result.exists():
-        print(f"measuring {rung}, seed {seed}", flush=True)
+        say(f"measuring {rung}, seed {seed}")
         model = load_checkpoint(path)
         loss = loss_by_level(model, held_out, cosine_schedule(), seed=seed)
-        seconds = int((FOLDER / f"{rung}_{seed}.seconds").read_text())
+        seconds = int((FOLDER / f"{rung}_{seed}.seconds").read_text("utf-8"))
         figures = {"seed": seed, "cpu_seconds": seconds}
         figures["loss"] = {name: values.tolist() for name, values in loss._asdict().items()}
         crowd = training.where(torch.isin(torch.arange(len(training)), torch.tensor(rows)))
@@ -122,8 +123,8 @@ def evaluate_rung(rung, seed, path, training, rows, held_out):
             save_sheet(pictures[:100], FOLDER / f"{rung}_{seed}_{sampler.__name__}.png")
             figures[sampler.__name__] = measure(pictures, real)
             figures[sampler.__name__]["adherence"] = statistics.mean(hits(pictures, training, rows))
-        result.write_text(json.dumps(figures))
-    return json.loads(result.read_text())
+        result.write_text(json.dumps(figures), "utf-8")
+    return json.loads(result.read_text("utf-8"))
 
 
 def save_sheet(pictures, path):
@@ -181,20 +182,24 @@ def table(ladder):
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--table", action="store_true", help="train nothing, only print the table")
+    wish = parser.parse_args()
+
     FOLDER.mkdir(parents=True, exist_ok=True)
     emoji = load_emoji()
     training = emoji.training()
     held_out = emoji.images[emoji.held_out]
     order = torch.randperm(len(training), generator=torch.Generator().manual_seed(0))
     chosen, other = (sorted(order[i : i + N].tolist()) for i in (0, N))
-    if "--table" not in sys.argv:
+    if not wish.table:
         for seed in SEEDS:
             paths = {rung: train_rung(rung, seed, training) for rung in RUNGS}
             for rung, path in paths.items():
                 evaluate_rung(rung, seed, path, training, chosen, held_out)
     runs = {
         rung: [
-            json.loads(path.read_text())
+            json.loads(path.read_text("utf-8"))
             for seed in SEEDS
             if (path := FOLDER / f"{rung}_{seed}.json").exists()
         ]
@@ -203,10 +208,10 @@ def main():
     floor = measure(training.images[other], extract_features(training.images[chosen]))
     settings = {"steps": STEPS, "n": N, "sample_steps": SAMPLE_STEPS}
     ladder = {**settings, "floor": floor, "rungs": {r: done for r, done in runs.items() if done}}
-    (DATA / "ladder.json").write_text(json.dumps(ladder, indent=1) + "\n")
+    (DATA / "ladder.json").write_text(json.dumps(ladder, indent=1) + "\n", "utf-8")
     text = table(ladder)
-    Path("benchmarks/ladder.txt").write_text(text + "\n")
-    print(text)
+    Path("benchmarks/ladder.txt").write_text(text + "\n", "utf-8")
+    say(text)
 
 
 if __name__ == "__main__":

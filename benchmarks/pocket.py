@@ -23,6 +23,8 @@ import torch.nn.functional as F
 from demiurge import hits, medians, save_sheet, wilson
 
 from diffusion_helpers import load_emoji
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 from diffusion_helpers.pocket import STYLES, format_prompt, load_pocket, to_latents, to_pictures
 
 SEED = 0
@@ -83,18 +85,20 @@ def speed(pipe):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--sheet")
+    parser.add_argument("--sheet", type=commands.picture_file)
     wish = parser.parse_args()
 
     pipe, emoji, large = load_pocket(), load_emoji(), load_emoji(64)
     lines = [f"seed {SEED}, {STEPS} steps; right emoji among the 5 nearest of its style"]
 
-    def say(line):
-        print(line, flush=True)
+    def report(line):
+        say(line)
         lines.append(line)
 
     ours, thumbnail = autoencoder(pipe, large.images[large.held_out])
-    say(f"autoencoder, held-out emoji: {ours:.1f} dB; a thumbnail of 972 numbers {thumbnail:.1f}")
+    report(
+        f"autoencoder, held-out emoji: {ours:.1f} dB; a thumbnail of 972 numbers {thumbnail:.1f}"
+    )
     known = torch.tensor([style in STYLES for style in emoji.styles])
     order = torch.randperm(len(emoji), generator=torch.Generator().manual_seed(SEED))
     seen = order[(known & ~emoji.held_out)[order]].tolist()
@@ -104,19 +108,19 @@ def main():
         kinds["held out"] = order[(known & emoji.held_out)[order]].tolist()
         real = large.images[kinds["training"]]
         right = sum(hits(halved(restored(pipe, real)), emoji, kinds["training"]))
-        say(f"the real pictures, through the autoencoder: {wilson(right, len(real))}")
+        report(f"the real pictures, through the autoencoder: {wilson(right, len(real))}")
     for scale in (DEFAULT,) if wish.quick else SCALES:
         for kind, rows in kinds.items():
             pictures = draw(pipe, emoji, rows, scale)
             right = sum(hits(halved(pictures), emoji, rows))
-            say(f"guidance {scale:g}  {kind:9} {wilson(right, len(rows))} of {len(rows)}")
+            report(f"guidance {scale:g}  {kind:9} {wilson(right, len(rows))} of {len(rows)}")
             if wish.sheet and scale == DEFAULT and kind == "training":
                 save_sheet(pictures, large.images[rows], wish.sheet)
     if not wish.quick:
-        say(f"{platform.machine()}, {torch.get_num_threads()} threads, one prompt, guidance 3")
+        report(f"{platform.machine()}, {torch.get_num_threads()} threads, one prompt, guidance 3")
         for name, seconds in speed(pipe).items():
-            say(f"{name:10} {seconds:.2f} s")
-        Path("benchmarks/pocket.txt").write_text("\n".join(lines) + "\n")
+            report(f"{name:10} {seconds:.2f} s")
+        Path("benchmarks/pocket.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import torch
 from demiurge import wilson
 
 from diffusion_helpers import load_checkpoint, sample
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 from diffusion_helpers.scenes import captions, read_scenes, same_scene, scenes
 
 N = 500
@@ -69,7 +71,7 @@ def exchanged(attributes):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--weights", default="scenes")
+    parser.add_argument("--weights", type=commands.weights, default="scenes")
     wish = parser.parse_args()
 
     model, n = load_checkpoint(wish.weights), 100 if wish.quick else N
@@ -86,21 +88,21 @@ def main():
             f"guidance {scale:g}  {language}  {kind:9} obeyed {wilson(int(right.sum()), n)} of {n}"
             f", well formed {formed.float().mean():.3f}"
         )
-        print(lines[-1], flush=True)
+        say(lines[-1])
 
-    print("\n".join(lines))
+    say("\n".join(lines))
     for scale in (3.0,) if wish.quick else SCALES:
         for kind, attributes in wanted.items():
             report(kind, attributes, scale)
     shuffled = wanted["training"].roll(1, 0)
     by_luck = same_scene(shuffled, wanted["training"]).float().mean()
     lines.append(f"chance: a scene drawn for another caption obeys this one in {by_luck:.3f}")
-    print(lines[-1])
+    say(lines[-1])
     for kind, attributes in wanted.items():
         report(kind, attributes, 3.0, "ru")
     report("order", exchanged(wanted["training"]), 3.0)
     if not wish.quick:
-        Path("benchmarks/scenes.txt").write_text("\n".join(lines) + "\n")
+        Path("benchmarks/scenes.txt").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

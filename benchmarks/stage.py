@@ -21,6 +21,8 @@ import nbformat
 import numpy as np
 from playwright.sync_api import TimeoutError
 
+from diffusion_helpers.checks import say
+
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO / "tests"))
 from browser import (  # noqa: E402
@@ -42,11 +44,11 @@ SLIDER = {  # where the hand takes hold
 CELLS = [
     """\
 import torch
-from diffusion_helpers import add_noise, chaos, cosine_schedule, predict
+from diffusion_helpers import add_noise, cosine_schedule, predict, pure_noise
 from diffusion_helpers import load_checkpoint, load_emoji
 
 net, schedule = load_checkpoint("apprentice"), cosine_schedule()
-x_0, eps = load_emoji().images[:1], chaos(1)
+x_0, eps = load_emoji().images[:1], pure_noise(1)
 
 def look(t):
     x_t = add_noise(x_0, t, eps, schedule)
@@ -173,7 +175,7 @@ def report_answers(page):
     peer = np.median(times["interact"])
     for kind, values in times.items():
         median, p95 = np.percentile(values, [50, 95])
-        print(f"{kind:9} median {median:5.1f} ms, p95 {p95:5.1f} ms, {len(values)} pictures, "
+        say(f"{kind:9} median {median:5.1f} ms, p95 {p95:5.1f} ms, {len(values)} pictures, "
               f"{peer / median:.1f} times as fast as interact")  # fmt: skip
 
 
@@ -187,7 +189,7 @@ def report_fast_hands(page):
             during = page.evaluate("draws")
             page.wait_for_timeout(2500)
             drawn, late = page.evaluate("[draws, Math.max(0, drawnAt - movedAt)]")
-        print(f"{kind:9} {moves} moves in {seconds:.1f} s: {during} pictures on the way, {drawn} "
+        say(f"{kind:9} {moves} moves in {seconds:.1f} s: {during} pictures on the way, {drawn} "
               f"in all, the last {late:.0f} ms later: {words(page, kind)}")  # fmt: skip
 
 
@@ -209,7 +211,7 @@ def report_lessons(open_tab, lab):
             tab.page.locator(".sculptor [type=range]:visible").first.wait_for(timeout=120_000)
             usable = time.monotonic() - started
             tab.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        print(f"{name}: on screen after {opened:.1f} s, first control usable after {usable:.1f} s")
+        say(f"{name}: on screen after {opened:.1f} s, first control usable after {usable:.1f} s")
 
 
 def main():
@@ -220,7 +222,7 @@ def main():
     nbformat.write(notebook, root / "stage.ipynb")
     for name in LESSONS:
         (root / name).write_bytes((REPO / "notebooks" / name).read_bytes())
-    print(f"{platform.platform()}, Chromium without a graphics card")
+    say(f"{platform.platform()}, Chromium without a graphics card")
     with jupyter_lab(root, home) as lab, chromium() as open_tab:
         with open_tab() as tab:
             open_and_run_all(tab.page, lab, "stage.ipynb")

@@ -18,6 +18,7 @@ import torch
 from ladder import interval, save_sheet
 
 from diffusion_helpers import pick_device, sample, save_checkpoint, train
+from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
 from diffusion_helpers.twins import LEARNING_RATE, PALETTE, STEPS, TwinsNet, compare_colours, twins
 from diffusion_helpers.unet import group_norm
@@ -82,11 +83,11 @@ def run(name, seed):
             "chance": (left * right).sum().item(),
         }
         save_checkpoint(model, stem.with_suffix(".safetensors"), steps=STEPS, seed=seed)
-        result.write_text(json.dumps(figures))
+        result.write_text(json.dumps(figures), "utf-8")
     if seed == SEEDS[0] and name in SHIPPED:
         shipped = DATA / "checkpoints" / f"{SHIPPED[name]}.safetensors"
         shutil.copyfile(stem.with_suffix(".safetensors"), shipped)
-    return json.loads(result.read_text())
+    return json.loads(result.read_text("utf-8"))
 
 
 def main():
@@ -97,7 +98,7 @@ def main():
     for seed in SEEDS:
         for name in NETS:
             runs[name].append(run(name, seed))
-            print(name, runs[name][-1], flush=True)
+            say(f"{name} {runs[name][-1]}")
     for name, results in runs.items():
         cells = []
         for key in ("well_formed", "agrees", "chance"):
@@ -107,9 +108,11 @@ def main():
         lines.append(f"{name:16} " + "  ".join(cells) + f"  ({seconds} CPU-seconds)")
     lines.append("agrees and chance: among the well-formed; chance: by its own colours, if they")
     lines.append("were independent (six equally frequent colours: 0.167)")
-    print("\n".join(lines))
-    Path("benchmarks/twins.txt").write_text("\n".join(lines) + "\n")
-    (DATA / "twins.json").write_text(json.dumps({"steps": STEPS, "n": N, "runs": runs}, indent=1))
+    say("\n".join(lines))
+    Path("benchmarks/twins.txt").write_text("\n".join(lines) + "\n", "utf-8")
+    (DATA / "twins.json").write_text(
+        json.dumps({"steps": STEPS, "n": N, "runs": runs}, indent=1), "utf-8"
+    )
 
 
 if __name__ == "__main__":

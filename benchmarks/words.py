@@ -14,6 +14,7 @@ import json
 import torch
 from demiurge import interval
 
+from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
 from diffusion_helpers.text import load_words, split_words
 
@@ -139,7 +140,7 @@ def main():
         )
         lines += missed
     text = "\n".join(lines)
-    print(text)
+    say(text)
     with open("benchmarks/words.txt", "w", encoding="utf-8") as file:
         file.write(text + "\n")
 

@@ -12,17 +12,20 @@ a row, lossless, on white) and `emoji.json` with the captions, the order of the 
 sheets and the held-out pairs. Then run data/checksums.py.
 """
 
+import argparse
 import hashlib
 import io
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import resvg_py
 from einops import rearrange
 from PIL import Image
+
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 
 OUT = Path(__file__).parent / "emoji"
 SIZES = (32, 64)  # 32 for the lessons, 64 for the latent model of lesson 08
@@ -64,9 +67,11 @@ def is_twin(hexcode, all_hexcodes):
 
 def read_concepts(emojibase):
     """What each emoji is called, in English and in Russian, in the order of the Unicode charts."""
-    english = json.loads((emojibase / "en" / "data.json").read_text())
-    russian = {e["hexcode"]: e for e in json.loads((emojibase / "ru" / "data.json").read_text())}
-    group_names = json.loads((emojibase / "meta" / "groups.json").read_text())["groups"]
+    english = json.loads((emojibase / "en" / "data.json").read_text("utf-8"))
+    russian = {
+        e["hexcode"]: e for e in json.loads((emojibase / "ru" / "data.json").read_text("utf-8"))
+    }
+    group_names = json.loads((emojibase / "meta" / "groups.json").read_text("utf-8"))["groups"]
     hexcodes = {e["hexcode"] for e in english}
     concepts = []
     for e in sorted(english, key=lambda e: e.get("order", 0)):
@@ -93,12 +98,12 @@ def find_icons(packages, concepts):
     """{style: {hexcode: svg}}, by code point or, where a package has none, by exact name."""
     folders = {style: packages / "@iconify-json" / name for style, name in STYLES.items()}
     chars = {
-        style: {key(k): v for k, v in json.loads((f / "chars.json").read_text()).items()}
+        style: {key(k): v for k, v in json.loads((f / "chars.json").read_text("utf-8")).items()}
         for style, f in folders.items()
     }
     found = {}
     for style, folder in folders.items():
-        icons = json.loads((folder / "icons.json").read_text())
+        icons = json.loads((folder / "icons.json").read_text("utf-8"))
         names = {**icons["icons"], **icons.get("aliases", {})}
         by_slug = {slug(name): name for name in names}
         found[style] = {}
@@ -180,7 +185,7 @@ def main(packages):
             pictures = np.stack([render(icons[style][h], size) for h in hexcodes])
             path = OUT / f"{style}_{size}.webp"
             save_sheet(pictures, path)
-            print(f"{path.name}: {len(pictures)} pictures, {path.stat().st_size / 1e6:.2f} MB")
+            say(f"{path.name}: {len(pictures)} pictures, {path.stat().st_size / 1e6:.2f} MB")
     used = {h for hexcodes in order.values() for h in hexcodes}
     index = {
         "columns": COLUMNS,
@@ -188,9 +193,16 @@ def main(packages):
         "order": order,
         "held_out": choose_held_out(order),
     }
-    (OUT / "emoji.json").write_text(json.dumps(index, ensure_ascii=False, separators=(",", ":")))
-    print(f"{len(used)} concepts, {len(index['held_out'])} held-out pairs")
+    (OUT / "emoji.json").write_text(
+        json.dumps(index, ensure_ascii=False, separators=(",", ":")), "utf-8"
+    )
+    say(f"{len(used)} concepts, {len(index['held_out'])} held-out pairs")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("packages", type=commands.folder, help="npm's folder node_modules")
+    try:
+        main(parser.parse_args().packages)
+    except FileNotFoundError as missing:
+        parser.exit(1, f"{missing.filename} is missing: run npm as the head of this file says.\n")

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from diffusion_helpers.checkpoints import save_tensors
+from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA, load_emoji
 from diffusion_helpers.device import fast_math
 from diffusion_helpers.evaluation import FeatureNet
@@ -48,9 +49,8 @@ def main():
                     (head(features).argmax(1) == truth[test]).float().mean().item()
                     for head, truth in ((net.group, group), (net.style, style))
                 ]
-            print(
+            say(
                 f"step {step}: held-out pairs, group {scores[0]:.3f}, style {scores[1]:.3f}",
-                flush=True,
             )
         rows = train[torch.randint(len(train), (BATCH,))]
         images = augment(emoji.images[rows]).contiguous(memory_format=torch.channels_last)

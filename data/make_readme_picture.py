@@ -8,6 +8,7 @@ from einops import rearrange
 from PIL import Image
 
 from diffusion_helpers import ddpm, load_checkpoint, pure_noise
+from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
 from diffusion_helpers.widgets.figures import to_uint8
 
@@ -27,7 +28,7 @@ def main():
     path = DATA / "readme" / "creation.gif"
     durations = [150] * (len(frames) - 1) + [3000]  # milliseconds; the result stays a while
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    say(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

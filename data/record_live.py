@@ -3,7 +3,7 @@
 python data/record_live.py "2 cores, AMX"        (85 seconds; the words say which machine)
 """
 
-import sys
+import argparse
 
 import torch
 
@@ -37,4 +37,6 @@ def main(machine):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("machine", help='in a few words: "2 cores, AMX"')
+    main(parser.parse_args().machine)

@@ -6,11 +6,12 @@ It may be stopped and started again with the same SECONDS: it goes on from my_ru
 is spent it writes data/checkpoints/apprentice.safetensors. What it reached: data/README.md.
 """
 
-import sys
+import argparse
 
 import torch
 
 from diffusion_helpers import UNet, load_emoji, save_checkpoint, train
+from diffusion_helpers.authoring import commands
 from diffusion_helpers.data import DATA
 
 SEED = 0
@@ -29,4 +30,6 @@ def main(seconds):
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("seconds", type=commands.seconds)
+    main(parser.parse_args().seconds)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from einops import rearrange
 
 from diffusion_helpers import UNet, load_checkpoint, load_emoji, save_checkpoint, train
+from diffusion_helpers.authoring import commands
 from diffusion_helpers.data import DATA
 from diffusion_helpers.noising import T
 from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text, load_words
@@ -129,8 +130,12 @@ def altered_loss(model, x_0, rows, texts, schedule, generator, shard=slice(None)
 def wishes(name):
     """What the command line asks for, in all trainings of this folder that take a prompt."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("seconds", type=float)
-    parser.add_argument("--weights", help="start from these weights, with a fresh optimiser")
+    parser.add_argument("seconds", type=commands.seconds)
+    parser.add_argument(
+        "--weights",
+        type=commands.weights,
+        help="start from these weights, with a fresh optimiser",
+    )
     parser.add_argument("--halfway", action="store_true", help="save the mean of old and new")
     parser.add_argument("--out", default=DATA / "checkpoints" / f"{name}.safetensors")
     parser.add_argument("--checkpoint", default=f"my_runs/{name}_training.safetensors")

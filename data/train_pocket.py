@@ -30,6 +30,8 @@ from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from diffusion_helpers import add_noise, load_emoji, pick_device, train
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 from diffusion_helpers.denoiser import target
 from diffusion_helpers.device import fast_math
 from diffusion_helpers.pocket import POCKET, STYLES
@@ -133,7 +135,7 @@ def make_tokenizer():
     """
     folder = POCKET / "tokenizer"
     if (folder / "vocab.json").exists():
-        print(f"{folder} is there: delete it, the painter and its training to begin anew")
+        say(f"{folder} is there: delete it, the painter and its training to begin anew")
         return
     alphabet = sorted(ByteLevel.alphabet())  # 256 signs, so that any text at all can be spelled
     trainer = BpeTrainer(
@@ -150,11 +152,11 @@ def make_tokenizer():
     for sign in alphabet:  # each sign may also end a word
         vocabulary.setdefault(sign + "</w>", len(vocabulary))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False))
+    (folder / "vocab.json").write_text(json.dumps(vocabulary, ensure_ascii=False), "utf-8")
     merges = ["#version: 0.2", *(" ".join(pair) for pair in learned["merges"])]
-    (folder / "merges.txt").write_text("\n".join(merges) + "\n")
+    (folder / "merges.txt").write_text("\n".join(merges) + "\n", "utf-8")
     about = {"tokenizer_class": "CLIPTokenizer", "model_max_length": LONGEST}
-    (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
 
 
 class Spells:
@@ -326,7 +328,7 @@ def main():
     parts = parser.add_subparsers(required=True)
     for part, work in (("autoencoder", train_autoencoder), ("painter", train_painter)):
         command = parts.add_parser(part)
-        command.add_argument("seconds", type=float)
+        command.add_argument("seconds", type=commands.seconds)
         command.set_defaults(work=work)
     parts.add_parser("tokenizer").set_defaults(work=lambda wish: make_tokenizer())
     wish = parser.parse_args()

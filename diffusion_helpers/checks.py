@@ -40,13 +40,18 @@ def utf8_safe(words: Any) -> str:
     return str(words).encode("utf-8", "replace").decode()
 
 
-def say(words):
-    """Print one line at once; a letter that the output cannot hold is written as a number.
+def printable(words):
+    """Words as the output can hold them: one in cp1252 or ASCII gets the number of other letters.
 
-    Output that goes into a file in cp1252 or ASCII holds few letters, and nothing may stop for it.
+    Python writes so when its output goes into a file on Windows, and would stop at such a letter.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(str(words).encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    return str(words).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def say(words):
+    """Print words at once, in letters that the output can hold."""
+    print(printable(words), flush=True)
 
 
 def explain_errors_with(check: Callable[..., Any]) -> Callable[[Callable], Callable]:
@@ -216,7 +221,8 @@ def check_number(x: Any, name: str, least: float = -LARGEST, most: float = LARGE
             value = float(x)
             if least <= value <= most:
                 return value
-    limits = "" if most == LARGEST else f" from {least} to {most}"
+    upwards = "" if least == -LARGEST else f" from {least} up"
+    limits = upwards if most == LARGEST else f" from {least} to {most}"
     raise ValueError(f"{name} is a number{limits}, got {brief(x)}")
 
 

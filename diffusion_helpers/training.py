@@ -23,6 +23,7 @@ from .checks import (
     check_images,
     check_seed,
     check_training,
+    say,
     seeded_generator,
 )
 from .denoiser import schedule_of, target, unwrap
@@ -70,7 +71,7 @@ def print_progress(run: TrainingResult, share: float, model: nn.Module) -> None:
     """One line per report; `share` is the part of the budget that is spent."""
     recent = run.losses[-100:]
     loss = sum(recent) / len(recent)
-    print(f"{share:4.0%}  step {run.steps}  {run.seconds:.0f} s  loss {loss:.4f}", flush=True)
+    say(f"{share:4.0%}  step {run.steps}  {run.seconds:.0f} s  loss {loss:.4f}")
 
 
 def denoising_loss(
@@ -208,9 +209,7 @@ def train(
                     choose_thread_count()
             if stopped and not run.finished:
                 where = f", and in {checkpoint}: call train again to go on" if saved else ""
-                print(
-                    f"stopped at step {run.steps}; what was learned is kept in the network{where}"
-                )
+                say(f"stopped at step {run.steps}; what was learned is kept in the network{where}")
                 break
     return run
 
@@ -310,7 +309,7 @@ class _TrainingFile:
                     state["state"].setdefault(int(p), {})[name] = value
             optimizer.load_state_dict(state)
         if notes["finished"]:
-            print(f"{self.path} holds a finished training: delete it to start a new one")
+            say(f"{self.path} holds a finished training: delete it to start a new one")
         return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
 
     def _difference(self, notes, schedule):
@@ -345,7 +344,7 @@ class _TrainingFile:
         try:
             save_tensors(self.path, tensors, notes | self.settings)
         except OSError as problem:
-            print(f"{problem}. What was learned so far is kept in the network.", flush=True)
+            say(f"{problem}. What was learned so far is kept in the network.")
             return False
         return True
 
@@ -356,9 +355,7 @@ class _TrainingFile:
             yield
         except BaseException:
             if run.losses and self.save(run):
-                print(
-                    f"What was learned until step {run.steps} is kept in {self.path}.", flush=True
-                )
+                say(f"What was learned until step {run.steps} is kept in {self.path}.")
             raise
 
 

@@ -51,6 +51,8 @@ ELSEWHERE = {
     "denoiser.unwrap": "called by train and save_checkpoint with their model",
     "denoiser.velocity": "plain arithmetic, called by target with what it has checked",
     "text.EncodedText": "made by UNet.encode_text; expand_to asks what that of Text asks",
+    "authoring.commands.": "gets words from argparse: test_commands.py",
+    "authoring.notes.main": "run from the command line by instructors: test_commands.py",
     "device.bf16_helps": "gets devices from tensors that were checked",
     "device.fast_": "gets tensors that were checked",
     "data.Emoji": "made by load_emoji",

@@ -17,7 +17,7 @@ import re
 import sys
 from pathlib import Path
 
-from ..checks import as_path, brief
+from ..checks import as_path, brief, say
 from ..exercises import find
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
@@ -212,7 +212,7 @@ def main(arguments):
         sys.exit(str(problem))
     except OSError as problem:
         sys.exit(f"{arguments[1]} cannot be written: {problem.strerror}.")
-    print(f"{len(paths)} lessons ({arguments[0]}) in {arguments[1]}.")
+    say(f"{len(paths)} lessons ({arguments[0]}) in {arguments[1]}.")
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import re
 import sys
 import textwrap
 
-from ..checks import as_path, brief
+from ..checks import as_path, brief, say
 
+USAGE = "Say which lesson: python -m diffusion_helpers.authoring.notes LESSON.ipynb"
 NOTE = re.compile(
     r"<details><summary>On stage, (\d+) minutes?: ([^<]+)</summary>\n\n(.+)\n\n</details>", re.S
 )
@@ -40,7 +41,17 @@ def running_order(path):
     return "\n".join([*lines, "", f"{minute:2}  the end", ""])
 
 
+def main(paths):
+    """Print the notes of each lesson; one sentence where one of them cannot be read."""
+    if not paths:
+        sys.exit(USAGE)
+    try:
+        pages = [running_order(path) for path in paths]
+    except (OSError, ValueError) as problem:
+        sys.exit(str(problem))
+    sys.stdout.reconfigure(encoding="utf-8")  # a file on Windows shall hold every letter, too
+    say("\n".join(pages))
+
+
 if __name__ == "__main__":
-    sys.stdout.reconfigure(encoding="utf-8")  # redirected into a file on Windows, too
-    for path in sys.argv[1:]:
-        print(running_order(path))
+    main(sys.argv[1:])

@@ -48,11 +48,15 @@ def preflight_error(folder, systemd=Path("/run/systemd/system")):
 
 
 def readable(place):
-    """Whether a student's server sees the folder `place` and may go into it."""
+    """Whether a student's server sees the folder `place`, as far as it is there, and may enter."""
     place = place.resolve()
     if any(place.is_relative_to(hidden) for hidden in HIDDEN):
         return False
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (place, *place.parents))
+    return all(
+        folder.stat().st_mode & stat.S_IXOTH
+        for folder in (place, *place.parents)
+        if folder.exists()
+    )
 
 
 def prepare(folder):

@@ -41,7 +41,7 @@ c.ConfigurableHTTPProxy.pid_file = str(PRIVATE / "proxy.pid")
 c.JupyterHub.authenticator_class = "class_hub.ClassAuthenticator"
 c.ClassAuthenticator.instructors = str(PRIVATE / "instructors.json")
 if (PRIVATE / "instructors.json").exists():
-    c.Authenticator.admin_users = set(json.loads((PRIVATE / "instructors.json").read_text()))
+    c.Authenticator.admin_users = set(json.loads((PRIVATE / "instructors.json").read_text("utf-8")))
 c.Authenticator.username_pattern = r"[a-z][a-z0-9._-]{0,29}\Z"  # a part of a folder
 c.Authenticator.allow_all = True  # everybody whom an instructor has approved
 c.NativeAuthenticator.open_signup = False

@@ -9,7 +9,7 @@ import torch
 from einops import rearrange, repeat
 from torch.nn.functional import pad
 
-from ..checks import brief, check_count, utf8_safe
+from ..checks import brief, check_count, printable, utf8_safe
 from .figures import check_bytes, escape, png_data_uri, to_uint8
 
 STATIC = Path(__file__).with_name("static")
@@ -28,7 +28,7 @@ class HtmlOutput:
         return utf8_safe(self.page)
 
     def __repr__(self):
-        return utf8_safe(self.summary)
+        return printable(self.summary)
 
 
 def as_html(text):
