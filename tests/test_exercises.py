@@ -17,6 +17,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from bs4 import BeautifulSoup
+from nbclient import NotebookClient
 from page_objects import check_accessible
 
 from diffusion_helpers import Block, Prediction, cosine_schedule, exercises, progress
@@ -585,6 +586,23 @@ def test_no_cell_needs_what_only_an_optional_one_defines(path):
         known |= defined
         for name in {n.id for n in names} - known - parameters:
             assert name not in optional, f"{cell.id} needs {name}, from {optional[name]} only"
+
+
+IN_PLACE_LINES = {
+    "over the picture": "x_0 *= a.sqrt(); x_0 += (1 - a).sqrt() * eps; return x_0",
+    "over the dust": "eps *= (1 - a).sqrt(); eps += a.sqrt() * x_0; return eps",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", IN_PLACE_LINES.values(), ids=IN_PLACE_LINES)
+def test_lesson_01_goes_on_with_an_answer_that_works_in_place(line, tmp_path):
+    """Every cell below calls it: with pictures that it must not change, and that have to fit."""
+    lesson = nbformat.read(NOTEBOOKS[1], as_version=4)
+    (cell,) = (cell for cell in lesson.cells if cell.source.count('@exercise("01.1")'))
+    cell.source = re.sub(r"return \.\.\..*", line, cell.source)
+    NotebookClient(lesson, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert "Exercise 01.1: right." in str(cell.outputs)
 
 
 # ---- enough of each -----------------------------------------------------------------------------
