@@ -49,9 +49,9 @@ def printable(words):
     return str(words).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def say(words):
+def say(words, end="\n"):
     """Print words at once, in letters that the output can hold."""
-    print(printable(words), flush=True)
+    print(printable(words), end=end, flush=True)
 
 
 def explain_errors_with(check: Callable[..., Any]) -> Callable[[Callable], Callable]:

@@ -18,7 +18,7 @@ from einops import rearrange
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from .checks import as_path, as_tensor, brief, check_count, utf8_safe
+from .checks import as_path, as_tensor, brief, check_count, say, utf8_safe
 
 _INSIDE_WHEEL = Path(__file__).parent / "data"
 DATA = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else Path(__file__).parent.parent / "data"
@@ -370,10 +370,10 @@ def _with_progress(files: list[Path]) -> Iterator[Path]:
         yield file
         now = time.monotonic()
         if now - said > 3 or (said > began and i == len(files)):
-            print(f"\rreading pictures: {i:,} of {len(files):,}", end="", flush=True)
+            say(f"\rreading pictures: {i:,} of {len(files):,}", end="")
             said = now
     if said > began:
-        print()
+        say("")
 
 
 def _upright(picture: Image.Image) -> Image.Image:
