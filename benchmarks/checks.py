@@ -14,11 +14,15 @@ A code line holds code: no blank line, no comment, no docstring. A check is a li
 At last, the lines of `train` that stand between its docstring and its loop.
 """
 
+import argparse
 import ast
 import io
 import sys
 import tokenize
 from pathlib import Path
+
+from diffusion_helpers.authoring import commands
+from diffusion_helpers.checks import say
 
 PACKAGE = Path(__file__).resolve().parents[1] / "diffusion_helpers"
 MODULES = (
@@ -137,19 +141,23 @@ def before_the_loop(path, name):
     return len(lines), len(lines & check_lines(tree))
 
 
-def main(package=PACKAGE):
+def main(package):
+    if not any((package / f"{module}.py").exists() for module in MODULES):
+        sys.exit(f"{package} holds no module of the course: name its folder diffusion_helpers.")
     total = [0, 0]
-    print(f"{'module':<12} {'code lines':>10} {'checks':>7} {'share':>6}")
+    say(f"{'module':<12} {'code lines':>10} {'checks':>7} {'share':>6}")
     for module in MODULES:
-        path = Path(package) / f"{module}.py"
+        path = package / f"{module}.py"
         if path.exists():
             code, checks = count(path)
             total = [total[0] + code, total[1] + checks]
-            print(f"{module:<12} {code:>10} {checks:>7} {checks / code:>6.0%}")
-    print(f"{'together':<12} {total[0]:>10} {total[1]:>7} {total[1] / total[0]:>6.0%}")
-    lines, checks = before_the_loop(Path(package) / "training.py", "train")
-    print(f"\n`train`: {lines} code lines between its docstring and its loop, {checks} are checks")
+            say(f"{module:<12} {code:>10} {checks:>7} {checks / code:>6.0%}")
+    say(f"{'together':<12} {total[0]:>10} {total[1]:>7} {total[1] / total[0]:>6.0%}")
+    lines, checks = before_the_loop(package / "training.py", "train")
+    say(f"\n`train`: {lines} code lines between its docstring and its loop, {checks} are checks")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("package", nargs="?", type=commands.folder, default=PACKAGE)
+    main(parser.parse_args().package)

@@ -12,6 +12,7 @@ import time
 import torch
 
 from diffusion_helpers import ddim, load_checkpoint, pure_noise
+from diffusion_helpers.checks import say
 from diffusion_helpers.sampling import guided
 from diffusion_helpers.text import load_words
 
@@ -46,9 +47,7 @@ def main():
         shares.append(fast / slow)
         assert (before - after).abs().max() < 1e-4
     saved = 1 - statistics.median(shares)
-    print(
-        f"encoded once: {saved:.1%} less CPU time ({1 - max(shares):.1%} to {1 - min(shares):.1%})"
-    )
+    say(f"encoded once: {saved:.1%} less CPU time ({1 - max(shares):.1%} to {1 - min(shares):.1%})")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from diffusion_helpers.widgets.html import HtmlOutput
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted(
     path
-    for folder in ("diffusion_helpers", "benchmarks", "data")
+    for folder in ("diffusion_helpers", "benchmarks", "data", "docs")
     for path in (ROOT / folder).rglob("*.py")
 )
 
@@ -183,6 +183,8 @@ def test_a_class_in_a_folder_that_is_not_there_yet_can_be_prepared(tmp_path):
 SCRIPTS = [  # the script, wrong words, what is said
     ("benchmarks/apprentice.py", "sheet.nope", "sheet.nope is no name of a picture: end it in"),
     ("benchmarks/apprentice.py", "file/sheet.png", "File exists"),
+    ("benchmarks/checks.py", "nope", "there is no folder nope"),
+    ("benchmarks/checks.py", ".", "holds no module of the course"),
     ("benchmarks/classroom.py", "", "Say how large the classes are"),
     ("benchmarks/classroom.py", "4 many", "Say how large the classes are"),
     ("benchmarks/contact_sheet.py", "--weights nope", "no network is called 'nope'"),
