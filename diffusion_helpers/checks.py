@@ -40,7 +40,7 @@ def utf8_safe(words: Any) -> str:
     return str(words).encode("utf-8", "replace").decode()
 
 
-def printable(words):
+def printable(words: Any) -> str:
     """Words as the output can hold them: one in cp1252 or ASCII gets the number of other letters.
 
     Python writes so when its output goes into a file on Windows, and would stop at such a letter.
@@ -49,7 +49,7 @@ def printable(words):
     return str(words).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def say(words, end="\n"):
+def say(words: Any, end: str = "\n") -> None:
     """Print words at once, in letters that the output can hold."""
     print(printable(words), end=end, flush=True)
 
