@@ -13,10 +13,9 @@ from pathlib import Path
 from .checks import brief, check_kind, say
 
 FILE = "sculptor_progress.json"
-NOTHING = {"right": False, "hints": 0}
-_unsaved = {}  # what the disk refused to keep, until the kernel ends
-
+NOTHING: dict[str, bool | int] = {"right": False, "hints": 0}
 State = dict[str, bool | int]  # {"right": bool, "hints": int}
+_unsaved: dict[str, State] = {}  # what the disk refused to keep, until the kernel ends
 
 
 def states() -> dict[str, State]:

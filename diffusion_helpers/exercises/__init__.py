@@ -199,7 +199,7 @@ def no_number(got: Any, what: str = "the result") -> str | None:
 
 def parse_choice(got: Any, words: Sequence[str]) -> tuple[str, None] | tuple[None, str]:
     """(the word, None) when `got` is one of `words`, in any case; else (None, a sentence)."""
-    word = got.strip().lower() if isinstance(got, str) else None
+    word = got.strip().lower() if isinstance(got, str) else ""
     if word in words:
         return word, None
     said = repr(got) if isinstance(got, str) else f"a {type(got).__name__}"
