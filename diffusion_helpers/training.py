@@ -180,8 +180,10 @@ def train(
     settings = {"seed": check_seed(seed), "batch": batch, "learning_rate": float(learning_rate)}
     file = _TrainingFile(checkpoint, net, optimizers, schedule, settings, processes)
     run = file.resume(pictures)
-    net.schedule, look, saved, began = schedule, _first_look(net), False, clock() - run.seconds
+    net.schedule, look = schedule, _first_look(net)
+    began, saved = clock() - run.seconds, False
     processes.broadcast_weights(net)
+    _choose_threads(net, seconds)
     with _learning(net), _stop_between_steps() as stop:
         while not run.finished:
             before = run.share_of(steps, seconds)
@@ -205,13 +207,18 @@ def train(
                 net.eval()
                 if processes.is_main:
                     report(run, share, model)
-                if seconds:  # a budget in steps must stay reproducible: it keeps its threads
-                    choose_thread_count()
+                _choose_threads(net, seconds)
             if stopped and not run.finished:
                 where = f", and in {checkpoint}: call train again to go on" if saved else ""
                 say(f"stopped at step {run.steps}; what was learned is kept in the network{where}")
                 break
     return run
+
+
+def _choose_threads(net, seconds):
+    """On a CPU take the faster number of threads; a budget in steps keeps them, to be repeatable."""
+    if seconds and next(net.parameters()).device.type == "cpu":
+        choose_thread_count()
 
 
 def _first_look(net):
