@@ -216,7 +216,7 @@ def train(
 
 
 def _choose_threads(net, seconds):
-    """On a CPU take the faster number of threads; a budget in steps keeps them, to be repeatable."""
+    """The faster number of threads on a CPU; a budget in steps keeps them, to be repeatable."""
     if seconds and next(net.parameters()).device.type == "cpu":
         choose_thread_count()
 
