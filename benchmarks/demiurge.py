@@ -41,8 +41,8 @@ from diffusion_helpers import (
     sample,
 )
 from diffusion_helpers.data import DATA
-from diffusion_helpers.text import load_words
 from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.words import load_words
 
 SEED = 0
 PAIRS = 300  # of training pairs; of the held-out ones there are not many more

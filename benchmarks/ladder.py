@@ -41,8 +41,8 @@ from diffusion_helpers import (
     train,
 )
 from diffusion_helpers.data import DATA
-from diffusion_helpers.text import load_words
 from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.words import load_words
 
 RUNGS = {
     "blind": {"time": False},

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_figures import decode, sources
 
-from diffusion_helpers.text import PromptWarning, load_words
 from diffusion_helpers.widgets.controls import (
     Choice,
     Drawing,
@@ -26,6 +25,7 @@ from diffusion_helpers.widgets.controls import (
     live,
 )
 from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.words import PromptWarning, load_words
 
 PICTURE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
