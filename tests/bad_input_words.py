@@ -29,13 +29,12 @@ from hypothesis import strategies as st
 from diffusion_helpers.pocket import STYLES as POCKET_STYLES
 from diffusion_helpers.pocket import load_pocket
 from diffusion_helpers.scenes import ATTRIBUTES
-from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text
+from diffusion_helpers.text import MAX_WORDS, STYLES, Text
 from diffusion_helpers.words import load_words
 
 WORDS = load_words()
 PIPE = load_pocket("cpu")
 SAID = WORDS.encode(["a red apple", "", "кот"], ["noto", None, "fluent"])
-TOLD = Captions(WORDS, [["a cat", ""], ["apple"], ["x"]], ["noto", None, "fluent"])
 
 # ---- ways to spoil them -------------------------------------------------------------------------
 
@@ -141,10 +140,6 @@ def small_floats(good):
         [*wrong_floats(good), with_holes(good)],
         [one(good.double(), good.half(), good * 1e30, good[..., :-1], torch.cat([good, good]))],
     )
-
-
-def texts(good):
-    return mix([junk(), one([None], ["a cat"], [SAID, "a"], [()])], [one((SAID,), [SAID] * 5)])
 
 
 # ---- right answers ------------------------------------------------------------------------------

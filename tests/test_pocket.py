@@ -214,7 +214,7 @@ def test_an_emoji_is_heard_as_its_name(pipe, prompt, as_said):
 def test_a_wrong_prompt_or_style_gets_one_sentence(pipe):
     with pytest.raises(ValueError, match="styles noto, twemoji, fluent, got 'fxemoji'"):
         format_prompt(pipe, "a cat", "fxemoji")
-    with pytest.raises(ValueError, match="a prompt is a piece of text.*got int"):
+    with pytest.raises(ValueError, match=r"a prompt is a piece of text.*got int"):
         format_prompt(pipe, 3)
 
 
