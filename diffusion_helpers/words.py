@@ -186,21 +186,17 @@ class Words:
         A letter too many, too few, wrong or exchanged with its neighbour counts as one mistake.
         """
         found = process.extract(
-            word,
-            self._known,
-            scorer=OSA.normalized_similarity,
-            processor=None,
-            score_cutoff=ALIKE,
-            limit=None,
+            word, self._known, scorer=OSA.normalized_similarity, score_cutoff=ALIKE, limit=None
         )
-        ranked = sorted(
-            (-likeness - DRAWN * (row in self._drawn), known[0] != word[0], row, known)
-            for known, likeness, _ in found
-            for row in [self.rows[known]]
-        )
+
+        def order(match):
+            known, likeness, _ = match
+            row = self.rows[known]
+            return -likeness - DRAWN * (row in self._drawn), known[0] != word[0], row, known
+
         nearest: dict[int, str] = {}
-        for *_, row, known in ranked:
-            nearest.setdefault(row, known)
+        for known, *_ in sorted(found, key=order):
+            nearest.setdefault(self.rows[known], known)
         return list(nearest.values())[:n]
 
     @functools.cached_property
@@ -215,22 +211,24 @@ class Words:
         Warns about unknown words and signs, and about words after MAX_WORDS.
         """
         plain = _plain(prompt)
-        words = _words_of(plain)
+        words, signs = _words_of(plain), re.findall(ONE_SIGN, plain)
+        self._warn(words, list(dict.fromkeys(signs)))
+        none = len(self.vectors) - 1
         known = [self.rows[word] for word in words if word in self.rows]
+        if len(known) > MAX_WORDS:
+            PromptWarning.say(f"I hear the first {MAX_WORDS} words of a prompt")
+        return (known + [none] * MAX_WORDS)[:MAX_WORDS]
+
+    def _warn(self, words: list[str], signs: list[str]) -> None:
         unknown = self._unknown(words, n=3)
         for word, similar in list(unknown.items())[:NAMED]:
             like = f"; similar words I know: {', '.join(similar)}" if similar else ""
             PromptWarning.say(f"I do not know the word {word[:30]!r}{like}", word, similar)
-        signs = list(dict.fromkeys(re.findall(ONE_SIGN, plain)))
         for sign in signs[:NAMED]:
             PromptWarning.say(f"I do not know the sign {sign!r} ({_sign_name(sign)})")
         for kind, more in (("words", len(unknown) - NAMED), ("signs", len(signs) - NAMED)):
             if more > 0:
                 PromptWarning.say(f"I do not know {more} more {kind} of this prompt")
-        if len(known) > MAX_WORDS:
-            PromptWarning.say(f"I hear the first {MAX_WORDS} words of a prompt")
-        none = len(self.vectors) - 1
-        return (known + [none] * MAX_WORDS)[:MAX_WORDS]
 
     def text(self, row_numbers: torch.Tensor, styles: torch.Tensor) -> Text:
         """Row numbers (B, MAX_WORDS) and style numbers (B,), both integers, as a Text."""
@@ -247,15 +245,15 @@ class Words:
         Warns as `row_numbers` does, and where nothing of a prompt is heard. Raises ValueError for
         an unknown style or lists of different lengths.
         """
-        prompts = ["" if prompt is None else prompt for prompt in _as_list(prompts)]
+        spoken = ["" if prompt is None else prompt for prompt in _as_list(prompts)]
         styles = _as_list(styles)
-        n = max(len(prompts), len(styles))
-        if {len(prompts), len(styles)} - {1, n} or n == 0:
-            raise ValueError(f"got {len(prompts)} prompts for {len(styles)} styles")
-        rows = torch.tensor([self.row_numbers(prompt) for prompt in prompts])
+        n = max(len(spoken), len(styles))
+        if {len(spoken), len(styles)} - {1, n} or n == 0:
+            raise ValueError(f"got {len(spoken)} prompts for {len(styles)} styles")
+        rows = torch.tensor([self.row_numbers(prompt) for prompt in spoken])
         numbers = torch.tensor([style_number(style) for style in styles])
         text = self.text(rows.expand(n, -1), numbers.expand(n))
-        for prompt, heard in zip(prompts, text.mask):
+        for prompt, heard in zip(spoken, text.mask):
             if prompt.strip() and not heard.any():
                 PromptWarning.say(
                     "Nothing in this prompt is heard, so it draws as if there were none"

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from diffusion_helpers import data
+from diffusion_helpers import data, load_checkpoint, sample
 from diffusion_helpers.data import DATA, load_emoji
 from diffusion_helpers.text import MAX_WORDS, SIZE, STYLES, Captions, empty_text
 from diffusion_helpers.words import (
     NAMED,
+    PromptWarning,
     _concepts,
     _emoji_names,
     gather_warnings,
@@ -129,6 +130,17 @@ def test_an_emoji_in_a_prompt_is_heard_as_its_name(words, prompt, as_said):
         assert_equal(words.encode(prompt), words.encode(as_said))
     assert said == []
     assert split_words(prompt) == split_words(as_said)
+
+
+def test_an_emoji_is_drawn_as_its_name_is():
+    demiurge = load_checkpoint("demiurge", "cpu")
+    apple, named, nothing, smiley = (
+        sample(demiurge, prompt, steps=1, seed=1) for prompt in ("🍎", "red apple", "", ":)")
+    )
+    assert torch.equal(apple, named) and torch.equal(smiley, nothing)
+    assert not torch.equal(apple, nothing)
+    with pytest.warns(PromptWarning, match="^Nothing in this prompt is heard, so it draws as if"):
+        sample(demiurge, ":)", steps=1)
 
 
 @pytest.mark.parametrize(
