@@ -9,6 +9,7 @@ from diffusion_helpers.text import (
     SIZE,
     STYLES,
     Captions,
+    EncodedText,
     Text,
     TextEmbedding,
     style_number,
@@ -69,6 +70,15 @@ def test_repeat_puts_copies_side_by_side_and_join_one_after_another():
     assert len(joined) == 5
     assert_equal(joined[:2], one)
     assert_equal(joined[2:], other)
+
+
+def test_encoded_texts_are_joined_one_after_another():
+    encode = TextEmbedding(8)
+    one, other = encode(a_text(2)), encode(a_text(3))
+    joined = EncodedText.join([one, other])
+    for both, first, second in zip(joined, one, other):
+        assert len(both) == 5
+        assert torch.equal(both[:2], first) and torch.equal(both[2:], second)
 
 
 def test_a_text_moves_with_the_pictures():
