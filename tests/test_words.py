@@ -491,3 +491,11 @@ def test_a_damaged_table_is_named_with_what_to_do(copied_words, name, damage):
     damage(copied_words / name)
     with pytest.raises(ValueError, match=f"{name} is damaged: restore it with `git checkout data`"):
         load_words()
+
+
+def test_a_missing_list_of_emoji_is_named_where_a_prompt_needs_it(copied_words):
+    for cached in (_concepts, _emoji_names):
+        cached.cache_clear()
+    assert name_emoji("a cat") == "a cat"
+    with pytest.raises(FileNotFoundError, match=r"emoji\.json is missing.*git checkout data"):
+        name_emoji("🍎")
