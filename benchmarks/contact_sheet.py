@@ -17,8 +17,8 @@ import torch
 from diffusion_helpers import load_checkpoint, sample
 from diffusion_helpers.authoring import commands
 from diffusion_helpers.checks import say
-from diffusion_helpers.text import PromptWarning, load_words
 from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.words import PromptWarning, load_words
 
 PROMPTS = """
 a red apple; красное яблоко; puppy; щенок; a smiling face; грустное лицо; crying; an angry face;

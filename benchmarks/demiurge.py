@@ -43,8 +43,8 @@ from diffusion_helpers import (
 from diffusion_helpers.authoring import commands
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
-from diffusion_helpers.text import load_words
 from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.words import load_words
 
 SEED = 0
 PAIRS = 300  # of training pairs; of the held-out ones there are not many more

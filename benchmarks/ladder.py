@@ -42,8 +42,8 @@ from diffusion_helpers import (
 )
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
-from diffusion_helpers.text import load_words
 from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.words import load_words
 
 RUNGS = {
     "blind": {"time": False},

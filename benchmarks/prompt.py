@@ -14,7 +14,7 @@ import torch
 from diffusion_helpers import ddim, load_checkpoint, pure_noise
 from diffusion_helpers.checks import say
 from diffusion_helpers.sampling import guided
-from diffusion_helpers.text import load_words
+from diffusion_helpers.words import load_words
 
 STEPS, ROUNDS = 20, 10
 

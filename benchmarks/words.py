@@ -16,7 +16,7 @@ from demiurge import interval
 
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
-from diffusion_helpers.text import load_words, split_words
+from diffusion_helpers.words import load_words, split_words
 
 BEST = 5
 ENGLISH = {

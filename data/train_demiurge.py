@@ -19,8 +19,9 @@ from diffusion_helpers import UNet, load_checkpoint, load_emoji, save_checkpoint
 from diffusion_helpers.authoring import commands
 from diffusion_helpers.data import DATA
 from diffusion_helpers.noising import T
-from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text, load_words
+from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text
 from diffusion_helpers.training import denoising_loss
+from diffusion_helpers.words import load_words
 
 SEED = 0
 WIDTHS = (32, 64, 128, 256)  # narrow where pictures are large, wide where knowledge fits cheaply

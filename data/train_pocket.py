@@ -35,8 +35,9 @@ from diffusion_helpers.checks import say
 from diffusion_helpers.denoiser import target
 from diffusion_helpers.device import fast_math
 from diffusion_helpers.pocket import POCKET, STYLES
-from diffusion_helpers.text import Captions, load_words
+from diffusion_helpers.text import Captions
 from diffusion_helpers.training import NO_TEXT
+from diffusion_helpers.words import load_words
 
 SEED = 0
 NAME = 0.7  # how often a picture is shown with its English name

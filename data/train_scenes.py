@@ -10,7 +10,8 @@ data/README.md.
 from train_demiurge import SEED, teach, wishes
 
 from diffusion_helpers.scenes import captions, other_side, scenes
-from diffusion_helpers.text import Captions, load_words
+from diffusion_helpers.text import Captions
+from diffusion_helpers.words import load_words
 
 WIDTHS = (32, 64, 128)
 BLOCKS = 1

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from .checks import as_path, brief, check_floats, check_images, check_kind, utf8_safe
+from .checks import as_path, brief, check_floats, check_images, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
-from .text import PromptWarning
+from .words import PromptWarning, name_emoji
 
 POCKET = DATA / "pocket-stable-diffusion"
 STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
@@ -75,18 +75,17 @@ def load_pipeline(name_or_folder: str | Path, device: torch.device | str | None 
 
 
 def format_prompt(pipe: Any, words: str, style: str | None = None) -> str:
-    """A prompt as the pocket model was taught to hear it: "rocket, noto".
+    """A prompt as the pocket model was taught to hear it: "rocket, noto"; an emoji as its name.
 
-    Warns (`text.PromptWarning`) about words for which its 20 tokens leave no room, and leaves them
+    Warns (`words.PromptWarning`) about words for which its 20 tokens leave no room, and leaves them
     out, so that the style is heard. Raises ValueError for a style that is not one of STYLES.
     """
-    check_kind(words, str, "a prompt, which is a piece of text")
     if style is not None and (not isinstance(style, str) or style not in STYLES):
         raise ValueError(
             f"the pocket model knows the styles {', '.join(STYLES)}, got {brief(style)}"
         )
     _check_pipe(pipe)
-    words = utf8_safe(words)  # the tokenizer refuses half an emoji
+    words = utf8_safe(name_emoji(words))  # the tokenizer refuses half an emoji
     end = f", {style}" if style else ""
     tokens = pipe.tokenizer(words, add_special_tokens=False).input_ids
     room = pipe.tokenizer.model_max_length - 2

@@ -30,7 +30,8 @@ from .checks import (
 from .denoiser import Denoiser, Prediction, as_prediction, schedule_of
 from .device import as_device
 from .noising import Schedule, check_schedule
-from .text import EncodedText, Text, empty_text, load_words
+from .text import EncodedText, Text, empty_text
+from .words import load_words
 
 
 class Step(NamedTuple):

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 import diffusion_helpers
-from diffusion_helpers.text import PromptWarning
+from diffusion_helpers.words import PromptWarning
 
 PACKAGE = str(Path(diffusion_helpers.__file__).parent)
 CALM = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -29,12 +29,12 @@ from hypothesis import strategies as st
 from diffusion_helpers.pocket import STYLES as POCKET_STYLES
 from diffusion_helpers.pocket import load_pocket
 from diffusion_helpers.scenes import ATTRIBUTES
-from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text, TextEmbedding, load_words
+from diffusion_helpers.text import MAX_WORDS, STYLES, Text
+from diffusion_helpers.words import load_words
 
 WORDS = load_words()
 PIPE = load_pocket("cpu")
 SAID = WORDS.encode(["a red apple", "", "кот"], ["noto", None, "fluent"])
-TOLD = Captions(WORDS, [["a cat", ""], ["apple"], ["x"]], ["noto", None, "fluent"])
 
 # ---- ways to spoil them -------------------------------------------------------------------------
 
@@ -142,10 +142,6 @@ def small_floats(good):
     )
 
 
-def texts(good):
-    return mix([junk(), one([None], ["a cat"], [SAID, "a"], [()])], [one((SAID,), [SAID] * 5)])
-
-
 # ---- right answers ------------------------------------------------------------------------------
 
 
@@ -249,7 +245,13 @@ SCENE = (
 ATTRIBUTE = {"attributes": SCENE}
 
 TEXTS = [
-    Case("text.split_words", together(prompt=PROMPTS), right_words, {"prompt": text}),
+    Case("words.split_words", together(prompt=PROMPTS), right_words, {"prompt": text}),
+    Case(
+        "words.name_emoji",
+        together(prompt=PROMPTS),
+        lambda result, prompt: isinstance(result, str) or 1 / 0,
+        {"prompt": text},
+    ),
     Case("text.empty_text", together(n=one(1, 3)), is_text(lambda n: n), {"n": count()}),
     Case(
         "text.style_number",
@@ -292,51 +294,19 @@ TEXTS = [
         },
     ),
     Case(
-        "text.Text.sample_captions",
-        together(self=one(SAID), rows=whole_numbers(3, 4), generator=one(seeded_generator(0))),
-        is_text(lambda self, rows, generator: len(rows)),
-        {"rows": rows(3)},
-    ),
-    Case(
-        "text.Text.join",
-        together(texts=one([SAID], [SAID, SAID])),
-        is_text(lambda texts: 3 * len(texts)),
-        {"texts": texts},
-    ),
-    Case(
-        "text.Words.unknown",
+        "words.Words.unknown",
         together(self=one(WORDS), prompt=PROMPTS, n=one(1, 3)),
         right_unknown,
         {"prompt": text, "n": count(0)},
     ),
     Case(
-        "text.Words.row_numbers",
+        "words.Words.row_numbers",
         together(self=one(WORDS), prompt=PROMPTS),
         right_numbers,
         {"prompt": text},
     ),
     Case(
-        "text.Words.text",
-        together(
-            self=one(WORDS),
-            row_numbers=whole_numbers(26_001, "B", MAX_WORDS),
-            styles=whole_numbers(7, "B"),
-        ),
-        is_text(lambda self, row_numbers, styles: len(row_numbers)),
-        {
-            "row_numbers": lambda good: mix(
-                [
-                    junk(),
-                    one(good.float(), good[0], good + 26_001, good - 26_001, good[:0], good.bool()),
-                    one(torch.cat([good, good]), good.tolist()),
-                ],
-                [one(good.int())],
-            ),
-            "styles": rows(7),
-        },
-    ),
-    Case(
-        "text.Words.encode",
+        "words.Words.encode",
         together(self=one(WORDS), prompts=PROMPTS, styles=one(None, "noto")),
         right_text,
         {"prompts": prompts, "styles": styles(STYLES)},
@@ -348,24 +318,6 @@ TEXTS = [
             result.sample_captions(torch.arange(2), seeded_generator(0))
         ),
         {"words": thing(), "captions": several, "styles": styles([]), "shares": shares},
-    ),
-    Case(
-        "text.Captions.sample_captions",
-        together(self=one(TOLD), rows=whole_numbers(3, 4), generator=one(seeded_generator(0))),
-        is_text(lambda self, rows, generator: len(rows)),
-        {"rows": rows(3), "generator": thing(but="none")},
-    ),
-    Case(
-        "text.TextEmbedding",
-        together(width=one(8, 16), layers=one(1, 2)),
-        lambda result, **_: finite(result(SAID)[1]),
-        {"width": count(), "layers": count(0)},
-    ),
-    Case(
-        "text.TextEmbedding.forward",
-        together(self=one(TextEmbedding(8).requires_grad_(False)), text=one(SAID)),
-        lambda result, **_: finite(result[1]),
-        {"text": thing()},
     ),
     Case(
         "sampling.sample",

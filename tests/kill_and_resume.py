@@ -15,7 +15,7 @@ import torch
 
 from diffusion_helpers import UNet, train
 from diffusion_helpers.checkpoints import load_tensors
-from diffusion_helpers.text import load_words
+from diffusion_helpers.words import load_words
 
 WHILE_WRITING = [  # the bytes are not on the disk; the older file is not yet replaced; now it is
     ("fsync", "before"),

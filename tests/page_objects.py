@@ -63,6 +63,12 @@ class LiveHand:
     def trouble(self):
         return self.root.locator(".trouble").inner_text()
 
+    @property
+    def offers(self):
+        """What the ear gets of the buttons that replace an unknown word."""
+        buttons = self.root.locator(".offers").get_by_role("button")
+        return [button.get_attribute("aria-label") for button in buttons.all()]
+
     def seen(self):
         """All that the eye can get: the pictures and the words below them."""
         canvases = self.root.locator("canvas:not(.board)")

@@ -8,7 +8,8 @@ import torch
 
 from diffusion_helpers import UNet, load_emoji
 from diffusion_helpers.noising import cosine_schedule
-from diffusion_helpers.text import Captions, load_words, style_number
+from diffusion_helpers.text import Captions, style_number
+from diffusion_helpers.words import load_words
 
 PATH = Path(__file__).resolve().parent.parent / "data" / "train_demiurge.py"
 N = 200

@@ -78,6 +78,14 @@ def steps(count):
         yield {"grey": torch.full((3, 8, 8), i / count)}, f"step {i} of {count}", i / count
 
 live(steps, count=Slider(1, 90, start=2), alt="A square that turns white step by step")""",
+    """\
+from diffusion_helpers.words import load_words
+
+def hear(spell, unwanted):
+    heard = load_words().encode([spell, unwanted]).mask.float().mean().item()
+    return {"grey": torch.full((3, 8, 8), heard)}, f"{spell!r} without {unwanted!r}"
+
+live(hear, spell=Prompt("a gitar"), unwanted=Prompt("a cat"), alt="What the table hears")""",
 ]
 
 
@@ -265,6 +273,50 @@ def test_a_long_silence_is_explained_and_the_picture_follows(live):
     assert not hand.trouble
 
 
+def test_an_unknown_word_is_replaced_by_a_button_with_the_mouse(live, tmp_path):
+    hand = LiveHand(live, nth=3)
+    spell, unwanted = hand.root.get_by_role("textbox").all()
+    offer = hand.root.get_by_role("button", name="Use guitar instead of gitar", exact=True)
+    assert offer.inner_text() == "Use guitar"
+    assert "I do not know the word 'gitar'" in hand.words
+    hand.root.screenshot(path=tmp_path / "offer.png")
+    check_accessible(live, ".sculptor.live")
+    hand.changes(offer.click)
+    assert spell.input_value() == "a guitar" and hand.words == "'a guitar' without 'a cat'"
+    assert hand.offers == []
+
+    unwanted.fill("Pizzza's buterfly")
+    hand.settle()
+    assert hand.offers == ["Use pizza instead of pizzza", "Use butterfly instead of buterfly"]
+    hand.changes(hand.root.get_by_role("button", name="Use pizza").click)
+    assert unwanted.input_value() == "pizza buterfly" and spell.input_value() == "a guitar"
+    hand.changes(hand.root.get_by_role("button", name="Use butterfly").click)
+    assert hand.words == "'a guitar' without 'pizza butterfly'" and hand.offers == []
+    hand.root.get_by_role("button", name="Start over").click()
+    hand.settle()
+    assert hand.offers == ["Use guitar instead of gitar"]
+
+
+def test_an_unknown_word_is_replaced_with_keys_alone(live):
+    hand = LiveHand(live, nth=3)
+    spell, unwanted = hand.root.get_by_role("textbox").all()
+    spell.fill("Ра́кита, ROKCET_rokcet: elefants!")  # a stress mark, capitals, twice
+    hand.settle()
+    spell.press("Tab")
+    live.keyboard.press("Tab")
+    use_rocket = "Use rocket instead of rokcet"
+    assert live.evaluate("document.activeElement.ariaLabel") == use_rocket
+    unwanted.evaluate("(b) => { b.value = 'a dog'; b.dispatchEvent(new Event('input')); }")
+    hand.wait_for("without 'a dog'")
+    assert live.evaluate("document.activeElement.ariaLabel") == use_rocket  # a new picture came
+    hand.changes(lambda: live.keyboard.press("Enter"))
+    assert spell.input_value() == "Ра́кита, rocket_rocket: elefants!"
+    assert spell.evaluate("(box) => box === document.activeElement")
+    live.keyboard.press("Tab")
+    hand.changes(lambda: live.keyboard.press("Space"))
+    assert spell.input_value().startswith("ракета, rocket_rocket: ")
+
+
 @pytest.fixture(scope="module")
 def saved(visit, lab):
     """The live notebook, run, saved and left; its kernel is gone. The tab that was left is last."""
@@ -327,6 +379,8 @@ def test_live_controls_are_stills_in_an_exported_page(visit, executed, tmp_path)
         assert stills.count() == len(LIVE) and all(still.is_visible() for still in stills.all())
         assert stills.first.locator("img").count() == 2
         stills.first.get_by_text("Run this cell in JupyterLab").wait_for()
+        stills.last.get_by_text("similar words I know: guitar").wait_for()
+        assert stills.get_by_role("button").count() == 0
         tab.page.screenshot(path=tmp_path / "page.png")
         tab.check_quiet()
 

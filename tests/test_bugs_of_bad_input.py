@@ -39,7 +39,7 @@ from diffusion_helpers.exercises.broken_models import broken_model
 from diffusion_helpers.pocket import format_prompt, load_pipeline, load_pocket
 from diffusion_helpers.sampling import guided
 from diffusion_helpers.scenes import captions, draw_scenes, rasterise, same_scene
-from diffusion_helpers.text import Captions, empty_text, load_words
+from diffusion_helpers.text import Captions, empty_text
 from diffusion_helpers.training import TrainingResult
 from diffusion_helpers.widgets import figures
 from diffusion_helpers.widgets.controls import Choice, Prompt, Seed, Slider, Switches, live
@@ -47,6 +47,7 @@ from diffusion_helpers.widgets.html import HtmlOutput
 from diffusion_helpers.widgets.predictions import predict as ask
 from diffusion_helpers.widgets.scrubber import scrubber
 from diffusion_helpers.widgets.training_report import LiveReport
+from diffusion_helpers.words import load_words
 
 COSINE = cosine_schedule()
 HALF = "\ud83c"  # the first half of an emoji; no file and no message can hold it

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_figures import decode, sources
 
-from diffusion_helpers.text import PromptWarning, load_words
 from diffusion_helpers.widgets.controls import (
     Choice,
     Drawing,
@@ -26,6 +25,7 @@ from diffusion_helpers.widgets.controls import (
     live,
 )
 from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.words import PromptWarning, load_words
 
 PICTURE = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
@@ -340,6 +340,30 @@ def test_what_a_prompt_says_in_vain_stands_in_the_caption():
     with pytest.warns(UserWarning, match="another matter"):
         control._hear(control, request(1, "a red apple"), [])
     assert control.frame["caption"] == "heard" and not control.frame["trouble"]
+
+
+def hear(spell, unwanted):
+    load_words().encode([spell, unwanted])
+    return {"grey": torch.zeros(3, 8, 8)}, "heard"
+
+
+def test_for_an_unknown_word_the_page_gets_the_likeliest_known_one():
+    control = live(hear, spell=Prompt("a gitar"), unwanted=Prompt("a cat"), alt="A grey square")
+    assert control.frame["offers"] == [["gitar", "guitar"]]
+    assert "'gitar'; similar words I know: guitar" in control.frame["caption"]
+    spell = "elefant xqzwvk ☢ pizzza rokcet"
+    control._hear(control, request(1, spell, "a buterfly"), [])
+    pairs = [["elefant", "elephant"], ["pizzza", "pizza"], ["rokcet", "rocket"]]
+    assert control.frame["offers"] == pairs  # the first three: a page has room for no more
+    control._hear(control, request(2, "a red apple", ""), [])
+    assert control.frame["offers"] == []
+
+
+def test_a_still_says_what_is_not_heard_and_has_no_button():
+    control = live(hear, spell=Prompt("gitar"), unwanted=Prompt(":)"), alt="A grey square")
+    page = control.static_image()
+    assert "similar words I know: guitar" in page and "<button" not in page
+    assert "Nothing in this prompt is heard" in page
 
 
 def test_what_another_thread_hears_is_its_own():

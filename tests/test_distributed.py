@@ -13,7 +13,7 @@ from diffusion_helpers.distributed import ProcessGroup
 SCRIPT = """
 import json, sys, torch
 from diffusion_helpers import UNet, load_emoji, train
-from diffusion_helpers.text import load_words
+from diffusion_helpers.words import load_words
 
 torch.set_num_threads(1)
 model = UNet(widths=(16, 32), attention=True, text=True)  # each process begins with its own weights

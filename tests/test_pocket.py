@@ -23,7 +23,7 @@ from diffusion_helpers.pocket import (
     to_latents,
     to_pictures,
 )
-from diffusion_helpers.text import PromptWarning
+from diffusion_helpers.words import PromptWarning
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +188,7 @@ def test_a_prompt_that_is_too_long_says_what_is_heard(pipe):
         assert format_prompt(pipe, "a red apple", "noto") == "a red apple, noto"
 
 
-@pytest.mark.parametrize("words", ["красное яблоко ", "תפוח אדום ", "🍎🍏 ", "ある林檎 ", "é"])
+@pytest.mark.parametrize("words", ["красное яблоко ", "תפוח אדום ", "☢☣", "ある林檎 ", "é"])
 def test_a_long_prompt_may_be_cut_inside_a_sign(pipe, words):
     """Half a sign is left out, and every cut comes to an end."""
     for start in range(8):
@@ -199,10 +199,22 @@ def test_a_long_prompt_may_be_cut_inside_a_sign(pipe, words):
         assert 15 <= len(pipe.tokenizer(heard).input_ids) <= 20  # a sign has up to 4 tokens
 
 
+@pytest.mark.parametrize(
+    ("prompt", "as_said"),
+    [
+        ("🍎", "red apple"),
+        ("a 🍎 on a table", "a red apple on a table"),
+        ("👩🏽‍🚀❤️", "woman astronaut red heart"),
+    ],
+)
+def test_an_emoji_is_heard_as_its_name(pipe, prompt, as_said):
+    assert format_prompt(pipe, prompt, "noto") == f"{as_said}, noto"
+
+
 def test_a_wrong_prompt_or_style_gets_one_sentence(pipe):
     with pytest.raises(ValueError, match="styles noto, twemoji, fluent, got 'fxemoji'"):
         format_prompt(pipe, "a cat", "fxemoji")
-    with pytest.raises(ValueError, match="piece of text, got 3"):
+    with pytest.raises(ValueError, match=r"a prompt is a piece of text.*got int"):
         format_prompt(pipe, 3)
 
 

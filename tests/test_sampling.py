@@ -21,8 +21,9 @@ from diffusion_helpers.sampling import (
     sample,
     timesteps,
 )
-from diffusion_helpers.text import Text, empty_text, load_words
+from diffusion_helpers.text import Text, empty_text
 from diffusion_helpers.unet import UNet
+from diffusion_helpers.words import load_words
 
 THEIR_NAMES = {"noise": "epsilon", "clean": "sample", "velocity": "v_prediction"}
 randn = torch.randn  # the real one, while a test replaces it

@@ -27,7 +27,8 @@ from diffusion_helpers.scenes import (
     same_scene,
     scenes,
 )
-from diffusion_helpers.text import MAX_WORDS, load_words, split_words
+from diffusion_helpers.text import MAX_WORDS
+from diffusion_helpers.words import load_words, split_words
 
 # All 5184 things that can be said, so most properties are checked without exception.
 EVERY = torch.cartesian_prod(*map(torch.arange, (*CHOICES, len(RELATIONS), *CHOICES)))

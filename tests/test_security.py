@@ -17,9 +17,9 @@ from diffusion_helpers.authoring import editions
 from diffusion_helpers.checkpoints import load_checkpoint, load_tensors, save_checkpoint
 from diffusion_helpers.data import DATA, Pictures, load_emoji, read_data
 from diffusion_helpers.pocket import POCKET, load_pipeline
-from diffusion_helpers.text import load_words
 from diffusion_helpers.training import train
 from diffusion_helpers.unet import UNet
+from diffusion_helpers.words import load_words
 
 REPO = Path(__file__).resolve().parent.parent
 

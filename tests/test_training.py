@@ -29,7 +29,7 @@ from diffusion_helpers.denoiser import target
 from diffusion_helpers.noising import cosine_schedule, linear_schedule
 from diffusion_helpers.optim import Muon, orthogonalise
 from diffusion_helpers.sampling import ddim, ddpm, pure_noise, sample
-from diffusion_helpers.text import Captions, load_words
+from diffusion_helpers.text import Captions
 from diffusion_helpers.training import (
     NO_PROMPT,
     NO_STYLE,
@@ -39,6 +39,7 @@ from diffusion_helpers.training import (
 )
 from diffusion_helpers.unet import UNet
 from diffusion_helpers.widgets.training_report import LiveReport
+from diffusion_helpers.words import load_words
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,9 @@ import torch
 from diffusion_helpers import device
 from diffusion_helpers.attention import capture_attention
 from diffusion_helpers.checks import PREDICTS
-from diffusion_helpers.text import MAX_WORDS, STYLES, Text, load_words
+from diffusion_helpers.text import MAX_WORDS, STYLES, Text
 from diffusion_helpers.unet import Block, TimeEmbedding, UNet
+from diffusion_helpers.words import load_words
 
 
 def awake(net, seed=0):

@@ -13,7 +13,8 @@ from ..evaluation import rank_among
 from ..noising import add_noise, cosine_schedule
 from ..sampling import sample
 from ..scenes import captions, scenes
-from ..text import Text, load_words, split_words
+from ..text import Text
+from ..words import load_words, split_words
 from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
 from .broken_models import broken_model
 
@@ -443,11 +444,12 @@ def check_my_spell(function):
     spell = function()
     if not isinstance(spell, str) or not spell.strip():
         return "Expected a spell, some words between quotation marks."
-    if "dog" in spell.lower():
-        return 'The letters "dog" are in it: find another word.'
-    words = load_words()
-    if not split_words(spell):
+    said = split_words(spell)
+    if not said:
         return "There is no word in your spell."
+    if any("dog" in word for word in said):
+        return f'The letters "dog" are in what it says, {" ".join(said)!r}: find another word.'
+    words = load_words()
     if unknown := list(words.unknown(spell)):
         return f"The table does not know the word {unknown[0]!r}, so no network will hear it."
     found = _dogs(spell)
@@ -631,6 +633,7 @@ EXERCISES = (
         ),
         wrong={
             "has the letters": lambda: "a small dog",
+            "an emoji, which is heard as its name": lambda: "\N{DOG FACE}",
             "a word that nobody knows": lambda: "pupppyy",
             "another thing": lambda: "red car",
         },

@@ -21,12 +21,13 @@ from torch.nn.functional import pad
 from traitlets import Dict
 
 from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
-from ..text import PromptWarning
+from ..words import PromptWarning, gather_warnings
 from .figures import check_alt, escape, to_uint8
 from .html import AGAIN, CSS, STATIC, as_frames, static_image
 
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
+OFFERED = 3  # buttons for unknown words of a prompt
 ASLEEP = "A still picture. Run this cell in JupyterLab to bring its controls to life."
 
 
@@ -304,13 +305,14 @@ class Live(anywidget.AnyWidget):
     def _frames(self, values):
         """A frame for the page for each picture that the drawing function gives.
 
-        What it does not hear in a prompt is said in the caption.
+        What it does not hear in a prompt is said in the caption; the page offers known words.
         """
-        steps, unheard = self._steps(values), {}  # a dict keeps the order, and each sentence once
+        steps = self._steps(values)
+        unheard: dict[str, PromptWarning] = {}  # keeps the order, and each sentence once
         while True:
-            with PromptWarning.gathered() as sentences:
+            with gather_warnings() as said:
                 step = next(steps, None)
-            unheard |= dict.fromkeys(sentences)
+            unheard |= {str(warning): warning for warning in said}
             if step is None:
                 return
             pictures, caption, *share = _checked(step)
@@ -322,6 +324,7 @@ class Live(anywidget.AnyWidget):
                 ],
                 "pixels": [_rgba(array) for array in arrays.values()],
                 "caption": utf8_safe(". ".join([str(caption), *unheard])),
+                "offers": _offers(unheard.values()),
                 "share": float(share[0]) if share else 1,
                 "trouble": "",
             }
@@ -372,6 +375,12 @@ def _checked(step):
     if len(step) == 3:
         check_number(step[2], "share", 0, 1)
     return step
+
+
+def _offers(unheard):
+    """For the first unknown words of a prompt, the known word that is likeliest meant."""
+    pairs = [[said.word, said.similar[0]] for said in unheard if said.similar]
+    return pairs[:OFFERED]
 
 
 def _sentence(error):

@@ -33,7 +33,7 @@ function button(text, onclick, attributes = {}) {
   return make("button", { type: "button", class: "quiet", ...KEYS, ...attributes, onclick }, text);
 }
 
-// Each part has: element, value() -> { value, pixels }, startOver().
+// Each part has: element, value() -> { value, pixels }, startOver(). A prompt also has: offer().
 
 function slider(spec, ask) {
   const id = newName();
@@ -107,17 +107,38 @@ function seed(spec, ask) {
 // No message can carry half an emoji, which a box leaves that is full in its middle.
 const wellFormed = (words) => new TextDecoder().decode(new TextEncoder().encode(words));
 
+// A word as Python compares it (split_words in words.py), and what may belong to one in the box.
+const plain = (word) => word.normalize("NFKC").toLowerCase().replaceAll("ё", "е")
+  .replace(/['’]s$/, "").replace(/[\p{Mn}\p{Cf}'’]/gu, "");
+const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{Mn}\p{Cf}'’]*/gu;
+
 function prompt(spec, ask) {
   const id = newName();
   const input = make("input", {
     type: "text", id, maxlength: spec.longest, value: spec.start, spellcheck: "false", ...KEYS,
     oninput: ask,
   });
+  const offers = make("div", { class: "offers" });
+  const respelt = (word, known) =>
+    input.value.replace(WORD, (found) => plain(found) === word ? known : found);
+  const use = (word, known) => {
+    input.value = respelt(word, known);
+    input.focus(); // the button is about to go
+    ask();
+  };
+  let shown = "";
   return {
     element: make("div", { class: "row" },
-      make("label", { for: id, class: "name" }, spec.label), input),
+      make("label", { for: id, class: "name" }, spec.label), input, offers),
     value: () => ({ value: wellFormed(input.value) }),
     startOver: () => { input.value = spec.start; },
+    // A button for each pair [word that nobody knows, known word] whose word stands in the box.
+    offer: (pairs) => {
+      const mine = pairs.filter((pair) => respelt(...pair) !== input.value);
+      if (shown === (shown = JSON.stringify(mine))) return; // a button keeps the focus
+      offers.replaceChildren(...mine.map(([word, known]) => button(`Use ${known}`,
+        () => use(word, known), { "aria-label": `Use ${known} instead of ${word}` })));
+    },
   };
 }
 
@@ -295,6 +316,7 @@ function render({ model, el }) {
       canvas.setAttribute("aria-label", `${name}: ${frame.caption}`);
     });
     caption.textContent = frame.caption;
+    parts.forEach((part) => part.offer?.(frame.offers));
   };
 
   columns.append(...parts.map((part) => part.board).filter(Boolean), drawn);
