@@ -55,10 +55,11 @@ def reveal(name, truth, measured):
     """
     question = questions.find(name)
     if not isinstance(truth, str) or truth not in question.options:
-        raise ValueError(f"expected truth among {brief(list(question.options))}, got {brief(truth)}")
+        keys = brief(list(question.options))
+        raise ValueError(f"expected truth among {keys}, got {brief(truth)}")
     if not str(measured).strip():
         raise ValueError("expected the measured words, got nothing")
-    happened = question.options[truth].words
+    happened, measured = question.options[truth].words, str(measured)
     why = "".join(
         f'<details data-option="{key}" data-words="{html.escape(option.words)}">'
         f"<summary>{as_html(option.words)}"
@@ -72,7 +73,7 @@ def reveal(name, truth, measured):
 <style>{CSS}</style>
 <p class="title">{as_html(question.text)}</p>
 <p class="said" aria-live="polite" hidden="hidden"></p>
-<p class="happened"><strong>What happened:</strong> {as_html(happened)}. {as_html(str(measured))}</p>
+<p class="happened"><strong>What happened:</strong> {as_html(happened)}. {as_html(measured)}</p>
 {why}
 <p class="asleep">{UNTOLD}</p>
 <script>{_script(name)}</script>

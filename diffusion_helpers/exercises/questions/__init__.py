@@ -1,4 +1,4 @@
-"""The questions that a lesson asks before it tells: one text file a lesson, `lesson_01.md` and so on.
+"""The questions that lessons ask before they tell, one text file a lesson: `lesson_01.md`.
 
 Their shape stands in README.md, beside them. A file is read anew at each call: whoever edits it
 sees the change when the cell runs again.
@@ -73,7 +73,7 @@ def _parse(file, number, text):
         name = name.strip()
         if not NAME.fullmatch(name) or name[:2] != number:
             raise ValueError(
-                f'{file}: write the heading {brief(name)} with this lesson\'s number and a letter, '
+                f"{file}: write the heading {brief(name)} with this lesson's number and a letter, "
                 f'like "## {number}.a".'
             )
         place = f"{file}, question {name}"
