@@ -14,7 +14,7 @@ from diffusion_helpers.widgets.predictions import ask, reveal
 
 OPTIONS = {
     "quarter": ("a quarter", "Layers multiply."),
-    "half": ("about half", 'Half of the layers is <more> than "half".'),
+    "half": ("about `half`", 'Half of the layers is <more> than "half".'),
     "nine tenths": ("nine tenths", "So it is: `alpha_bar` is small."),
 }
 QUESTION = "How much is dust & noise?"
@@ -50,7 +50,9 @@ def test_the_question_judges_nothing():
     assert not any(words in asked.page for words in ("Layers multiply", "more&gt;", "So it is:"))
     assert html.legend.get_text() == QUESTION
     assert [radio["value"] for radio in html.select("[type=radio]")] == list(OPTIONS)
-    assert [label.get_text() for label in html("label")] == [words for words, _ in OPTIONS.values()]
+    assert [label.get_text() for label in html("label")] == [
+        words.replace("`", "") for words, _ in OPTIONS.values()
+    ]
     assert not html.select("[checked]")
 
 
@@ -62,7 +64,7 @@ def test_without_its_script_everything_can_be_read():
     assert QUESTION in asked.get_text() and predictions.UNSEEN in asked.get_text()
     read = revealed.get_text()
     for words, why in OPTIONS.values():
-        assert words in read and why.replace("`", "") in read
+        assert words.replace("`", "") in read and why.replace("`", "") in read
     assert "What happened: nine tenths. Measured: 92 %." in read
     assert len(revealed("details")) == len(OPTIONS) and not revealed.select("details[open]")
 
@@ -72,7 +74,7 @@ def test_nothing_is_left_unescaped(folder):
     write_question(folder, "02.a", evil, {"a": (evil, evil), "b": ("b", "why")})
     for html in map(soup, (ask("02.a"), reveal("02.a", "a", evil))):
         assert not html("img") and len(html("script")) == 1
-    assert soup(reveal("02.a", "a", evil)).details["data-words"] == evil
+    assert soup(reveal("02.a", "a", evil)).details.span.get_text() == evil
 
 
 def test_controls_leave_the_arrow_keys_to_the_reader():

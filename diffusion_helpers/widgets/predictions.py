@@ -61,8 +61,7 @@ def reveal(name, truth, measured):
         raise ValueError("expected the measured words, got nothing")
     happened, measured = question.options[truth].words, str(measured)
     why = "".join(
-        f'<details data-option="{key}" data-words="{html.escape(option.words)}">'
-        f"<summary>{as_html(option.words)}"
+        f'<details data-option="{key}"><summary><span>{as_html(option.words)}</span>'
         f"{' <strong>(this happened)</strong>' if key == truth else ''}</summary>"
         f"<p>{as_html(option.why)}</p></details>"
         for key, option in question.options.items()

@@ -55,8 +55,9 @@
       const right = mine === truth;
       all.forEach((part) => { part.open = Boolean(mine) && (part === mine || part === truth); });
       root.dataset.verdict = mine ? (right ? "right" : "wrong") : "none";
+      const words = mine?.querySelector("span").textContent;
       said.textContent = mine
-        ? `You said: ${mine.dataset.words}. ${right ? "So it was." : "It was not so."}`
+        ? `You said: ${words}. ${right ? "So it was." : "It was not so."}`
         : "You made no prediction. Unfold the answers to see what each would have meant.";
     });
   };
