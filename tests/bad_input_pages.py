@@ -38,7 +38,7 @@ from matplotlib.figure import Figure
 from diffusion_helpers import exercises, progress
 from diffusion_helpers.sampling import ddim
 from diffusion_helpers.training import TrainingResult
-from diffusion_helpers.widgets import controls, figures, predictions, training_report
+from diffusion_helpers.widgets import controls, figures, training_report
 from diffusion_helpers.widgets.controls import Choice, Drawing, Prompt, Seed, Slider, Switches
 from diffusion_helpers.widgets.scrubber import scrubber
 
@@ -251,23 +251,9 @@ def lesson_shapes(good):
     return mix([junk(but="none"), one("1", "1.1", "../01", "01\n", "<b>")], [one(None, "99")])
 
 
-def prediction_names(good):
-    return mix(
-        [junk(), one("01.", "1.a", "01.aa", "01.A", "<b>", '01.a"', "01.a\n")], [one("07.z")]
-    )
-
-
-def choices(good):
-    """Options of a prediction: what can be chosen, and why it is right or wrong."""
-    filled = ANY_TEXT.filter(str.strip)
-    return mix(
-        [
-            junk(),
-            one({"a": "b"}, {"a": "b", "c": ""}, {"a": "b", "": "c"}, {"a": "b", "c": None}),
-            one(["a", "b"], {1: "a", 2: "b"}, {"a": "b", None: "c"}, "ab"),
-        ],
-        [st.dictionaries(filled, filled, min_size=2, max_size=3)],
-    )
+def question_names(good):
+    junk_names = one("01.", "1.a", "01.aa", "01.A", "<b>", '01.a"', "01.a\n", "01.z", "99.a", "")
+    return mix([junk(), junk_names], [one("07.a")])
 
 
 # ---- right answers ------------------------------------------------------------------------------
@@ -387,11 +373,6 @@ def reported(run, share, model, **made):
         report(run, share, model)
     (page,) = display.call_args.args
     return page.data
-
-
-def asked_and_revealed(name, truth, measured):
-    predictions.predict("01.a", "which?", {"<b>a": "no", "b": "yes"})
-    return predictions.reveal(name, truth, measured)
 
 
 def at_home(function, *args, **kw):
@@ -642,21 +623,32 @@ CONTROLS = [
 
 PREDICTIONS = [
     Case(
-        "widgets.predictions.predict",
-        together(name=one("07.z"), question=one("which?"), options=one({"a": "no", "b": "yes"})),
+        "widgets.predictions.ask",
+        together(name=one("07.a")),
         right_fragment,
-        {"name": prediction_names, "question": some_words, "options": choices},
+        {"name": question_names},
     ),
     Case(
         "widgets.predictions.reveal",
-        together(name=one("01.a"), truth=one("b"), measured=one("5 %")),
+        together(name=one("01.a"), truth=one("half"), measured=one("5 %")),
         right_fragment,
         {
             "name": lambda good: mix([junk(), one("01.y", "<b>", "")]),
-            "truth": lambda good: mix([junk(), one("c", "", "B")], [one("<b>a")]),
+            "truth": lambda good: mix([junk(), one("c", "", "Half", "about half")]),
             "measured": lambda good: mix([one("", " ")], [ANY_TEXT.filter(str.strip), one(5, 2.5)]),
         },
-        asked_and_revealed,
+    ),
+    Case(
+        "exercises.questions.find",
+        together(name=one("01.a")),
+        lambda result, name: result.name == name or 1 / 0,
+        {"name": question_names},
+    ),
+    Case(
+        "exercises.questions.of_lesson",
+        together(number=one("01", "08")),
+        lambda result, **_: all(len(q.options) > 1 for q in result.values()) or 1 / 0,
+        {"number": lambda good: mix([junk(), one("1", "../01", "01.a", "०१")], [one("99")])},
     ),
     Case(
         "exercises.card.card",

@@ -113,7 +113,9 @@ class PredictionHand:
         self.revealed = page.locator(f'.sculptor.revealed[data-prediction="{self.name}"]')
         self.revealed.locator(".asleep").wait_for(state="detached")
         self.radios = self.root.get_by_role("radio")
-        self.options = [radio.get_attribute("value") for radio in self.radios.all()]
+        self.options = [radio.get_attribute("value") for radio in self.radios.all()]  # their keys
+        words = self.root.locator("label").all_inner_texts()
+        self.words = dict(zip(self.options, words))
 
     @property
     def chosen(self):
@@ -132,12 +134,12 @@ class PredictionHand:
         if verdict == "none":
             assert not self.chosen and said.startswith("You made no prediction")
         else:
-            assert said.startswith(f"You said: {self.chosen[0]}. ")
+            assert said.startswith(f"You said: {self.words[self.chosen[0]]}. ")
             assert (verdict == "right") == (self.chosen == [truth]) == said.endswith("So it was.")
         return verdict
 
     def choose(self, option):
-        """Click on the words, as a reader does."""
+        """Click on the words of the option with this key, as a reader does."""
         self.root.locator("label").nth(self.options.index(option)).click()
 
     def start_over(self):

@@ -35,6 +35,8 @@ ELSEWHERE = {
     "exercises.Exercise": "made by us; its judge is in a table",
     "exercises.same": "compares what no_tensor let through",
     "exercises.off_by": "compares what no_tensor let through",
+    "exercises.questions.Option": "read from a file by of_lesson",
+    "exercises.questions.Question": "read from a file by of_lesson",
     "exercises.broken_models.lesson_": "made by broken_models.broken_model",
     "authoring.export.Formula": "called by markdown2html",
     "authoring.editions.": "run from the command line by instructors; write is in a table",

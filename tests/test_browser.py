@@ -1,11 +1,14 @@
 """Scrubbers and live controls in a browser: alive, busy, reopened, exported, not trusted."""
 
+import html
+import json
 import shutil
 import subprocess
 import sys
 
 import nbformat
 import pytest
+import torch
 from browser import jupyter_environment, jupyter_lab, open_and_run_all, open_notebook
 from page_objects import (
     Hand,
@@ -17,7 +20,12 @@ from page_objects import (
     drag,
 )
 
+from diffusion_helpers.widgets import controls as controls_of
+
 FRAMES = 12
+# What a hidden still leaves of its output, in pixels.
+HEIGHTS_AROUND = """(stills) => stills.map(
+  (still) => still.closest(".jp-OutputArea-child").getBoundingClientRect().height)"""
 
 SCRUBBERS = [
     """\
@@ -347,6 +355,7 @@ def test_a_reopened_notebook_shows_stills_and_comes_alive_when_run(visit, lab, s
         tab.page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         tab.page.locator(".sculptor.live").nth(2).wait_for()
         assert not any(still.is_visible() for still in stills.all())
+        assert all(height < 5 for height in stills.evaluate_all(HEIGHTS_AROUND))
         tab.errors = [e for e in tab.errors if "widget model not found" not in e]  # ipywidgets' own
         tab.check_quiet()
 
@@ -378,10 +387,51 @@ def test_live_controls_are_stills_in_an_exported_page(visit, executed, tmp_path)
         stills = tab.page.locator(".sculptor.still")
         assert stills.count() == len(LIVE) and all(still.is_visible() for still in stills.all())
         assert stills.first.locator("img").count() == 2
-        stills.first.get_by_text("Run this cell in JupyterLab").wait_for()
+        stills.first.get_by_text("When this cell runs in a notebook").wait_for()
         stills.last.get_by_text("similar words I know: guitar").wait_for()
         assert stills.get_by_role("button").count() == 0
         tab.page.screenshot(path=tmp_path / "page.png")
+        tab.check_quiet()
+
+
+def test_on_any_page_a_control_that_is_alive_hides_its_own_still(visit, tmp_path):
+    """VS Code shows all outputs on one page; others put each into a frame of its own."""
+    controls = [
+        controls_of.live(
+            lambda level: ({"grey": torch.full((3, 8, 8), level / 9)}, f"level {level}"),
+            level=controls_of.Slider(0, 9, start=start),
+            alt=f"A grey square {start}",
+        )
+        for start in (2, 7)
+    ]
+    alive, lone = (control.static_image() for control in controls)
+    script = str(controls_of.Live._esm).replace("export default", "const control =")
+    state = {"spec": controls[0].spec, "frame": controls[0].frame | {"pixels": []}}
+    state["frame"]["columns"] = []  # the pictures would travel as bytes
+    (tmp_path / "page.html").write_text(
+        f"""<!doctype html><html lang="en"><title>Elsewhere</title><main>{alive}{lone}
+<div id="cell"></div><iframe title="another cell" srcdoc="{html.escape(alive)}"></iframe></main>
+<script type="module">{script}
+const state = {json.dumps(state)};
+const model = {{ get: (name) => state[name], on() {{}}, off() {{}}, send() {{}} }};
+window.wake = () => {{
+  window.sleep = control.render({{ model, el: document.querySelector("#cell") }});
+}};
+</script></html>""",
+        "utf-8",
+    )
+    with visit() as tab:
+        tab.page.goto((tmp_path / "page.html").as_uri())
+        first, second = tab.page.locator(".sculptor.still").all()
+        framed = tab.page.frame_locator("iframe").locator(".sculptor.still")
+        assert first.is_visible() and second.is_visible() and framed.is_visible()
+        tab.page.evaluate("wake()")
+        tab.page.locator(".sculptor.live").wait_for()
+        assert not first.is_visible() and second.is_visible()
+        assert framed.is_visible()  # the control does not reach into a frame
+        assert "JupyterLab" not in framed.inner_text()
+        tab.page.evaluate("document.querySelector('#cell').replaceChildren()")  # output cleared
+        assert first.is_visible()
         tab.check_quiet()
 
 

@@ -44,7 +44,7 @@ from diffusion_helpers.training import TrainingResult
 from diffusion_helpers.widgets import figures
 from diffusion_helpers.widgets.controls import Choice, Prompt, Seed, Slider, Switches, live
 from diffusion_helpers.widgets.html import HtmlOutput
-from diffusion_helpers.widgets.predictions import predict as ask
+from diffusion_helpers.widgets.predictions import reveal
 from diffusion_helpers.widgets.scrubber import scrubber
 from diffusion_helpers.widgets.training_report import LiveReport
 from diffusion_helpers.words import load_words
@@ -343,8 +343,7 @@ def test_a_dollar_in_a_title_is_one_sentence():
 def test_half_an_emoji_reaches_no_page():
     """No page could be shown or saved that held one."""
     shown = scrubber({HALF: pictures()}, [HALF, "b"], label=HALF, alt=HALF)
-    asked = ask("01.z", HALF, {HALF: HALF, "b": "c"})
-    for fragment in (shown, asked, HtmlOutput(HALF, HALF)):
+    for fragment in (shown, reveal("01.a", "half", HALF), HtmlOutput(HALF, HALF)):
         assert fragment._repr_html_().encode() and repr(fragment).encode()
     with mock.patch.object(figures, "display") as display:
         figures.show_pictures(pictures(), HALF, captions=[HALF, "b"])

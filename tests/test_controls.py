@@ -310,7 +310,7 @@ def test_the_still_shows_the_picture_with_its_words_and_says_how_to_wake_it():
     assert (decode(sources(page)[0])[::64, ::64] == expected(4)).all()
     assert html.escape("<b>t & co</b>") in page and "<b>" not in page
     assert f'alt="grey: {html.escape("<b>t & co</b>")}"' in page
-    assert "Run this cell" in page
+    assert "When this cell runs in a notebook" in page
 
 
 def test_it_is_shown_alive_and_as_a_still(monkeypatch):

@@ -612,9 +612,6 @@ def test_lesson_01_goes_on_with_an_answer_that_works_in_place(line, tmp_path):
 def test_each_lesson_has_enough_to_do(number):
     (path,) = NOTEBOOKS[0].parent.glob(f"{number}_*.ipynb")
     text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells)
-    asked = set(re.findall(r'predict\(\s*"(\d\d\.[a-z])"', text))
-    revealed = set(re.findall(r'reveal\(\s*"(\d\d\.[a-z])"', text))
     assert len(exercises.of_lesson(number)) >= (2 if number == "08" else 4)
-    assert asked == revealed and len(asked) >= 3
     assert f'card("{number}")' in text
     assert ("broken_model(" in text) == ("03" <= number <= "07")

@@ -17,7 +17,7 @@ from hatchling.builders.wheel import WheelBuilder
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 from nbclient import NotebookClient
 from nbformat.sign import NotebookNotary
-from page_objects import Hand
+from page_objects import Hand, check_accessible
 from PIL import Image
 
 from diffusion_helpers.authoring import export
@@ -162,13 +162,20 @@ display(IntSlider()._repr_mimebundle_() | {"text/html": "<p>a still picture</p>"
 ]
 
 
+FOLDED = f"""\
+long = "{"long " * 60}"
+print("told by folded code")"""
+
+
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory):
-    """The path of a tiny lesson, executed."""
+    """The path of a tiny lesson, executed; its last cell is folded."""
     folder = tmp_path_factory.mktemp("lesson")
     Image.new("RGB", (8, 8), "red").save(folder / "dot.png")
     words, *code = TINY
     cells = [nbformat.v4.new_markdown_cell(words), *map(nbformat.v4.new_code_cell, code)]
+    folded = {"jupyter": {"source_hidden": True}}
+    cells.append(nbformat.v4.new_code_cell(FOLDED, metadata=folded))
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "P", "language": "python"}
     NotebookClient(notebook, timeout=120).execute()
@@ -209,7 +216,7 @@ def test_the_page_lives_in_a_browser(visit, page, tmp_path):
     with visit() as tab:
         shutil.copy(page, tmp_path / "moved.html")  # to a folder where nothing else is
         tab.page.goto((tmp_path / "moved.html").as_uri())
-        tab.page.locator("summary").click()
+        tab.page.get_by_text("Deeper").click()
         for formula in tab.page.locator("math").all():
             box = formula.bounding_box()
             assert 8 < box["height"] < 120 and 8 < box["width"] < 900, box
@@ -220,6 +227,35 @@ def test_the_page_lives_in_a_browser(visit, page, tmp_path):
         hand.slider.press("Home")
         assert hand.frame == 0 and hand.words == "0" and hand.pixels() != before
         tab.page.screenshot(path=tmp_path / "page.png", full_page=True)
+        tab.check_quiet()
+
+
+@pytest.mark.parametrize("look", ["lab", "classic", "dark"])
+def test_folded_code_is_folded_in_the_page(installed, lesson, visit, tmp_path, look):
+    how = ["--theme", "dark"] if look == "dark" else ["--template", look]
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", tmp_path, *how]
+    subprocess.run([*command, lesson], check=True, env=jupyter_environment(tmp_path))
+    with visit() as tab:
+        tab.page.goto((tmp_path / "tiny.html").as_uri())
+        (folded,) = tab.page.locator("details.folded").all()
+        code, summary = folded.locator("pre"), folded.get_by_text("Show code")
+        told = tab.page.get_by_text("told by folded code", exact=True)
+        assert told.is_visible() and not code.is_visible()  # what it says stays in sight
+        check_accessible(tab.page, "details.folded")
+        tab.page.emulate_media(media="print")
+        assert told.is_visible() and not summary.is_visible()  # paper cannot be unfolded
+        tab.page.emulate_media(media="screen")
+
+        summary.focus()
+        tab.page.keyboard.press("Enter")
+        assert code.is_visible() and code.inner_text().strip() == FOLDED
+        assert code.bounding_box()["width"] < tab.page.viewport_size["width"]  # long lines scroll
+        tab.page.emulate_media(media="print")
+        assert code.is_visible() and not summary.is_visible()
+        tab.page.emulate_media(media="screen")
+        summary.focus()
+        tab.page.keyboard.press("Space")
+        assert not code.is_visible()
         tab.check_quiet()
 
 

@@ -40,8 +40,15 @@ fig, ax = plt.subplots()
 ax.set_title(EVIL)
 show(fig, EVIL)
 show_pictures(frames, alt=EVIL, captions=[EVIL] * 3)""",
-    'predict("07.a", EVIL, {EVIL: EVIL, "b": EVIL})',
-    'reveal("07.a", EVIL, EVIL)',
+    """\
+from pathlib import Path
+from diffusion_helpers.exercises import questions
+
+questions.FOLDER = Path.cwd()
+option = f"- `a` {EVIL}\\n\\n  {EVIL}\\n\\n"
+Path("lesson_07.md").write_text(f"## 07.a\\n\\n{EVIL}\\n\\n{option}{option.replace('`a`', '`b`')}")
+ask("07.a")""",
+    'reveal("07.a", "a", EVIL)',
     """\
 @exercise("03.5")
 def diagnosis():
@@ -144,4 +151,8 @@ def play(page):
     prediction = PredictionHand(page)
     for option in prediction.options:
         prediction.choose(option)
-        assert prediction.revealed.locator(".said").inner_text().startswith(f"You said: {option}. ")
+        assert (
+            prediction.revealed.locator(".said")
+            .inner_text()
+            .startswith(f"You said: {prediction.words[option]}. ")
+        )

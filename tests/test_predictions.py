@@ -2,25 +2,38 @@
 
 import itertools
 import re
+from contextlib import contextmanager
 
 import pytest
 from bs4 import BeautifulSoup
 from page_objects import PredictionHand, check_accessible, check_prediction, check_prediction_keys
 
+from diffusion_helpers.exercises import questions
 from diffusion_helpers.widgets import predictions
-from diffusion_helpers.widgets.predictions import predict, reveal
+from diffusion_helpers.widgets.predictions import ask, reveal
 
 OPTIONS = {
-    "a quarter": "Layers multiply.",
-    "about half": 'Half of the layers is <more> than "half".',
-    "nine tenths": "So it is: `alpha_bar` is small.",
+    "quarter": ("a quarter", "Layers multiply."),
+    "half": ("about `half`", 'Half of the layers is <more> than "half".'),
+    "nine tenths": ("nine tenths", "So it is: `alpha_bar` is small."),
 }
 QUESTION = "How much is dust & noise?"
 
 
+def write_question(folder, name="01.a", text=QUESTION, options=OPTIONS):
+    """Add a question to the file of its lesson."""
+    parts = [f"- `{key}` {words}\n\n  {why}\n" for key, (words, why) in options.items()]
+    with (folder / f"lesson_{name[:2]}.md").open("a", encoding="utf-8") as file:
+        file.write("\n".join([f"## {name}\n", f"{text}\n", *parts, ""]))
+
+
 @pytest.fixture(autouse=True)
-def unasked(monkeypatch):
-    monkeypatch.setattr(predictions, "_asked", {})
+def folder(tmp_path, monkeypatch):
+    """Where the questions stand: 01.a and 01.b, of the same words."""
+    monkeypatch.setattr(questions, "FOLDER", tmp_path)
+    write_question(tmp_path)
+    write_question(tmp_path, "01.b")
+    return tmp_path
 
 
 def soup(fragment):
@@ -28,17 +41,18 @@ def soup(fragment):
 
 
 def both(name="01.a", truth="nine tenths"):
-    asked = predict(name, QUESTION, OPTIONS)
-    return asked, reveal(name, truth, "Measured: 92 %.")
+    return ask(name), reveal(name, truth, "Measured: 92 %.")
 
 
 def test_the_question_judges_nothing():
-    asked = predict("01.a", QUESTION, OPTIONS)
+    asked = ask("01.a")
     html = soup(asked)
     assert not any(words in asked.page for words in ("Layers multiply", "more&gt;", "So it is:"))
     assert html.legend.get_text() == QUESTION
     assert [radio["value"] for radio in html.select("[type=radio]")] == list(OPTIONS)
-    assert [label.get_text() for label in html("label")] == list(OPTIONS)
+    assert [label.get_text() for label in html("label")] == [
+        words.replace("`", "") for words, _ in OPTIONS.values()
+    ]
     assert not html.select("[checked]")
 
 
@@ -48,24 +62,23 @@ def test_without_its_script_everything_can_be_read():
         for part in html.select("script, style, [hidden]"):
             part.decompose()
     assert QUESTION in asked.get_text() and predictions.UNSEEN in asked.get_text()
-    words = revealed.get_text()
-    for option, why in OPTIONS.items():
-        assert option in words and why.replace("`", "") in words
-    assert "What happened: nine tenths. Measured: 92 %." in words
+    read = revealed.get_text()
+    for words, why in OPTIONS.values():
+        assert words.replace("`", "") in read and why.replace("`", "") in read
+    assert "What happened: nine tenths. Measured: 92 %." in read
     assert len(revealed("details")) == len(OPTIONS) and not revealed.select("details[open]")
 
 
-def test_nothing_is_left_unescaped():
+def test_nothing_is_left_unescaped(folder):
     evil = "</script><img src=x onerror=alert(1)>\"'"
-    asked = predict("01.a", evil, {evil: evil, "b": "why"})
-    revealed = reveal("01.a", evil, evil)
-    for html in map(soup, (asked, revealed)):
+    write_question(folder, "02.a", evil, {"a": (evil, evil), "b": ("b", "why")})
+    for html in map(soup, (ask("02.a"), reveal("02.a", "a", evil))):
         assert not html("img") and len(html("script")) == 1
-    assert soup(revealed).details["data-option"] == evil
+    assert soup(reveal("02.a", "a", evil)).details.span.get_text() == evil
 
 
 def test_controls_leave_the_arrow_keys_to_the_reader():
-    for control in soup(predict("01.a", QUESTION, OPTIONS)).select("input, button"):
+    for control in soup(ask("01.a")).select("input, button"):
         assert control.has_attr("data-lm-suppress-shortcuts")
 
 
@@ -77,34 +90,25 @@ def test_they_need_nothing_and_read_as_text():
     assert repr(revealed) == "What happened: nine tenths. Measured: 92 %."
 
 
-def test_a_question_may_be_asked_again():
-    predict("01.a", QUESTION, OPTIONS)
-    predict("01.a", "Another?", {"yes": "so", "no": "so"})
-    assert "Another?" in reveal("01.a", "no", "0 of 3").page
+def test_a_file_that_was_edited_is_read_at_once(folder):
+    ask("01.a")
+    (folder / "lesson_01.md").unlink()
+    write_question(folder, "01.a", "Another?", {"yes": ("yes", "so"), "no": ("no", "so")})
+    assert "Another?" in ask("01.a").page and "Another?" in reveal("01.a", "no", "0 of 3").page
 
 
-@pytest.mark.parametrize(
-    ("name", "question", "options", "words"),
-    [
-        ("1.a", "Q?", OPTIONS, 'a name like "01.a"'),
-        ("01.1", "Q?", OPTIONS, 'a name like "01.a"'),
-        (1.1, "Q?", OPTIONS, 'a name like "01.a"'),
-        ("01.a", " ", OPTIONS, "a question and at least two options"),
-        ("01.a", "Q?", {"only": "one"}, "at least two options"),
-        ("01.a", "Q?", {"a": "why", "b": " "}, r"an explanation .* got none of \['b'\]"),
-    ],
-)
-def test_a_bad_question_gets_one_sentence(name, question, options, words):
-    with pytest.raises(ValueError, match=words):
-        predict(name, question, options)
+def test_what_happened_is_told_without_the_cell_that_asked():
+    """The question stands in its file, so a kernel that was restarted knows it."""
+    assert soup(reveal("01.b", "half", "50 %")).select_one(".title").get_text() == QUESTION
 
 
 def test_a_bad_reveal_gets_one_sentence():
-    with pytest.raises(ValueError, match=r"run the cell with predict\('01.a', ...\) first"):
-        reveal("01.a", "nine tenths", "92 %")
-    predict("01.a", QUESTION, OPTIONS)
-    with pytest.raises(ValueError, match=r"expected truth among .* got 'all'"):
-        reveal("01.a", "all", "92 %")
+    for call in (lambda: ask("01.z"), lambda: reveal("01.z", "half", "50 %")):
+        with pytest.raises(ValueError, match=r"no question 01\.z: lesson 01 asks 01\.a, 01\.b\."):
+            call()
+    for truth in ("about half", None):  # the words are no key
+        with pytest.raises(ValueError, match=r"expected truth among \['quarter', .* got "):
+            reveal("01.a", truth, "50 %")
     with pytest.raises(ValueError, match="measured words"):
         reveal("01.a", "nine tenths", "")
 
@@ -112,16 +116,19 @@ def test_a_bad_reveal_gets_one_sentence():
 # ---- in a browser -------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def page(tmp_path):
-    """A page with two predictions and what came of them, as a file."""
-    parts = [*both("01.a"), *both("01.b", truth="a quarter")]
+def write_page(file):
+    """Write a page with two predictions and what came of them."""
+    parts = [*both("01.a"), *both("01.b", truth="quarter")]
     body = "".join(part.page for part in parts)
-    file = tmp_path / "page.html"
     file.write_text(
         f'<!doctype html><html lang="en"><title>Two</title><main>{body}</main></html>', "utf-8"
     )
-    return file
+
+
+@pytest.fixture
+def page(tmp_path):
+    write_page(tmp_path / "page.html")
+    return tmp_path / "page.html"
 
 
 def test_each_can_be_answered_by_mouse_and_keyboard(visit, page, tmp_path):
@@ -130,8 +137,8 @@ def test_each_can_be_answered_by_mouse_and_keyboard(visit, page, tmp_path):
         for i in range(2):
             check_prediction(PredictionHand(tab.page, i))
             check_prediction_keys(PredictionHand(tab.page, i))
-        PredictionHand(tab.page, 0).choose("about half")
-        PredictionHand(tab.page, 1).choose("a quarter")
+        PredictionHand(tab.page, 0).choose("half")
+        PredictionHand(tab.page, 1).choose("quarter")
         assert PredictionHand(tab.page, 0).verdict == "wrong"
         assert PredictionHand(tab.page, 1).verdict == "right"
         check_accessible(tab.page, "main")
@@ -143,10 +150,10 @@ def test_each_can_be_answered_by_mouse_and_keyboard(visit, page, tmp_path):
 def test_the_choice_is_there_when_the_page_is_opened_again(visit, page):
     with visit() as tab:
         tab.page.goto(page.as_uri())
-        PredictionHand(tab.page, 0).choose("about half")
+        PredictionHand(tab.page, 0).choose("half")
         PredictionHand(tab.page, 1).start_over()
         tab.page.reload()
-        assert PredictionHand(tab.page, 0).chosen == ["about half"]
+        assert PredictionHand(tab.page, 0).chosen == ["half"]
         assert PredictionHand(tab.page, 0).verdict == "wrong"
         assert PredictionHand(tab.page, 1).verdict == "none"
         PredictionHand(tab.page, 0).start_over()
@@ -164,6 +171,47 @@ def test_without_storage_the_page_remembers(visit, page, broken):
             check_prediction(PredictionHand(tab.page, i))
             check_prediction_keys(PredictionHand(tab.page, i))
         tab.check_quiet()
+
+
+def test_a_choice_outlives_new_words(visit, page, folder, tmp_path):
+    with visit() as tab:
+        tab.page.goto(page.as_uri())
+        PredictionHand(tab.page, 0).choose("half")
+        (folder / "lesson_01.md").unlink()
+        new = {key: (f"{words}, in other words", why) for key, (words, why) in OPTIONS.items()}
+        for name in ("01.a", "01.b"):
+            write_question(folder, name, "How much is dust, said anew?", new)
+        write_page(page)
+        tab.page.reload()
+        hand = PredictionHand(tab.page, 0)
+        assert hand.chosen == ["half"] and hand.verdict == "wrong"
+        assert "You said: about half, in other words." in hand.revealed.inner_text()
+
+
+def test_a_choice_in_another_frame_is_followed(visit, page):
+    """Some front ends put each cell's outputs into a frame of their own."""
+    with visit() as tab:
+        tab.page.goto(page.as_uri())
+        with visit_again(tab, page) as other:
+            for option in ("half", "nine tenths"):
+                PredictionHand(tab.page, 0).choose(option)
+                hand = PredictionHand(other, 0)
+                other.wait_for_function(
+                    f"document.querySelector('[type=radio]:checked')?.value === '{option}'"
+                )
+                assert hand.verdict == ("right" if option == "nine tenths" else "wrong")
+            hand.start_over()
+            tab.page.wait_for_function("!document.querySelector('[type=radio]:checked')")
+            assert PredictionHand(tab.page, 0).verdict == "none"
+
+
+@contextmanager
+def visit_again(tab, page):
+    """A second window of the same browser on the page."""
+    other = tab.page.context.new_page()
+    other.goto(page.as_uri())
+    yield other
+    other.close()
 
 
 def test_an_option_that_is_no_longer_there_counts_as_nothing(visit, page):
@@ -185,8 +233,8 @@ def test_two_copies_on_one_page_agree_and_are_groups_of_their_own(visit, tmp_pat
         one, two = PredictionHand(tab.page, 0), PredictionHand(tab.page, 1)
         for first, second in itertools.permutations((one, two)):
             first.start_over()
-            second.choose("about half")
-            assert first.chosen == second.chosen == ["about half"]
+            second.choose("half")
+            assert first.chosen == second.chosen == ["half"]
         names = tab.page.locator("[type=radio]").evaluate_all("(all) => all.map((r) => r.name)")
         assert len(set(names)) == 2
         tab.check_quiet()

@@ -11,6 +11,7 @@ import math
 import threading
 from collections import deque
 from dataclasses import dataclass
+from uuid import uuid4
 
 import anywidget
 import numpy as np
@@ -28,7 +29,7 @@ from .html import AGAIN, CSS, STATIC, as_frames, static_image
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
 OFFERED = 3  # buttons for unknown words of a prompt
-ASLEEP = "A still picture. Run this cell in JupyterLab to bring its controls to life."
+ASLEEP = "A still picture. When this cell runs in a notebook, its controls come alive above."
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ CONTROLS = (Slider, Choice, Switches, Seed, Prompt, Drawing)
 
 
 class Live(anywidget.AnyWidget):
-    """What `live` returns. Shown in JupyterLab it is alive; saved or exported, a still picture."""
+    """What `live` returns. Shown by a notebook it is alive; saved or exported, a still picture."""
 
     _esm = STATIC / "live.js"
     _css = STATIC / "control.css"
@@ -208,8 +209,9 @@ class Live(anywidget.AnyWidget):
         if not frames:
             raise ValueError("the drawing function gave no picture at the start values")
         labels = [{"label": name.replace("_", " ")} | spec for name, spec in specs.items()]
+        spec = {"alt": utf8_safe(alt), "again": AGAIN, "height": height, "parts": labels}
         super().__init__(
-            spec={"alt": utf8_safe(alt), "again": AGAIN, "height": height, "parts": labels},
+            spec=spec | {"name": uuid4().hex},  # on the page, this control and its still share it
             frame=frames[0] | {"view": "", "id": 0, "done": True},
         )
         self.on_msg(self._hear)
@@ -229,9 +231,10 @@ class Live(anywidget.AnyWidget):
             static_image(column["name"], _array(column, pixels), caption, self.spec["height"])
             for column, pixels in zip(self.frame["columns"], self.frame["pixels"])
         )
+        name = self.spec["name"]
         return (
-            f'<div class="sculptor still" role="group" aria-label="{alt}">'
-            f"<style>{CSS}{ALIVE_OR_STILL}</style>"
+            f'<div class="sculptor still" data-still-of="{name}" role="group" aria-label="{alt}">'
+            f"<style>{CSS}{ALIVE_OR_STILL.replace('NAME', name)}</style>"
             f'<div class="columns">{pictures}</div>'
             f'<p class="caption">{escape(caption)}</p><p class="asleep">{ASLEEP}</p></div>'
         )
@@ -400,10 +403,11 @@ def _array(column, pixels):
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 4)[..., :3]
 
 
-# In JupyterLab the living control hides the still below it; and where the kernel that made the
-# widget is gone, the still stands alone, without the widget's complaint.
+# Where the control is alive on the same page, its still is hidden, whatever program shows the page;
+# in a frame of its own the still stays. The second rule is for JupyterLab: where the kernel that
+# made the control is gone, the still stands alone, without the widget's complaint.
 ALIVE_OR_STILL = """
-.jp-OutputArea-child:has(.sculptor.live) + .jp-OutputArea-child:has(.sculptor.still),
+html:has(.sculptor.live[data-name="NAME"]) .sculptor.still[data-still-of="NAME"],
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .sculptor.still):not(:has(.sculptor)) {
   display: none; }
 """

@@ -244,7 +244,7 @@ function drawing(spec, ask, complain) {
 const KINDS = { slider, choice, switches, seed, prompt, drawing };
 
 function render({ model, el }) {
-  const { alt, again, height, parts: specs } = model.get("spec");
+  const { alt, again, height, name, parts: specs } = model.get("spec");
   const me = Math.random().toString(36).slice(2);
   const open = []; // numbers of the requests that Python has not answered
   let asked = 0, wanted = false, patience = null;
@@ -324,7 +324,8 @@ function render({ model, el }) {
     if (event.shiftKey) window.dispatchEvent(new Event("start-over"));
     else startOver();
   }, { title: again });
-  el.append(make("div", { class: "sculptor live", role: "group", "aria-label": alt }, columns,
+  const root = { class: "sculptor live", "data-name": name, role: "group", "aria-label": alt };
+  el.append(make("div", root, columns,
     make("div", { class: "controls" }, ...parts.map((part) => part.element)),
     progress, make("div", { class: "last" }, caption, reset), trouble));
   paint(model.get("frame"));

@@ -18,6 +18,11 @@
     root.dataset.alive = "yes";
     root.querySelector(".asleep").remove();
     window.addEventListener("prediction", show);
+    window.addEventListener("storage", (event) => { // chosen in another frame or another tab
+      if (event.key !== key) return;
+      delete here[name];
+      show();
+    });
     show();
   };
   const ask = (root) => {
@@ -50,8 +55,9 @@
       const right = mine === truth;
       all.forEach((part) => { part.open = Boolean(mine) && (part === mine || part === truth); });
       root.dataset.verdict = mine ? (right ? "right" : "wrong") : "none";
+      const words = mine?.querySelector("span").textContent;
       said.textContent = mine
-        ? `You said: ${mine.dataset.option}. ${right ? "So it was." : "It was not so."}`
+        ? `You said: ${words}. ${right ? "So it was." : "It was not so."}`
         : "You made no prediction. Unfold the answers to see what each would have meant.";
     });
   };
