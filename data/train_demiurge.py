@@ -153,7 +153,7 @@ def go_halfway(model, earlier):
             weight.lerp_(before.to(weight), 0.5)
 
 
-def teach(wish, widths, blocks, batch, pictures, texts, loss_of=denoising_loss):
+def teach(wish, widths, blocks, batch, pictures, texts, loss_fn=denoising_loss):
     """Train a network with all three magics as wished, and save it when the time is spent."""
     torch.manual_seed(SEED)
     if wish.weights:
@@ -168,7 +168,7 @@ def teach(wish, widths, blocks, batch, pictures, texts, loss_of=denoising_loss):
         seed=SEED,
         batch=batch,
         checkpoint=wish.checkpoint,
-        loss_of=loss_of,
+        loss_fn=loss_fn,
         reports=max(10, round(wish.seconds / 300)),  # a checkpoint every five minutes
     )
     if run.finished:

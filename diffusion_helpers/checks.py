@@ -21,6 +21,7 @@ PREDICTS = ("noise", "clean", "velocity")  # what a network's answer may mean: s
 INT_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SHORT = reprlib.Repr()
 SHORT.maxstring = 80  # letters: a path fits
+SEED_STRIDE = 1_000_003  # apart: the streams of random numbers that one seed decides
 MAX_ABS = 1e9  # from pictures in [-1, 1]
 LARGEST = sys.float_info.max
 
@@ -168,7 +169,7 @@ def check_training(
     if texts is not None and len(texts) != len(pictures):
         raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
     if not all(map(callable, functions)):
-        raise ValueError("report, loss_of and clock are functions: see the help of train")
+        raise ValueError("report, loss_fn and clock are functions: see the help of train")
     _check_weights(list(check_network(net).parameters()))
 
 
@@ -310,6 +311,11 @@ def check_t(t: Any, n: int, least: int = 0, most: int | None = None) -> torch.Te
         low, high = whole.min(), whole.max()
         raise ValueError(f"t must lie in {max(0, least)}..{most}, got {low}..{high}")
     return whole
+
+
+def expand_t(t: Any, x_t: torch.Tensor, least: int = 0, most: int | None = None) -> torch.Tensor:
+    """t as one whole number for each of the pictures x_t, (B,), on their device."""
+    return check_t(t, len(x_t), least, most).to(x_t.device).expand(len(x_t))
 
 
 def check_alpha_bar(alpha_bar: Any) -> torch.Tensor:

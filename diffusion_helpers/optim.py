@@ -92,6 +92,8 @@ def optimizer_step(
     """
     if not torch.isfinite(loss):
         raise FloatingPointError("the loss is no longer a number: try a smaller learning_rate")
+    for optimizer in optimizers:
+        optimizer.zero_grad()  # of whoever called backward before
     loss.backward()
     if processes:
         processes.average_gradients(model)

@@ -12,7 +12,7 @@ import torch
 from einops import rearrange, repeat
 from torch import nn
 
-from .attention import TokenBlock
+from .attention import TokenBlock, zeroed
 from .checks import as_tensor, brief, check_count, check_kind
 from .device import as_device
 
@@ -201,12 +201,10 @@ class TextEmbedding(nn.Module):
         super().__init__()
         self.styles = nn.Embedding(1 + len(STYLES), width)
         self.words = nn.Linear(SIZE, width)
-        self.order = nn.Embedding(MAX_WORDS, width)
+        self.order = nn.Embedding(MAX_WORDS, width)  # the position embedding
         self.layers = nn.ModuleList(TokenBlock(width) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.whole = nn.Linear(width, width)
-        nn.init.zeros_(self.whole.weight)
-        nn.init.zeros_(self.whole.bias)
+        self.whole = zeroed(nn.Linear(width, width))  # the projection of the pooled text
 
     def forward(self, text: Text) -> EncodedText:
         words = self.words(text.vectors) + self.order.weight[: text.mask.shape[1]]

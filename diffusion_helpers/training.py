@@ -18,6 +18,7 @@ from torch import nn
 
 from .checkpoints import SCHEDULE, load_tensors, pop_schedule, save_tensors
 from .checks import (
+    SEED_STRIDE,
     check_checkpoint_path,
     check_count,
     check_images,
@@ -33,16 +34,16 @@ from .noising import Schedule, add_noise, check_schedule
 from .optim import LEARNING_RATE, make_optimizers, optimizer_step, set_rate
 from .text import Captions, Text
 
-BATCH = 64  # large enough for a calm gradient, small enough for many steps in a minute
-WARM_UP = 50  # steps; Muon and AdamW start without any memory of the gradient
-NO_TEXT = 0.1  # share of pictures shown without any text: guidance needs a network that knows both
-NO_STYLE = 0.15  # share of the others whose style is kept secret, so that a prompt works alone
-NO_PROMPT = 0.05  # and whose prompt is, so that a style works alone
-FIRST_LOOK = 3  # batches, in which pictures that lie in [0, 1] are noticed
+BATCH = 64  # large enough for a gradient of low variance, small enough for many steps in a minute
+WARM_UP = 50  # steps; the moment estimates of Muon and AdamW start at 0
+P_DROP_TEXT = 0.1  # probability of dropping prompt and style: guidance needs to know both ways
+P_DROP_STYLE = 0.15  # of dropping the style of the rest, so that a prompt works alone
+P_DROP_PROMPT = 0.05  # of dropping the prompt of the rest, so that a style works alone
+FIRST_BATCHES = 3  # in which pictures that lie in [0, 1] are noticed
 
 
 class PictureSet(Protocol):
-    """What has a length and gives pictures by number: a Dataset, a list, a tensor (N, C, H, W)."""
+    """A map-style data set: a Dataset, a list of pictures, a tensor (N, C, H, W)."""
 
     def __len__(self) -> int: ...
 
@@ -84,13 +85,15 @@ def denoising_loss(
     shard: slice = slice(None),
     t: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Denoising MSE at random t: how far the network's answers about noisy pictures are off.
+    """Denoising MSE at random t.
 
-    rows (B,) are the numbers of the batch's pictures, texts None or what `train` got; x_0
-    (b, C, H, W) are the pictures `rows[shard]`, all of them unless several devices share a batch.
-    t (B,) says how much noise each gets; left out, every step is as likely as any other.
-    Every random number comes from `generator`, so that a training which was interrupted goes on
-    exactly as if nothing had happened.
+    x_0        (b, C, H, W), the pictures of this process: `rows[shard]` of the data set
+    rows       (B,) the numbers of the whole batch's pictures
+    texts      None, or what `train` got
+    generator  where every random number comes from, so that a training which was interrupted goes
+               on exactly as if nothing had happened
+    shard      the part of the batch that is this process's; all of it where there is one device
+    t          (B,) the noise levels; left out, every step is as likely as any other
     """
     if x_0.abs().max() > 1.01:
         raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
@@ -98,12 +101,12 @@ def denoising_loss(
     t = torch.randint(len(schedule), (len(rows),), generator=generator) if t is None else t
     t = t[shard]
     eps = torch.randn(len(rows), *x_0.shape[1:], generator=generator)[shard]
-    text: tuple = ()
+    text_args: tuple = ()
     if texts is not None:
-        said = drop_conditions(texts.sample_captions(rows, generator), generator)
-        text = (said[shard].to(like),)
+        captions = drop_conditions(texts.sample_captions(rows, generator), generator)
+        text_args = (captions[shard].to(like),)
     x_0, eps = x_0.to(like), eps.to(like)
-    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text)
+    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text_args)
     return F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
 
 
@@ -112,11 +115,11 @@ def drop_conditions(text: Text, generator: torch.Generator) -> Text:
 
     So the same network learns to work with and without a text, which guidance compares.
     """
-    nothing, no_style, no_prompt = torch.rand(3, len(text), generator=generator)
-    hear_style = (nothing >= NO_TEXT) & (no_style >= NO_STYLE)
-    hear_prompt = (nothing >= NO_TEXT) & (no_prompt >= NO_PROMPT)
-    mask = text.mask & rearrange(hear_prompt, "b -> b 1")
-    return replace(text, mask=mask, styles=text.styles * hear_style)
+    u_text, u_style, u_prompt = torch.rand(3, len(text), generator=generator).to(text.mask.device)
+    keep_style = (u_text >= P_DROP_TEXT) & (u_style >= P_DROP_STYLE)
+    keep_prompt = (u_text >= P_DROP_TEXT) & (u_prompt >= P_DROP_PROMPT)
+    mask = text.mask & rearrange(keep_prompt, "b -> b 1")
+    return replace(text, mask=mask, styles=text.styles * keep_style)
 
 
 def fetch(pictures: PictureSet, rows: torch.Tensor, model: Any) -> torch.Tensor:
@@ -145,7 +148,7 @@ def train(
     reports: int = 10,
     batch: int = BATCH,
     learning_rate: float = LEARNING_RATE,
-    loss_of: Callable[..., torch.Tensor] = denoising_loss,
+    loss_fn: Callable[..., torch.Tensor] = denoising_loss,
     clock: Callable[[], float] = time.monotonic,
 ) -> TrainingResult:
     """Teach `model` to predict what model.predicts says about noisy pictures.
@@ -158,75 +161,83 @@ def train(
                 prompt a picture, or Captions with several
     schedule    the noise schedule; the model remembers it as model.schedule, and samplers use it.
                 Left out, the one that the model has already (a new UNet has the cosine)
+    seed        decides every random number: which pictures, noise levels, noise, captions
     checkpoint  a .safetensors file, written at every report, and when the training is interrupted
-                or fails. If it is there already, training goes on from it; with a budget in steps
-                the result is the same as without the interruption
-    report      called as report(run, share, model), up to `reports` times, the last at the end
-    loss_of     what to learn instead of denoising: a function like `denoising_loss`
+                or fails for its data or its loss. If it is there already, training goes on from it;
+                with the same budget in steps, and pictures that are not random, the result is the
+                same as without the interruption
+    report      called as report(run, share, model), up to `reports` times, the last at the end; its
+                time counts
+    batch       pictures per step, drawn with replacement
+    learning_rate  reached after WARM_UP steps; from the start it falls in a straight line to 0 at
+                the end of the budget
+    loss_fn     what to learn instead of denoising: a function like `denoising_loss`
     clock       what counts the seconds
 
     Under `accelerate launch` (the extra `multi`) all its processes share every batch, and the
     result is that of one process.
 
     Interrupting (the stop button, Ctrl-C) loses nothing: the step is finished, the network keeps
-    what it learned, the checkpoint is written. Raises ValueError for a wrong budget, pictures or
-    checkpoint, and FloatingPointError when the loss stops being a number.
+    what it learned, the checkpoint is written, and the result says `finished=False`. The network is
+    left in evaluation mode. Raises ValueError for a wrong budget, pictures or checkpoint, and
+    FloatingPointError when the loss stops being a number.
     """
     net = unwrap(model)
-    check_training(net, pictures, texts, steps, seconds, (report, loss_of, clock))
+    check_training(net, pictures, texts, steps, seconds, (report, loss_fn, clock))
     batch, reports = check_count(batch, "batch"), check_count(reports, "reports")
     schedule = check_schedule(schedule_of(net) if schedule is None else schedule)
     processes, optimizers = ProcessGroup(batch), make_optimizers(net, learning_rate)
     settings = {"seed": check_seed(seed), "batch": batch, "learning_rate": float(learning_rate)}
     file = _TrainingFile(checkpoint, net, optimizers, schedule, settings, processes)
-    run = file.resume(pictures)
-    net.schedule, look = schedule, _first_look(net)
-    began, saved = clock() - run.seconds, False
-    processes.broadcast_weights(net)
-    _choose_threads(net, seconds)
-    with _learning(net), _stop_between_steps() as stop:
+    run, saved = file.resume(pictures), False
+    net.schedule = schedule
+    warn_about = _picture_warnings(net)
+    began = clock() - run.seconds
+    with _ready(net, processes, seconds), _stop_between_steps() as stop:
         while not run.finished:
-            before = run.share_of(steps, seconds)
-            set_rate(optimizers, learning_rate * min(1, (run.steps + 1) / WARM_UP) * (1 - before))
-            rows, generator = _rows_of(run.steps, len(pictures), batch, seed)
-            with file.saved_on_failure(run):  # so far this step has changed nothing
+            share_before = run.share_of(steps, seconds)
+            warm_up, decay = min(1, (run.steps + 1) / WARM_UP), 1 - share_before
+            set_rate(optimizers, learning_rate * warm_up * decay)
+            rows, generator = _draw_rows(run.steps, len(pictures), batch, seed)
+            with file.saved_on_failure(run):  # nothing in here changes the weights
                 x_0 = fetch(pictures, rows[processes.shard], net)
-                file.remember(x_0)
-                look(x_0)
+                file.note_first_picture(x_0)
+                warn_about(x_0)
                 net.train()
-                loss = loss_of(model, x_0, rows, texts, schedule, generator, processes.shard)
+                loss = loss_fn(model, x_0, rows, texts, schedule, generator, processes.shard)
             value = optimizer_step(loss, net, optimizers, processes)
-            # stop is looked at once, so that no interruption slips through
+            # the flag is read once in a step: a Ctrl-C after this belongs to the next one
             stats = processes.reduce_stats(value, clock() - began, stop.is_set())
-            run.losses.append(stats[0])
-            run.seconds, stopped = stats[1:]
+            value, run.seconds, stopped = stats
+            run.losses.append(value)
             share = run.share_of(steps, seconds)
             run.finished = share == 1
-            if int(share * reports) > int(before * reports) or stopped:
+            if int(share * reports) > int(share_before * reports) or stopped:
                 saved = file.save(run)
                 net.eval()
                 if processes.is_main:
                     report(run, share, model)
                 _choose_threads(net, seconds)
             if stopped and not run.finished:
-                where = f", and in {checkpoint}: call train again to go on" if saved else ""
-                say(f"stopped at step {run.steps}; what was learned is kept in the network{where}")
+                if processes.is_main:
+                    where = f", and in {checkpoint}: call train again to go on" if saved else ""
+                    say(f"stopped at step {run.steps}; the network keeps what it learned{where}")
                 break
     return run
 
 
 def _choose_threads(net, seconds):
-    """The faster number of threads on a CPU; a budget in steps keeps them, to be repeatable."""
+    """Take the faster number of threads on a CPU, unless a budget in steps must be repeatable."""
     if seconds and next(net.parameters()).device.type == "cpu":
         choose_thread_count()
 
 
-def _first_look(net):
-    """A function that sees the batches, and warns once where they are not what is meant."""
+def _picture_warnings(net):
+    """A function that gets the batches, and warns once of a wrong size, or of the range [0, 1]."""
     lowest = []
 
-    def look(x_0):
-        if len(lowest) >= FIRST_LOOK:
+    def warn_about(x_0):
+        if len(lowest) >= FIRST_BATCHES:
             return
         lowest.append(x_0.min().item())
         (height, width), (h, w) = x_0.shape[-2:], net.image_shape[-2:]
@@ -237,19 +248,24 @@ def _first_look(net):
                 f"Pictures(..., size={h}) or with image_shape=({x_0.shape[1]}, {height}, {width})",
                 stacklevel=3,
             )
-        if len(lowest) == FIRST_LOOK and min(lowest) >= 0:
+        if len(lowest) == FIRST_BATCHES and min(lowest) >= 0:
             warnings.warn(
                 "nothing in the first pictures is below 0: if they lie in [0, 1], give "
                 "train(model, Pictures(your_data), ...), which brings them to [-1, 1]",
                 stacklevel=3,
             )
 
-    return look
+    return warn_about
 
 
 @contextmanager
-def _learning(net) -> Iterator[None]:
-    """Gradients on, whatever the caller switched off; in the end evaluation mode, come what may."""
+def _ready(net, processes, seconds) -> Iterator[None]:
+    """Ready to learn: one start for all processes, and gradients on, whoever switched them off.
+
+    In the end the network is in evaluation mode, come what may.
+    """
+    processes.broadcast_weights(net)
+    _choose_threads(net, seconds)
     try:
         with torch.inference_mode(False), torch.enable_grad():
             yield
@@ -274,7 +290,7 @@ def _stop_between_steps() -> Iterator[threading.Event]:
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)  # None: not installed by Python
 
 
 class _TrainingFile:
@@ -295,13 +311,10 @@ class _TrainingFile:
         self.settings["pictures"] = len(pictures)
         if not self.path.exists():
             return TrainingResult()
-        rows, _ = _rows_of(0, len(pictures), self.settings["batch"], self.settings["seed"])
-        first, again = (_digest(fetch(pictures, rows[:1], self.net)) for _ in range(2))
-        if first == again:  # a data set may be random
-            self.settings["first_picture"] = first
         tensors, notes = load_tensors(self.path)
         schedule = pop_schedule(tensors)
-        if other := self._difference(notes, schedule):
+        self._note_first_picture_again(pictures, notes.get("first_picture"))
+        if other := self._difference(tensors, notes, schedule):
             raise ValueError(
                 f"{self.path} belongs to {other}: go on with the same, delete the file, or choose "
                 "another name"
@@ -315,15 +328,22 @@ class _TrainingFile:
                     _, _, p, name = key.split(".", 3)
                     state["state"].setdefault(int(p), {})[name] = value
             optimizer.load_state_dict(state)
-        if notes["finished"]:
+        if notes["finished"] and self.is_main:
             say(f"{self.path} holds a finished training: delete it to start a new one")
         return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
 
-    def _difference(self, notes, schedule):
-        """What is another one in the file, in words, or None. Older files do not say all."""
-        config = notes.get("config")
-        if not isinstance(config, dict) or self.net.config | config != self.net.config:
+    def _difference(self, tensors, notes, schedule):
+        """What differs between the file and this training, in words, or None.
+
+        A setting that is missing in an older file counts as equal.
+        """
+        config, ours = notes.get("config"), self.net.config
+        if not isinstance(config, dict) or any(
+            name not in ours or ours[name] != value for name, value in config.items()
+        ):
             return "another network"
+        if "losses" not in tensors:
+            return "no training, but to a network that was saved after it"
         for name, ours in self.settings.items():
             theirs = notes.get(name, ours)
             if theirs != ours and "picture" in name:
@@ -333,12 +353,28 @@ class _TrainingFile:
         same = torch.equal(schedule.alpha_bar, self.schedule.alpha_bar)
         return None if same else "a training with another noise schedule"
 
-    def remember(self, x_0) -> None:
-        """Note the first picture of all, to know the data set again."""
-        self.settings.setdefault("first_picture", _digest(x_0))
+    def note_first_picture(self, x_0) -> None:
+        """Note the first picture of all, by which the data set will be recognised."""
+        if self.path is not None and "first_picture" not in self.settings:
+            self.settings["first_picture"] = _first_picture_digest(x_0)
+
+    def _note_first_picture_again(self, pictures, noted) -> None:
+        """Fetch it anew; one that differs from call to call (augmentation) proves nothing."""
+        batch, seed = self.settings["batch"], self.settings["seed"]
+        rows, _ = _draw_rows(0, len(pictures), batch, seed)
+        seen = set()
+        for _ in range(8):  # a picture that is mirrored or not, by chance, shows both by then
+            seen.add(_first_picture_digest(fetch(pictures, rows[:1], self.net)))
+            if noted in seen or len(seen) > 1:
+                self.settings["first_picture"] = noted
+                return
+        (self.settings["first_picture"],) = seen
 
     def save(self, run) -> bool:
-        """Whether it worked: a full disk costs the checkpoint, but not the training."""
+        """Write the checkpoint. False where there is no path, or where the disk refuses.
+
+        A full disk costs the checkpoint, but not the training. Only the first process writes.
+        """
         if self.path is None or not self.is_main:
             return False
         tensors = {f"model.{name}": tensor for name, tensor in self.net.state_dict().items()}
@@ -357,7 +393,7 @@ class _TrainingFile:
 
     @contextmanager
     def saved_on_failure(self, run) -> Iterator[None]:
-        """Around what may fail while the weights are whole: then what was learned is saved."""
+        """Save the checkpoint if the body raises; the body must not change the weights."""
         try:
             yield
         except BaseException:
@@ -366,12 +402,12 @@ class _TrainingFile:
             raise
 
 
-def _rows_of(step, n, batch, seed):
-    """Which of n pictures a step sees, (batch,), and the random numbers that follow."""
-    generator = seeded_generator(seed, plus=1_000_003 * step)
+def _draw_rows(step, n, batch, seed):
+    """The numbers (batch,) of a step's pictures out of n, with replacement, and its generator."""
+    generator = seeded_generator(seed, plus=SEED_STRIDE * step)
     return torch.randint(n, (batch,), generator=generator), generator
 
 
-def _digest(x_0):
-    """A few letters that the first of these pictures decides."""
+def _first_picture_digest(x_0):
+    """A short SHA-256 of the first picture."""
     return hashlib.sha256(x_0[0].detach().float().cpu().numpy().tobytes()).hexdigest()[:16]

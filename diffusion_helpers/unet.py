@@ -21,17 +21,17 @@ from .checks import (
     check_kind,
     check_predicts,
     check_shape,
-    check_t,
     check_widths,
+    expand_t,
     explain_errors_with,
 )
 from .device import fast_math
 from .noising import Schedule, cosine_schedule
 from .text import EncodedText, Text, TextEmbedding, empty_text
 
-TEXT_WIDTH = 256  # numbers for each token of a text, and for the whole of it
-HEAD_WIDTH = 32  # numbers that one head of attention compares
-ATTENTION_PLACES = 64  # 8 x 8: each looks at each other, so twice the side costs 16 times as much
+TEXT_WIDTH = 256  # width of a text's embedding: of each token, and of the pooled text
+HEAD_WIDTH = 32  # channels of one attention head
+ATTENTION_PLACES = 64  # self-attention up to so many positions (8 x 8): its cost is their square
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
@@ -42,10 +42,12 @@ def group_norm(channels: int) -> nn.GroupNorm:
 class Block(nn.Module):
     """Residual block: two convolutions added to what came in. (B, c_in, H, W) -> (B, c_out, H, W).
 
-    c_time     numbers that tell the step: with them, the block's middle is scaled and shifted
-    attention  afterwards every place looks at all other places (the layer `focus`)
-    c_text     numbers in a token of text: with them, every place looks at tokens (B, M, c_text)
-               under their mask (B, M) (the layer `listen`)
+    c_time     width of the step's embedding, to which a text network adds the pooled text. Where
+               given, it scales and shifts the channels after the second norm (scale-shift norm,
+               arXiv 2102.09672), by the layer `time`
+    attention  self-attention follows, over all positions of the picture: the layer `focus`
+    c_text     width of a token of text. Where given, cross-attention to the tokens (B, M, c_text)
+               under their mask (B, M) follows: the layer `listen`
     """
 
     def __init__(
@@ -65,16 +67,19 @@ class Block(nn.Module):
         self.conv2 = zeroed(nn.Conv2d(c_out, c_out, 3, padding=1))
         self.shortcut = nn.Conv2d(c_in, c_out, 1) if c_in != c_out else nn.Identity()
         self.time = nn.Linear(c_time, 2 * c_out) if c_time else None
+        # as many heads as divide c_out, each of at least HEAD_WIDTH channels
         heads = max(n for n in range(1, max(1, c_out // HEAD_WIDTH) + 1) if c_out % n == 0)
         self.focus = SpatialAttention(group_norm(c_out), c_out, None, heads) if attention else None
         self.listen = SpatialAttention(group_norm(c_out), c_out, c_text, heads) if c_text else None
 
-    def _check(self, x, time=None, tokens=None, mask=None):
+    def _check_inputs(self, x, time=None, tokens=None, mask=None):
         check_floats(x, "B C H W", "features", self.conv1.weight, C=self.conv1.in_channels)
         if self.time is not None:
             check_floats(time, "B C", "time", self.time.weight, B=len(x), C=self.time.in_features)
+        if self.listen is not None:
+            check_floats(tokens, "B M C", "tokens of a text", x, B=len(x))
 
-    @explain_errors_with(_check)
+    @explain_errors_with(_check_inputs)
     def forward(
         self,
         x: torch.Tensor,
@@ -85,24 +90,29 @@ class Block(nn.Module):
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.norm2(h)
         if self.time is not None:
-            if time is None or len(time) != len(x):
-                self._check(x, time)  # one picture would be spread over all times
+            if time is None or len(time) != len(x):  # torch would broadcast a batch of 1
+                self._check_inputs(x, time, tokens)
             scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
             h = h * (1 + scale) + shift
         h = self.shortcut(x) + self.conv2(F.silu(h))
         if self.focus is not None:
             h = self.focus(h)
         if self.listen is not None:
+            if tokens is None:  # it would look at the picture itself
+                self._check_inputs(x, time, tokens)
             h = self.listen(h, tokens, mask)
         return h
 
 
 class TimeEmbedding(nn.Module):
-    """The step t (B,) becomes (B, width) by waves of many lengths (arXiv 1706.03762, 3.5)."""
+    """Sinusoidal embedding of the step t, (B,) -> (B, width), and an MLP (arXiv 1706.03762, 3.5).
+
+    waves  the number of its sines and cosines together, an even number
+    """
 
     def __init__(self, width: int, waves: int = 64):
         super().__init__()
-        # no buffer: they stay in 32 bits whatever the weights are
+        # not a buffer, so that model.half() leaves it in float32
         self.frequencies = torch.exp(-math.log(10_000) * torch.arange(waves // 2) / (waves // 2))
         self.mlp = nn.Sequential(
             nn.Linear(waves, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
@@ -110,7 +120,7 @@ class TimeEmbedding(nn.Module):
 
     def forward(self, t: torch.Tensor) -> torch.Tensor:
         dtype = next(self.mlp.parameters()).dtype
-        t = t.to(torch.promote_types(dtype, torch.float32))  # bf16 would make 1000 of 999
+        t = t.to(torch.promote_types(dtype, torch.float32))  # bf16 would round 999 to 1000
         angles = rearrange(t, "b -> b 1") * self.frequencies.to(t.device)  # (B, waves / 2)
         return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1).to(dtype))
 
@@ -124,13 +134,15 @@ class UNet(nn.Module):
     time         tell every block the step t; False leaves the network blind to it
     predicts     what the output means: "velocity", "noise" or "clean" (see denoiser.py)
     attention    in the levels of at most 8 x 8 places, and at the bottom, every place looks at all
-    text         every level below the first looks at the words (cross-attention), and every block
-                 gets the pooled text, added to the step
+    text         every level below the first has cross-attention to the words (a network of one
+                 level has it there), and every block gets the pooled text, added to the embedding
+                 of the step
     text_width   numbers for each token of a text
 
     Call it as model(x_t, t) or model(x_t, t, text): x_t (B, C, H, W), t (B,), a Text of length B
-    or 1, where None says nothing; returns a float tensor shaped like x_t. Raises ValueError for a
-    wrong shape. `schedule` is the noise schedule that it was taught with; `train` sets it.
+    or 1, None for the empty text; returns a float tensor shaped like x_t. Raises ValueError for a
+    wrong shape. `schedule` is the noise schedule that it was taught with: `train` sets it, and
+    `save_checkpoint` keeps it (state_dict() does not).
     """
 
     def __init__(
@@ -159,30 +171,35 @@ class UNet(nn.Module):
             "text_width": text_width,
         }
         self.schedule: Schedule = cosine_schedule()
-        told = text_width if text else 4 * widths[0]  # numbers for what each block is told
-        self.time = TimeEmbedding(told) if time else None
+        embedding_width = text_width if text else 4 * widths[0]
+        self.time = TimeEmbedding(embedding_width) if time else None
         self.text = TextEmbedding(text_width) if text else None
 
-        c_time = told if time or text else None
-        channels, deepest = self.image_shape[0], len(widths) - 1
-        places = self.image_shape[1] * self.image_shape[2]
+        c_time = embedding_width if time or text else None
+        channels, height, width = self.image_shape
+        deepest = len(widths) - 1
 
-        def level(c_in, depth):
-            looks = attention and (depth == deepest or places // 4**depth <= ATTENTION_PLACES)
+        def make_level(c_in, depth):
+            places = math.ceil(height / 2**depth) * math.ceil(width / 2**depth)
+            self_attention = attention and (depth == deepest or places <= ATTENTION_PLACES)
             c_text = text_width if text and (depth > 0 or depth == deepest) else None
-            ins = [c_in] + [widths[depth]] * (blocks - 1)
-            return nn.ModuleList(Block(c, widths[depth], c_time, looks, c_text) for c in ins)
+            c_ins = [c_in] + [widths[depth]] * (blocks - 1)
+            return nn.ModuleList(
+                Block(c, widths[depth], c_time, self_attention, c_text) for c in c_ins
+            )
 
-        self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.enter = nn.Conv2d(channels, widths[0], 3, padding=1)  # the first convolution
         self.down = nn.ModuleList(
-            level(c, depth) for depth, c in enumerate((widths[0], *widths[:-1]))
+            make_level(c, depth) for depth, c in enumerate((widths[0], *widths[:-1]))
         )
-        self.bottom = level(widths[-1], deepest)[0]
+        # the middle block; a whole level is made, so that a seed still gives the weights it gave
+        self.bottom = make_level(widths[-1], deepest)[0]
         self.up = nn.ModuleList(  # each level takes the level below and its skip connection
-            level(widths[depth + 1] + widths[depth], depth) for depth in reversed(range(deepest))
+            make_level(widths[depth + 1] + widths[depth], depth)
+            for depth in reversed(range(deepest))
         )
         self.leave_norm = group_norm(widths[0])
-        self.leave = zeroed(nn.Conv2d(widths[0], channels, 3, padding=1))
+        self.leave = zeroed(nn.Conv2d(widths[0], channels, 3, padding=1))  # the last convolution
         self.to(memory_format=torch.channels_last)
 
     def forward(
@@ -197,7 +214,7 @@ class UNet(nn.Module):
             h = self.enter(x_t.contiguous(memory_format=torch.channels_last))
             skips: list[torch.Tensor] = []
             for level in self.down:
-                if skips:
+                if skips:  # before every level but the first
                     h = F.avg_pool2d(h, 2, ceil_mode=True)  # (B, C, H, W) -> (B, C, H/2, W/2)
                 for block in level.children():
                     h = block(h, *condition)
@@ -214,10 +231,10 @@ class UNet(nn.Module):
         return out.to(x_t.dtype)
 
     def encode_text(self, text: Text | EncodedText | None) -> EncodedText:
-        """A Text as this network hears it, for any number of calls while its weights stay.
+        """Encode a Text once, for many calls, as long as the weights do not change.
 
-        None says nothing; what is encoded already stays. Raises ValueError for anything else, and
-        for a network without text.
+        None is the empty text; an EncodedText is returned as it is. Raises ValueError for anything
+        else, and for a network without text.
         """
         if self.text is None:
             raise ValueError("this network never learned to listen: call it as model(x_t, t)")
@@ -233,13 +250,8 @@ class UNet(nn.Module):
         """What every block is told: the step, or with text (step + pooled text, tokens, mask)."""
         if t is None and self.time is not None:
             raise ValueError("this network has Sense of Time: call it as model(x_t, t)")
-        time = None if self.time is None else self.time(_one_each(t, x_t))
+        time = None if self.time is None else self.time(expand_t(t, x_t))
         if self.text is None and text is None:
             return (time,)
         pooled, tokens, mask = self.encode_text(text).expand_to(x_t)
         return (pooled if time is None else time + pooled), tokens, mask
-
-
-def _one_each(t, x_t):
-    """t as one whole number for each picture, (B,), on their device."""
-    return check_t(t, len(x_t)).to(x_t.device).expand(len(x_t))

@@ -369,7 +369,7 @@ TRAINING = [
             "checkpoint": lambda good: mix([junk(but="none text"), one("\x00")], [one(None)]),
             "report": thing(but="thing"),
             "reports": count(),
-            "loss_of": thing(but="thing"),
+            "loss_fn": thing(but="thing"),
             "clock": thing(but="thing"),
         },
         trained,

@@ -195,7 +195,7 @@ def test_what_could_not_be_written_is_not_said_to_be(tmp_path, capsys):
         checkpoint=tmp_path / "file" / "a.safetensors",
     )
     last = capsys.readouterr().out.splitlines()[-1]
-    assert re.fullmatch(r"stopped at step \d+; what was learned is kept in the network", last)
+    assert re.fullmatch(r"stopped at step \d+; the network keeps what it learned", last)
 
 
 @pytest.mark.skipif(resource is None, reason="Windows limits no file's length")

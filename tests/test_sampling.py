@@ -679,3 +679,30 @@ def test_a_network_without_a_known_answer_gets_one_sentence_with_text_too(small_
     for text in (None, said("cat")):
         with pytest.raises(ValueError, match="predicts is velocity, noise or clean, got 'v'"):
             predict(Unknown("v"), SCHEDULES["cosine"], small_x_T, 5, text)
+
+
+def test_a_schedule_of_another_length_than_the_taught_one_is_remarked_upon(x_T):
+    model = Toy("velocity")
+    model.schedule = SCHEDULES["cosine"]
+    with pytest.warns(UserWarning, match="has 100 steps, and the network was taught with 1000"):
+        list(ddim(model, x_T, 3, cosine_schedule(100)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        list(ddim(model, x_T, 3, SCHEDULES["linear"]))
+        list(ddim(Toy("velocity"), x_T, 3, cosine_schedule(100)))
+
+
+def test_a_guided_network_has_its_text_already(listener, small_x_T):
+    with pytest.raises(ValueError, match="has its text already: leave `text` out"):
+        list(ddim(guided(listener, said("cat")), small_x_T, 2, text=said("dog")))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_many_steps_of_ddpm_keep_their_noise_in_16_bits(dtype):
+    """Between two of 500 steps alpha_bar changes by less than bf16 can tell."""
+    x_T = pure_noise(1, (3, 16, 16), seed=1)
+    model = Gaussian(0.0, 0.5, SCHEDULES["cosine"])
+    exact, short = (
+        list(ddpm(model, x_T.to(kind), 500))[-1].clean.double() for kind in (torch.float64, dtype)
+    )
+    assert short.std().item() == pytest.approx(exact.std().item(), rel=0.05)

@@ -31,9 +31,9 @@ from diffusion_helpers.optim import Muon, orthogonalise
 from diffusion_helpers.sampling import ddim, ddpm, pure_noise, sample
 from diffusion_helpers.text import Captions
 from diffusion_helpers.training import (
-    NO_PROMPT,
-    NO_STYLE,
-    NO_TEXT,
+    P_DROP_PROMPT,
+    P_DROP_STYLE,
+    P_DROP_TEXT,
     drop_conditions,
     train,
 )
@@ -240,11 +240,12 @@ def test_condition_dropout_forgets_as_often_as_stated():
     kept = drop_conditions(text, torch.Generator().manual_seed(0))
     hears_prompt, hears_style = kept.mask.any(1), kept.styles > 0
     assert kept.mask.sum(1).unique().tolist() == [0, 2] and kept.styles.unique().tolist() == [0, 1]
+    some, style, prompt = 1 - P_DROP_TEXT, 1 - P_DROP_STYLE, 1 - P_DROP_PROMPT  # kept
     expected = {
-        "prompt": (hears_prompt, (1 - NO_TEXT) * (1 - NO_PROMPT)),
-        "style": (hears_style, (1 - NO_TEXT) * (1 - NO_STYLE)),
-        "both": (hears_prompt & hears_style, (1 - NO_TEXT) * (1 - NO_PROMPT) * (1 - NO_STYLE)),
-        "none": (~hears_prompt & ~hears_style, NO_TEXT + (1 - NO_TEXT) * NO_PROMPT * NO_STYLE),
+        "prompt": (hears_prompt, some * prompt),
+        "style": (hears_style, some * style),
+        "both": (hears_prompt & hears_style, some * prompt * style),
+        "none": (~hears_prompt & ~hears_style, 1 - some + some * (1 - prompt) * (1 - style)),
     }
     for got, share in expected.values():
         tolerance = 4 * math.sqrt(share * (1 - share) / n)
@@ -460,7 +461,7 @@ def test_ctrl_c_during_a_report_changes_nothing(tmp_path, undisturbed, call):
 
 def test_many_interruptions_change_nothing(tmp_path, undisturbed):
     file = tmp_path / "run.safetensors"
-    for calls in (9, 11, 11):  # going on, the first picture is looked at twice, to know the data
+    for calls in (9, 10, 10):  # going on, the first picture is read again, to know the data
         run = learn(tiny(), Watched(Calls(calls, ctrl_c)), steps=STEPS, checkpoint=file)
         assert not run.finished
     assert run.steps == 9
@@ -639,15 +640,45 @@ def test_a_checkpoint_of_another_network_or_training_is_refused(half_done, net, 
     assert torch.equal(weights(other), start) and other.schedule is schedule
 
 
-def test_a_data_set_that_is_random_goes_on_all_the_same(tmp_path):
-    class Mirrored(Watched):
-        def __getitem__(self, i):
-            return self.pictures[i] * torch.empty(1).uniform_(0.5, 1)
+class Random(Watched):
+    """Pictures that look otherwise each time."""
 
-    file = tmp_path / "run.safetensors"
-    stop = Calls(2, ctrl_c)
-    learn(tiny(), Mirrored(None), steps=4, reports=4, checkpoint=file, report=stop)
-    assert learn(tiny(), Mirrored(None), steps=4, checkpoint=file).finished
+    def __init__(self, change):
+        super().__init__(None)
+        self.change = change
+
+    def __getitem__(self, i):
+        return self.change(self.pictures[i])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda x: x * torch.empty(1).uniform_(0.5, 1), id="endlessly many ways"),
+        pytest.param(lambda x: x.flip(-1) if torch.rand(1) < 0.5 else x, id="mirrored or not"),
+    ],
+)
+def test_a_data_set_that_is_random_goes_on_all_the_same(tmp_path, change):
+    for i in range(8):
+        file = tmp_path / f"run{i}.safetensors"
+        stop = Calls(2, ctrl_c)
+        learn(tiny(), Random(change), steps=4, reports=4, checkpoint=file, report=stop)
+        assert learn(tiny(), Random(change), steps=4, checkpoint=file).finished
+
+
+def test_a_network_that_was_saved_is_no_training_to_go_on_with(tmp_path):
+    file = tmp_path / "net.safetensors"
+    save_checkpoint(tiny(), file)
+    with pytest.raises(ValueError, match="belongs to no training, but to a network"):
+        learn(tiny(), steps=1, checkpoint=file)
+
+
+def test_gradients_of_whoever_computed_before_do_not_count():
+    net, other = tiny(), tiny()
+    (sum(p.sum() for p in net.parameters()) * 100).backward()
+    learn(net, steps=2)
+    learn(other, steps=2)
+    assert torch.equal(weights(net), weights(other))
 
 
 def test_a_half_done_training_of_an_earlier_version_goes_on(half_done, undisturbed):
@@ -892,13 +923,13 @@ def test_a_training_that_fails_in_the_middle_keeps_what_it_has(tmp_path, undistu
     assert_goes_on_to_the_same_end(file, undisturbed)
 
 
-def test_a_loss_of_ones_own_that_fails_leaves_evaluation_mode():
+def test_a_loss_fn_ones_own_that_fails_leaves_evaluation_mode():
     def fails(*_):
         raise RuntimeError("my own mistake")
 
     net = tiny()
     with pytest.raises(RuntimeError, match="my own mistake"):
-        learn(net, steps=3, loss_of=fails)
+        learn(net, steps=3, loss_fn=fails)
     assert not net.training
 
 

@@ -402,3 +402,19 @@ def test_every_style_and_every_aim_make_a_network_that_answers():
 def test_an_unknown_aim_gets_one_sentence():
     with pytest.raises(ValueError, match="predicts is velocity, noise or clean, got 'score'"):
         tiny(predicts="score")
+
+
+def test_a_block_that_listens_asks_for_tokens():
+    """Without them it would look at the picture itself, where the widths are the same."""
+    block = Block(16, 16, c_text=16)
+    with pytest.raises(ValueError, match="expected tokens of a text of shape"):
+        block(torch.zeros(1, 16, 4, 4))
+
+
+def test_positions_are_counted_as_the_pooling_leaves_them():
+    """Five rows are halved to three and two: 2 x 52 positions are more than 64."""
+    net = UNet((3, 5, 205), widths=(16,) * 4, blocks=1, attention=True)
+    looks = [any("focus" in name for name, _ in level.named_modules()) for level in net.down]
+    with capture_attention(net) as maps:
+        net(torch.zeros(1, 3, 5, 205), 5)
+    assert all(m[0].shape[-1] <= 64 for m in maps.values()) and looks[-1]
