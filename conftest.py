@@ -1,10 +1,14 @@
-"""The network is off in every test, and in every Python process that a test starts."""
+"""The network is off in every test, and in every Python process that a test starts.
+
+And nbval runs the lessons with shorter trainings; `pytest -m slow` runs them whole.
+"""
 
 import importlib.util
 import os
 from pathlib import Path
 
-OFFLINE = Path(__file__).parent / "tests" / "offline"
+TESTS = Path(__file__).parent / "tests"
+OFFLINE = TESTS / "offline"
 
 
 def pytest_configure():
@@ -17,5 +21,20 @@ def pytest_configure():
     if "PYTEST_XDIST_WORKER" in os.environ:  # a worker beside others: threads would fight for cores
         os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-    spec = importlib.util.spec_from_file_location("offline_guard", OFFLINE / "sitecustomize.py")
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))  # guards this process
+    _load(OFFLINE / "sitecustomize.py")  # guards this process
+
+
+def pytest_collection_modifyitems(items):
+    cells = [item.cell for item in items if hasattr(item, "cell")]  # of a lesson, from nbval
+    if cells:
+        shorter = _load(TESTS / "shorten_lessons.py").shorter
+    for cell in cells:
+        cell.source = shorter(cell.source)
+
+
+def _load(path):
+    """The module in a file that is in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

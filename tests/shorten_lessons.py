@@ -1,4 +1,4 @@
-"""Lessons made shorter, for tests of what surrounds them; their own tests run them whole."""
+"""Lessons made shorter, for tests of what they do; tests/test_whole_lessons.py runs them whole."""
 
 import re
 
@@ -14,10 +14,16 @@ SHORTER = {  # what makes a lesson long, and a value that is enough to move its 
 }
 
 
+def shorter(code):
+    """The code of a cell, its training shortened."""
+    for long, short in SHORTER.items():
+        code = re.sub(long, short, code)
+    return code
+
+
 def shortened(path):
     """A lesson as a notebook, its trainings shortened."""
     lesson = nbformat.read(path, as_version=4)
     for cell in lesson.cells:
-        for long, short in SHORTER.items():
-            cell.source = re.sub(long, short, cell.source)
+        cell.source = shorter(cell.source)
     return lesson
