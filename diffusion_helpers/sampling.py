@@ -89,8 +89,7 @@ def logsnr_timesteps(steps: int, schedule: Schedule) -> list[int]:
     """
     ts = timesteps(steps, len(check_schedule(schedule)))[:1]
     half_log_snr = schedule.snr.log() / 2
-    wanted = torch.linspace(*HALF_LOG_SNRS, steps - 1) if steps > 1 else []
-    for i, half_log in enumerate(wanted, start=1):
+    for i, half_log in enumerate(torch.linspace(*HALF_LOG_SNRS, steps - 1), start=1):
         nearest = int((half_log_snr - half_log).abs().argmin())
         lowest = steps - 1 - i  # leaves a level for each step to come
         ts.append(max(lowest, min(nearest, ts[-1] - 1)))  # lower than the one before

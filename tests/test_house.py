@@ -1,5 +1,6 @@
 """The house is in order: what git holds, what the README promises, what the wheel carries."""
 
+import ast
 import importlib
 import inspect
 import json
@@ -394,6 +395,32 @@ def test_ruff_is_content(command):
             f"{result.stdout}{result.stderr}",
             pytrace=False,
         )
+
+
+@pytest.mark.slow
+def test_the_core_is_clean_to_mypy():
+    result = subprocess.run(
+        [sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True
+    )
+    if result.returncode != 0:
+        pytest.fail(f"mypy finds in the core:\n{result.stdout}{result.stderr}", pytrace=False)
+
+
+def test_every_public_function_of_the_core_is_annotated():
+    bare = []
+    for path in sorted((ROOT / "diffusion_helpers").glob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+        for owner in [tree, *(c for c in classes if not c.name.startswith("_"))]:
+            for function in owner.body:
+                if not isinstance(function, ast.FunctionDef):
+                    continue
+                arguments = [*function.args.args, *function.args.kwonlyargs]
+                typed = all(a.annotation or a.arg in ("self", "cls") for a in arguments)
+                returns = function.returns is not None or function.name == "__init__"
+                if not function.name.startswith("_") and not (typed and returns):
+                    bare.append(f"{path.name}: {function.name}")
+    assert not bare, f"Annotate the arguments and the result of {bare}"
 
 
 # ---- the wheel ----------------------------------------------------------------------------------
