@@ -639,6 +639,7 @@ def test_sampling_follows_the_number_format_of_the_weights(sampler, dtype, liste
         assert (got.float() - want).abs().mean() < 0.05
 
 
+@pytest.mark.slow  # half a minute; a training of a compiled network is in the quick tests
 def test_a_compiled_network_draws_what_the_network_draws(listener):
     compiled = torch.compile(listener, backend="eager")
     how = {"steps": 2, "seed": 1}
