@@ -150,9 +150,8 @@ def ddpm(
     # one stream of random numbers for each picture, none of them that of pure_noise(seed)
     generators = [seeded_generator(seed, plus=SEED_STRIDE * (i + 1)) for i in range(len(x_T))]
     ts = timesteps(steps, len(schedule))
-    alpha_bar = torch.cat(
-        [schedule.alpha_bar, torch.ones(1, dtype=torch.float64)]
-    )  # of t = -1, too
+    one = schedule.alpha_bar.new_ones(1)  # of t = -1
+    alpha_bar = torch.cat([schedule.alpha_bar, one])
     x = x_T
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
         guess = predict_at(x, t)
