@@ -923,7 +923,7 @@ def test_a_training_that_fails_in_the_middle_keeps_what_it_has(tmp_path, undistu
     assert_goes_on_to_the_same_end(file, undisturbed)
 
 
-def test_a_loss_fn_ones_own_that_fails_leaves_evaluation_mode():
+def test_a_loss_of_ones_own_that_fails_leaves_evaluation_mode():
     def fails(*_):
         raise RuntimeError("my own mistake")
 
