@@ -41,7 +41,7 @@ class Step(NamedTuple):
     t: int
     x_t: torch.Tensor
     clean: torch.Tensor  # the predicted x_0, clipped where the sampler clips
-    noise: torch.Tensor  # the predicted eps, as the network gave it
+    noise: torch.Tensor  # the predicted eps, of the answer before clipping
 
 
 @torch.no_grad()
@@ -67,7 +67,7 @@ def predict(
     return guess
 
 
-HALF_LOG_SNRS = (-3.0, 2.5)  # where `logsnr_timesteps` begins after pure noise, and ends
+HALF_LOG_SNRS = (-3.0, 2.5)  # of the second level that `logsnr_timesteps` visits, and of the last
 
 
 def timesteps(steps: int, total: int = 1000) -> list[int]:
@@ -82,16 +82,18 @@ def timesteps(steps: int, total: int = 1000) -> list[int]:
 def logsnr_timesteps(steps: int, schedule: Schedule) -> list[int]:
     """The `steps` noise levels to visit, evenly spaced in the logarithm of the SNR.
 
-    After pure noise itself they lie between the half log SNRs of HALF_LOG_SNRS, where pictures take
-    shape: from noise_rate / signal_rate = 20 to signal_rate / noise_rate = 12. arXiv 2206.00927
-    spaces them evenly, too. Measured on the shipped network "demiurge" (guidance 3, 600 samples),
-    the Fréchet distance of 8 steps fell from 2.1 to 1.4.
+    The first is pure noise; the others lie between the half log SNRs of HALF_LOG_SNRS, where
+    pictures take shape: from noise_rate / signal_rate = 20 to signal_rate / noise_rate = 12. arXiv
+    2206.00927 spaces them evenly, too. Measured on the shipped network "demiurge" (guidance 3, 600
+    samples), the Fréchet distance of 8 steps fell from 2.1 to 1.4.
     """
     ts = timesteps(steps, len(check_schedule(schedule)))[:1]
     half_log_snr = schedule.snr.log() / 2
-    for i, half_log in enumerate(torch.linspace(*HALF_LOG_SNRS, steps - 1), start=1):
+    first, last = HALF_LOG_SNRS
+    first = first if steps > 2 else (first + last) / 2  # the only one lies in the middle
+    for i, half_log in enumerate(torch.linspace(first, last, steps - 1), start=1):
         nearest = int((half_log_snr - half_log).abs().argmin())
-        lowest = steps - 1 - i  # leaves a level for each step to come
+        lowest = steps - 1 - i  # as many lower levels as there are steps to come
         ts.append(max(lowest, min(nearest, ts[-1] - 1)))  # lower than the one before
     return ts
 
@@ -147,21 +149,22 @@ def ddpm(
     `seed` fixes the fresh noise, for each picture of the batch on its own.
     """
     schedule, predict_at = _prepare(model, x_T, schedule, text, clip_sample)
-    # one stream of random numbers for each picture, none of them that of pure_noise(seed)
+    # a generator for each picture; i + 1, because 0 would be that of pure_noise(seed)
     generators = [seeded_generator(seed, plus=SEED_STRIDE * (i + 1)) for i in range(len(x_T))]
     ts = timesteps(steps, len(schedule))
-    one = schedule.alpha_bar.new_ones(1)  # of t = -1
-    alpha_bar = torch.cat([schedule.alpha_bar, one])
+    # a 1 at the end, so that index -1, what follows after the last step, is the clean picture
+    alpha_bar = torch.cat([schedule.alpha_bar, schedule.alpha_bar.new_ones(1)])
     x = x_T
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
         guess = predict_at(x, t)
         yield Step(t, x, guess.clean, guess.noise)
-        now, after = alpha_bar[t], alpha_bar[t_next]  # in 64 bits, whatever x is in
-        alpha = now / after  # alpha_t and beta_t of the paper, for the jump from t_next to t
+        a_t, a_next = alpha_bar[t], alpha_bar[t_next]  # in 64 bits, whatever x is in
+        alpha = a_t / a_next  # alpha_t and beta_t of the paper, for the jump from t_next to t
         beta = 1 - alpha
-        mean_clean, mean_x = after.sqrt() * beta / (1 - now), alpha.sqrt() * (1 - after) / (1 - now)
-        mean = mean_clean * guess.clean + mean_x * x
-        std = ((1 - after) / (1 - now) * beta).sqrt()
+        weight_clean = a_next.sqrt() * beta / (1 - a_t)
+        weight_x = alpha.sqrt() * (1 - a_next) / (1 - a_t)
+        mean = weight_clean * guess.clean + weight_x * x
+        std = ((1 - a_next) / (1 - a_t) * beta).sqrt()
         noise = [torch.randn(x.shape[1:], generator=own) for own in generators]
         x = mean + std * torch.stack(noise).to(x)
 
@@ -208,7 +211,7 @@ def _prepare(model, x_T, schedule, text, clip_sample):
     check_images(x_T)
     taught = schedule_of(check_model(model))
     schedule = check_schedule(taught if schedule is None else schedule)
-    if len(schedule) != len(taught) and hasattr(model, "schedule"):
+    if len(schedule) != len(taught) and hasattr(model, "schedule"):  # else nobody knows
         warnings.warn(
             f"this schedule has {len(schedule)} steps, and the network was taught with "
             f"{len(taught)}: the same t is another amount of noise for it",

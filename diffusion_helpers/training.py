@@ -37,9 +37,9 @@ from .text import Captions, Text
 BATCH = 64  # large enough for a gradient of low variance, small enough for many steps in a minute
 WARM_UP = 50  # steps; the moment estimates of Muon and AdamW start at 0
 P_DROP_TEXT = 0.1  # probability of dropping prompt and style: guidance needs to know both ways
-P_DROP_STYLE = 0.15  # of dropping the style of the rest, so that a prompt works alone
-P_DROP_PROMPT = 0.05  # of dropping the prompt of the rest, so that a style works alone
-FIRST_BATCHES = 3  # in which pictures that lie in [0, 1] are noticed
+P_DROP_STYLE = 0.15  # of dropping the style where both were kept, so that a prompt works alone
+P_DROP_PROMPT = 0.05  # of dropping the prompt where both were kept, so that a style works alone
+FIRST_BATCHES = 3  # watched before the warning that all pictures lie in [0, 1]
 
 
 class PictureSet(Protocol):
@@ -88,12 +88,12 @@ def denoising_loss(
     """Denoising MSE at random t.
 
     x_0        (b, C, H, W), the pictures of this process: `rows[shard]` of the data set
-    rows       (B,) the numbers of the whole batch's pictures
+    rows       (B,) the data set's indices of the whole batch
     texts      None, or what `train` got
     generator  where every random number comes from, so that a training which was interrupted goes
                on exactly as if nothing had happened
     shard      the part of the batch that is this process's; all of it where there is one device
-    t          (B,) the noise levels; left out, every step is as likely as any other
+    t          (B,) the noise levels; left out, each is as likely as any other
     """
     if x_0.abs().max() > 1.01:
         raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
@@ -119,11 +119,11 @@ def drop_conditions(text: Text, generator: torch.Generator) -> Text:
     keep_style = (u_text >= P_DROP_TEXT) & (u_style >= P_DROP_STYLE)
     keep_prompt = (u_text >= P_DROP_TEXT) & (u_prompt >= P_DROP_PROMPT)
     mask = text.mask & rearrange(keep_prompt, "b -> b 1")
-    return replace(text, mask=mask, styles=text.styles * keep_style)
+    return replace(text, mask=mask, styles=text.styles * keep_style)  # style 0 is none
 
 
 def fetch(pictures: PictureSet, rows: torch.Tensor, model: Any) -> torch.Tensor:
-    """A batch (B, C, H, W) of these rows of the data set; one clear sentence if they do not fit."""
+    """A batch (B, C, H, W) of these rows of the data set. Raises ValueError if they do not fit."""
     items = [pictures[i] for i in rows.tolist()]
     items = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
     if not all(torch.is_tensor(i) and i.shape == items[0].shape for i in items):
@@ -163,14 +163,14 @@ def train(
                 Left out, the one that the model has already (a new UNet has the cosine)
     seed        decides every random number: which pictures, noise levels, noise, captions
     checkpoint  a .safetensors file, written at every report, and when the training is interrupted
-                or fails for its data or its loss. If it is there already, training goes on from it;
+                or the data or loss_fn raises. If it is there already, training goes on from it;
                 with the same budget in steps, and pictures that are not random, the result is the
                 same as without the interruption
     report      called as report(run, share, model), up to `reports` times, the last at the end; its
                 time counts
     batch       pictures per step, drawn with replacement
-    learning_rate  reached after WARM_UP steps; from the start it falls in a straight line to 0 at
-                the end of the budget
+    learning_rate  the scale of each step; it is multiplied by a linear warm-up of WARM_UP steps,
+                and by a linear decay to 0 over the budget
     loss_fn     what to learn instead of denoising: a function like `denoising_loss`
     clock       what counts the seconds
 
@@ -212,7 +212,8 @@ def train(
             run.losses.append(value)
             share = run.share_of(steps, seconds)
             run.finished = share == 1
-            if int(share * reports) > int(share_before * reports) or stopped:
+            reported = int(share_before * reports)
+            if int(share * reports) > reported or stopped or run.finished:
                 saved = file.save(run)
                 net.eval()
                 if processes.is_main:
@@ -240,12 +241,12 @@ def _picture_warnings(net):
         if len(lowest) >= FIRST_BATCHES:
             return
         lowest.append(x_0.min().item())
-        (height, width), (h, w) = x_0.shape[-2:], net.image_shape[-2:]
-        if len(lowest) == 1 and (height, width) != (h, w):
+        theirs, ours = tuple(x_0.shape[1:]), tuple(net.image_shape)
+        if len(lowest) == 1 and theirs != ours:
             warnings.warn(
-                f"the pictures are {height} x {width} pixels, and this network was made for "
-                f"{h} x {w}, which `sample` will draw: make both alike, with "
-                f"Pictures(..., size={h}) or with image_shape=({x_0.shape[1]}, {height}, {width})",
+                f"the pictures are {theirs[1]} x {theirs[2]} pixels, and this network was made for "
+                f"{ours[1]} x {ours[2]}, which `sample` will draw: make both alike, with "
+                f"Pictures(..., size={ours[1]}) or with image_shape={theirs}",
                 stacklevel=3,
             )
         if len(lowest) == FIRST_BATCHES and min(lowest) >= 0:
@@ -301,6 +302,7 @@ class _TrainingFile:
         self.net, self.optimizers, self.schedule = net, optimizers, schedule
         self.settings, self.is_main = settings, processes.is_main
 
+    @torch.inference_mode(False)  # what is read must be able to learn
     def resume(self, pictures) -> TrainingResult:
         """The training in the file, put into network and optimizers; a new one without a file.
 
@@ -313,8 +315,10 @@ class _TrainingFile:
             return TrainingResult()
         tensors, notes = load_tensors(self.path)
         schedule = pop_schedule(tensors)
-        self._note_first_picture_again(pictures, notes.get("first_picture"))
-        if other := self._difference(tensors, notes, schedule):
+        if "losses" not in tensors:
+            raise ValueError(f"{self.path} holds no training to go on with: choose another name")
+        self._recheck_first_picture(pictures, notes.get("first_picture"))
+        if other := self._difference(notes, schedule):
             raise ValueError(
                 f"{self.path} belongs to {other}: go on with the same, delete the file, or choose "
                 "another name"
@@ -332,18 +336,16 @@ class _TrainingFile:
             say(f"{self.path} holds a finished training: delete it to start a new one")
         return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
 
-    def _difference(self, tensors, notes, schedule):
+    def _difference(self, notes, schedule):
         """What differs between the file and this training, in words, or None.
 
         A setting that is missing in an older file counts as equal.
         """
-        config, ours = notes.get("config"), self.net.config
+        config, our_config = notes.get("config"), self.net.config
         if not isinstance(config, dict) or any(
-            name not in ours or ours[name] != value for name, value in config.items()
+            name not in our_config or our_config[name] != value for name, value in config.items()
         ):
             return "another network"
-        if "losses" not in tensors:
-            return "no training, but to a network that was saved after it"
         for name, ours in self.settings.items():
             theirs = notes.get(name, ours)
             if theirs != ours and "picture" in name:
@@ -358,12 +360,15 @@ class _TrainingFile:
         if self.path is not None and "first_picture" not in self.settings:
             self.settings["first_picture"] = _first_picture_digest(x_0)
 
-    def _note_first_picture_again(self, pictures, noted) -> None:
-        """Fetch it anew; one that differs from call to call (augmentation) proves nothing."""
+    def _recheck_first_picture(self, pictures, noted) -> None:
+        """Fetch the first picture again, to compare it with the file's digest `noted`.
+
+        Where the fetches differ among themselves (augmentation), nothing can be compared.
+        """
         batch, seed = self.settings["batch"], self.settings["seed"]
         rows, _ = _draw_rows(0, len(pictures), batch, seed)
         seen = set()
-        for _ in range(8):  # a picture that is mirrored or not, by chance, shows both by then
+        for _ in range(32):  # a rare augmentation shows itself by then, most probably
             seen.add(_first_picture_digest(fetch(pictures, rows[:1], self.net)))
             if noted in seen or len(seen) > 1:
                 self.settings["first_picture"] = noted
@@ -403,7 +408,7 @@ class _TrainingFile:
 
 
 def _draw_rows(step, n, batch, seed):
-    """The numbers (batch,) of a step's pictures out of n, with replacement, and its generator."""
+    """A step's indices (batch,) of n pictures, drawn with replacement, and its generator."""
     generator = seeded_generator(seed, plus=SEED_STRIDE * step)
     return torch.randint(n, (batch,), generator=generator), generator
 

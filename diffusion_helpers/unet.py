@@ -31,7 +31,7 @@ from .text import EncodedText, Text, TextEmbedding, empty_text
 
 TEXT_WIDTH = 256  # width of a text's embedding: of each token, and of the pooled text
 HEAD_WIDTH = 32  # channels of one attention head
-ATTENTION_PLACES = 64  # self-attention up to so many positions (8 x 8): its cost is their square
+MAX_POSITIONS = 64  # self-attention up to so many positions (8 x 8): its cost is their square
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
@@ -59,8 +59,9 @@ class Block(nn.Module):
         c_text: int | None = None,
     ):
         super().__init__()
-        for c in (c_in, c_out, *(c for c in (c_time, c_text) if c is not None)):
-            check_count(c, "each of c_in, c_out, c_time and c_text")
+        optional = [c for c in (c_time, c_text) if c is not None]
+        for channels in (c_in, c_out, *optional):
+            check_count(channels, "each of c_in, c_out, c_time and c_text")
         self.norm1 = group_norm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2 = group_norm(c_out)
@@ -69,10 +70,14 @@ class Block(nn.Module):
         self.time = nn.Linear(c_time, 2 * c_out) if c_time else None
         # as many heads as divide c_out, each of at least HEAD_WIDTH channels
         heads = max(n for n in range(1, max(1, c_out // HEAD_WIDTH) + 1) if c_out % n == 0)
-        self.focus = SpatialAttention(group_norm(c_out), c_out, None, heads) if attention else None
-        self.listen = SpatialAttention(group_norm(c_out), c_out, c_text, heads) if c_text else None
+        self.focus = self.listen = None
+        if attention:
+            self.focus = SpatialAttention(group_norm(c_out), c_out, heads=heads)
+        if c_text:
+            self.listen = SpatialAttention(group_norm(c_out), c_out, c_text, heads)
 
     def _check_inputs(self, x, time=None, tokens=None, mask=None):
+        """Raises ValueError. Runs after a failure, and where torch would not fail."""
         check_floats(x, "B C H W", "features", self.conv1.weight, C=self.conv1.in_channels)
         if self.time is not None:
             check_floats(time, "B C", "time", self.time.weight, B=len(x), C=self.time.in_features)
@@ -98,7 +103,7 @@ class Block(nn.Module):
         if self.focus is not None:
             h = self.focus(h)
         if self.listen is not None:
-            if tokens is None:  # it would look at the picture itself
+            if tokens is None:  # the layer would turn into self-attention
                 self._check_inputs(x, time, tokens)
             h = self.listen(h, tokens, mask)
         return h
@@ -133,7 +138,8 @@ class UNet(nn.Module):
     blocks       residual blocks per level and direction
     time         tell every block the step t; False leaves the network blind to it
     predicts     what the output means: "velocity", "noise" or "clean" (see denoiser.py)
-    attention    in the levels of at most 8 x 8 places, and at the bottom, every place looks at all
+    attention    self-attention in the levels of at most 8 x 8 positions, and always in the deepest
+                 level and in the middle block
     text         every level below the first has cross-attention to the words (a network of one
                  level has it there), and every block gets the pooled text, added to the embedding
                  of the step
@@ -180,8 +186,8 @@ class UNet(nn.Module):
         deepest = len(widths) - 1
 
         def make_level(c_in, depth):
-            places = math.ceil(height / 2**depth) * math.ceil(width / 2**depth)
-            self_attention = attention and (depth == deepest or places <= ATTENTION_PLACES)
+            positions = math.ceil(height / 2**depth) * math.ceil(width / 2**depth)
+            self_attention = attention and (depth == deepest or positions <= MAX_POSITIONS)
             c_text = text_width if text and (depth > 0 or depth == deepest) else None
             c_ins = [c_in] + [widths[depth]] * (blocks - 1)
             return nn.ModuleList(
@@ -192,7 +198,7 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(
             make_level(c, depth) for depth, c in enumerate((widths[0], *widths[:-1]))
         )
-        # the middle block; a whole level is made, so that a seed still gives the weights it gave
+        # the middle block: the first of a level, so that old seeds draw the weights they drew
         self.bottom = make_level(widths[-1], deepest)[0]
         self.up = nn.ModuleList(  # each level takes the level below and its skip connection
             make_level(widths[depth + 1] + widths[depth], depth)
@@ -209,7 +215,7 @@ class UNet(nn.Module):
         text: Text | EncodedText | None = None,
     ) -> torch.Tensor:
         check_images(x_t, self.image_shape[0], "pictures", like=self.enter.weight)
-        with fast_math(x_t):
+        with fast_math(x_t):  # bf16 autocast where the hardware has it
             condition = self._condition(x_t, t, text)
             h = self.enter(x_t.contiguous(memory_format=torch.channels_last))
             skips: list[torch.Tensor] = []
@@ -253,5 +259,7 @@ class UNet(nn.Module):
         time = None if self.time is None else self.time(expand_t(t, x_t))
         if self.text is None and text is None:
             return (time,)
+        # raises where the network takes no text
         pooled, tokens, mask = self.encode_text(text).expand_to(x_t)
-        return (pooled if time is None else time + pooled), tokens, mask
+        embedding = pooled if time is None else time + pooled
+        return embedding, tokens, mask

@@ -246,6 +246,8 @@ def test_logsnr_timesteps_start_from_chaos_and_fall(steps, schedule):
     if steps == 8:
         strides = (schedule.snr[ts[1:]].log() / 2).diff()
         assert strides.min() > 0.8 and strides.max() < 1.05  # 5.5 / 6 = 0.92
+    if steps == 2:  # the picture is what the network says of the second: it must not be noise
+        assert schedule.snr[ts[1]].log().item() / 2 == pytest.approx(-0.25, abs=0.05)
 
 
 # ---- data whose best network is known -----------------------------------------------------------

@@ -669,7 +669,7 @@ def test_a_data_set_that_is_random_goes_on_all_the_same(tmp_path, change):
 def test_a_network_that_was_saved_is_no_training_to_go_on_with(tmp_path):
     file = tmp_path / "net.safetensors"
     save_checkpoint(tiny(), file)
-    with pytest.raises(ValueError, match="belongs to no training, but to a network"):
+    with pytest.raises(ValueError, match="holds no training to go on with: choose another name"):
         learn(tiny(), steps=1, checkpoint=file)
 
 
@@ -858,6 +858,21 @@ def test_it_learns_where_gradients_are_switched_off(off, predicts):
         run = learn(net, data, steps=3)
         assert not torch.is_grad_enabled()
     assert run.finished and torch.equal(weights(net), weights(other))
+
+
+def test_it_goes_on_where_gradients_are_switched_off(tmp_path, undisturbed):
+    file = tmp_path / "run.safetensors"
+    learn(tiny(), steps=STEPS, reports=STEPS, checkpoint=file, report=Calls(STOPPED_AT, ctrl_c))
+    with torch.inference_mode():
+        assert_goes_on_to_the_same_end(file, undisturbed)
+
+
+def test_a_smaller_budget_than_what_was_done_ends_the_training(tmp_path):
+    file, reported = tmp_path / "run.safetensors", []
+    learn(tiny(), steps=STEPS, reports=STEPS, checkpoint=file, report=Calls(STOPPED_AT, ctrl_c))
+    run = learn(tiny(), steps=3, checkpoint=file, report=lambda *args: reported.append(args))
+    assert run.finished and len(reported) == 1
+    assert load_tensors(file)[1]["finished"]
 
 
 def test_a_network_that_cannot_learn_says_why():
