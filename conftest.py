@@ -7,8 +7,6 @@ import importlib.util
 import os
 from pathlib import Path
 
-import pytest
-
 TESTS = Path(__file__).parent / "tests"
 OFFLINE = TESTS / "offline"
 
@@ -26,20 +24,13 @@ def pytest_configure():
     _load(OFFLINE / "sitecustomize.py")  # guards this process
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items):
     shorter = _load(TESTS / "shorten_lessons.py").shorter
     for item in items:
         if hasattr(item, "cell"):  # of a lesson, from nbval
             item.cell.source = shorter(item.cell.source)
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-
-
-def _group(item):
-    """What runs in one process: a file; of the lessons in a browser, one lesson."""
-    lesson = getattr(item, "callspec", None) and item.callspec.params.get("lesson")
-    file = item.nodeid.partition("::")[0]
-    return f"{file} {lesson}" if file == "tests/test_lessons.py" else file
+    # the longest file first: one of two workers takes it, and both end together
+    items.sort(key=lambda item: item.path.name != "test_lessons.py")
 
 
 def _load(path):

@@ -27,7 +27,7 @@ from diffusion_helpers.words import PromptWarning
 
 PACKAGE = str(Path(diffusion_helpers.__file__).parent)
 CALM = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-QUICK, MANY = settings(CALM, max_examples=20), settings(CALM, max_examples=500)
+QUICK, MANY = settings(CALM, max_examples=12), settings(CALM, max_examples=500)
 ROOM = Path(tempfile.mkdtemp(prefix="bad-input-"))  # for files, as hypothesis wants no fixtures
 LONGEST = 500  # letters of a sentence that somebody will read
 
