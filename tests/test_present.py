@@ -325,6 +325,7 @@ def test_shift_enter_passes_the_speakers_notes(visit, lab):
         tab.check_quiet()
 
 
+@pytest.mark.slow  # most of a minute; controls on slides are in the quick tests
 def test_lesson_01_presents(visit, lab, tmp_path):
     shown = [c for c in cells_of(lab.root / LESSON) if kind(c) not in ("skip", "notes")]
     with visit() as tab:
