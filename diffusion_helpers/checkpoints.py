@@ -139,6 +139,12 @@ def pop_schedule(tensors: dict[str, torch.Tensor]) -> Schedule:
     return cosine_schedule() if alpha_bar is None else Schedule(alpha_bar)
 
 
+def network_weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The network's weights in the file of a training, which holds its optimizers, too."""
+    weights = {name: tensor for name, tensor in tensors.items() if name.startswith("model.")}
+    return {name.removeprefix("model."): tensor for name, tensor in weights.items()}
+
+
 def save_checkpoint(model: UNet, path: str | Path, **notes: Any) -> None:
     """Save a UNet with its configuration and its noise schedule, for `load_checkpoint`.
 
@@ -170,9 +176,7 @@ def load_checkpoint(name_or_path: str | Path, device: torch.device | str | None 
         schedule = pop_schedule(tensors)
         model = UNet(**notes["config"])
         if "losses" in tensors:  # written by train: take the network, leave the optimizer
-            tensors = {
-                k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")
-            }
+            tensors = network_weights(tensors)
         model.load_state_dict(dequantize(tensors))
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise ValueError(f"{path} does not hold a UNet of this version of the course") from None

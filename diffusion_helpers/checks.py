@@ -313,9 +313,9 @@ def check_t(t: Any, n: int, least: int = 0, most: int | None = None) -> torch.Te
     return whole
 
 
-def expand_t(t: Any, x_t: torch.Tensor, least: int = 0, most: int | None = None) -> torch.Tensor:
+def expand_t(t: Any, x_t: torch.Tensor, most: int | None = None) -> torch.Tensor:
     """t as one whole number for each of the pictures x_t, (B,), on their device."""
-    return check_t(t, len(x_t), least, most).to(x_t.device).expand(len(x_t))
+    return check_t(t, len(x_t), most=most).to(x_t.device).expand(len(x_t))
 
 
 def check_alpha_bar(alpha_bar: Any) -> torch.Tensor:

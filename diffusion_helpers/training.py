@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
-from .checkpoints import SCHEDULE, load_tensors, pop_schedule, save_tensors
+from .checkpoints import SCHEDULE, load_tensors, network_weights, pop_schedule, save_tensors
 from .checks import (
     SEED_STRIDE,
     check_checkpoint_path,
@@ -323,8 +323,7 @@ class _TrainingFile:
                 f"{self.path} belongs to {other}: go on with the same, delete the file, or choose "
                 "another name"
             )
-        weights = {k: v for k, v in tensors.items() if k.startswith("model.")}
-        self.net.load_state_dict({k.removeprefix("model."): v for k, v in weights.items()})
+        self.net.load_state_dict(network_weights(tensors))
         for i, optimizer in enumerate(self.optimizers):
             state = optimizer.state_dict()
             for key, value in tensors.items():

@@ -19,7 +19,7 @@ from .checks import (
     check_count,
     check_floats,
     check_images,
-    check_t,
+    expand_t,
     seeded_generator,
 )
 from .data import DATA
@@ -176,9 +176,8 @@ class TwinsNet(nn.Module):
     def forward(self, x_t: torch.Tensor, t: int | torch.Tensor) -> torch.Tensor:
         check_images(x_t, 3, "pictures", like=self.enter.weight)
         check_floats(x_t, "B C H W", "scenes", H=SIDE, W=SIDE)
-        t = check_t(t, len(x_t))
         with fast_math(x_t):
-            time = self.time(t.to(x_t).expand(len(x_t)))
+            time = self.time(expand_t(t, x_t))
             # (B, 3, 32, 32) -> (B, 48, 8, 8) -> (B, WIDTH, 8, 8)
             h = self.enter(F.pixel_unshuffle(x_t, PATCH)) + self.place
             for block in self.blocks:

@@ -47,6 +47,7 @@ ELSEWHERE = {
     "twins.NearBlock": "inside a network, which checks what it gets",
     "unet.TimeEmbedding": "inside a network, which checks what it gets",
     "unet.group_norm": "inside a network, which checks what it gets",
+    "checkpoints.network_weights": "called by load_checkpoint and train with the tensors of a file",
     "checkpoints.pop_schedule": "called by load_checkpoint and train with the tensors of a file",
     "denoiser.Denoiser": "says what others have",
     "denoiser.as_prediction": "called by predict with what it has checked",

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from einops import rearrange
 from IPython.display import HTML, display
-from torch.nn.functional import pad
 from traitlets import Dict
 
 from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
@@ -394,7 +393,7 @@ def _sentence(error):
 
 def _rgba(array):
     """(H, W, 3) uint8 -> bytes of (H, W, 4), as a browser's canvas wants them."""
-    return pad(torch.from_numpy(array), (0, 1), value=255).numpy().tobytes()
+    return np.pad(array, ((0, 0), (0, 0), (0, 1)), constant_values=255).tobytes()
 
 
 def _array(column, pixels):
