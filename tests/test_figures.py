@@ -109,3 +109,81 @@ def test_show_wants_words():
     with pytest.raises(ValueError, match="expected alt"):
         figures.show(fig, " ")
     plt.close(fig)
+
+
+def drawn(function, *args, **kw):
+    """The figure that `function` would show."""
+    with mock.patch.object(figures, "show") as show:
+        function(*args, **kw, alt="what it shows")
+    fig = show.call_args.args[0]
+    plt.close(fig)
+    return fig.axes[0]
+
+
+LABELS = {"xlabel": "t", "ylabel": "error"}
+
+
+def test_curves_are_drawn_where_the_numbers_are():
+    lines = {"ours": torch.tensor([3.0, 1.0]), "theirs": ([5, 6, 7], [1, 2, 3])}
+    ax = drawn(figures.show_curves, [0, 9], lines, **LABELS, level={"mean": 2}, log=True)
+    assert [line.get_xydata().tolist() for line in ax.lines[:2]] == [
+        [[0, 3], [9, 1]],
+        [[5, 1], [6, 2], [7, 3]],
+    ]
+    assert ax.lines[2].get_ydata() == [2, 2] and ax.get_yscale() == "log"
+    assert [text.get_text() for text in ax.get_legend().texts] == ["ours", "theirs", "mean"]
+    assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == 3
+    alone = drawn(figures.show_curves, [0, 1], {"ours": [1, 2]}, **LABELS)
+    assert alone.get_legend() is None
+
+
+def test_bars_carry_their_numbers_from_the_top_down():
+    groups = {"one": {"a": 1.0, "b": 2.0}, "two": {"a": 3.25, "b": 4.0}}
+    ax = drawn(figures.show_bars, groups, xlabel="error", errors=groups)
+    first, second = (c for c in ax.containers if hasattr(c, "patches"))
+    assert [bar.get_width() for bar in first] == [1, 3.25]
+    assert [bar.get_width() for bar in second] == [2, 4]
+    assert {"1", "3.25"} <= {text.get_text() for text in ax.texts} and ax.yaxis_inverted()
+    plain = drawn(figures.show_bars, {"one": 1.0, "two": torch.tensor(2)}, xlabel="error")
+    assert [bar.get_width() for bar in plain.containers[0]] == [1, 2]
+
+
+def test_a_heat_map_writes_each_number_into_its_cell():
+    ax = drawn(figures.show_heat_map, [[1, 2.5], [3, 4]], rows="ab", columns="cd", **LABELS)
+    assert [(t.get_position(), t.get_text()) for t in ax.texts][:2] == [
+        ((0, 0), "1"),
+        ((1, 0), "2.5"),
+    ]
+
+
+def test_a_table_escapes_names_its_rows_and_shortens_numbers():
+    rows = {"<b>": [0.123456, "99 %"], "second": [torch.tensor(2.0), 7]}
+    page = displayed(figures.show_table, rows, ["error", "share"], caption="Two rows.")
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", page)
+    assert cells == ["", "error", "share", "&lt;b&gt;", "0.123", "99 %", "second", "2", "7"]
+    assert 'scope="row"' in page and ">Two rows.</caption>" in page
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: figures.show_curves([1], {}, **LABELS, alt="a"), "something to show"),
+        (lambda: figures.show_curves([1], {"a": [1, 2]}, **LABELS, alt="a"), "the line 'a'"),
+        (lambda: figures.show_curves([1], {"a": 1}, **LABELS, alt="a"), "the line 'a'"),
+        (lambda: figures.show_curves([1], {"a": ["x"]}, **LABELS, alt="a"), "the line 'a'"),
+        (lambda: figures.show_bars({}, xlabel="a", alt="a"), "something to show"),
+        (
+            lambda: figures.show_bars({"a": {"x": 1}, "b": {"y": 1}}, xlabel="a", alt="a"),
+            "the same bars in every group",
+        ),
+        (
+            lambda: figures.show_heat_map([[1]], rows="ab", columns="a", **LABELS, alt="a"),
+            r"one number for each row and column, \(2, 1\)",
+        ),
+        (lambda: figures.show_table({"a": [1]}, [], caption="a"), "0 cells in the row 'a', got 1"),
+        (lambda: figures.show_table({"a": [1]}, ["b"], caption=""), "expected alt"),
+    ],
+)
+def test_charts_say_what_does_not_fit(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

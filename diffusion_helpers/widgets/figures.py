@@ -95,6 +95,148 @@ def show_pictures(images, alt, captions=None, columns=8, height=96):
     display(HTML(f'<div {group} style="{grid}">{"".join(cells)}</div>'))
 
 
+LINE_STYLES = ("-", "--", "-.", ":")  # lines stay apart in print, too
+
+
+def show_curves(
+    x, lines, *, xlabel, ylabel, alt, title=None, level=None, log=False, ylim=None, marks=""
+):
+    """Draw `lines` over `x` in one figure, each with its own colour and its own kind of line.
+
+    `lines` is {label: ys} or {label: (its own xs, ys)}; numbers or tensors of one axis. `level` is
+    {label: y}: thin black lines across the figure, such as a baseline. `log` makes the y axis
+    logarithmic, `ylim` is (lowest, highest), and `marks`, such as "o", draws each point. Raises
+    ValueError when there is nothing to draw or a line and its xs differ in length.
+    """
+    check_alt(alt)
+    pairs = {str(label): _points(label, x, line) for label, line in _named(lines).items()}
+    fig, ax = plt.subplots()
+    for i, (label, (xs, ys)) in enumerate(pairs.items()):
+        ax.plot(xs, ys, LINE_STYLES[i % len(LINE_STYLES)], marker=marks, label=label)
+    for i, (label, y) in enumerate((level or {}).items()):
+        style = LINE_STYLES[i % len(LINE_STYLES)]
+        ax.axhline(float(y), color=BLACK, linewidth=1, linestyle=style, label=str(label))
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title or "")
+    if log:
+        ax.set_yscale("log")
+    if ylim is not None:
+        ax.set_ylim(*ylim)
+    if len(pairs) + len(level or {}) > 1:
+        ax.legend()
+    show(fig, alt)
+
+
+def show_bars(values, *, xlabel, alt, title=None, errors=None):
+    """Draw horizontal bars with the number beside each.
+
+    `values` is {label: number}, or {label: {series: number}} for groups of bars; `errors` has the
+    same shape and adds a line of plus and minus this much. Raises ValueError when it is empty or
+    when the groups hold different series.
+    """
+    check_alt(alt)
+    values = _named(values)
+    if not isinstance(next(iter(values.values())), Mapping):
+        values = {label: {"": value} for label, value in values.items()}
+        errors = errors and {label: {"": error} for label, error in errors.items()}
+    series = list(next(iter(values.values())))
+    if any(list(group) != series for group in values.values()):
+        raise ValueError(f"expected the same bars in every group, {series} as in the first one")
+    thick = 0.8 / len(series)
+    fig, ax = plt.subplots(figsize=(10, 1.2 + 0.5 * len(values) * max(1, 0.7 * len(series))))
+    for i, name in enumerate(series):
+        heights = [float(group[name]) for group in values.values()]
+        places = [row + (i - (len(series) - 1) / 2) * thick for row in range(len(values))]
+        spread = errors and [float(errors[label][name]) for label in values]
+        bars = ax.barh(places, heights, thick * 0.92, xerr=spread or None, label=name)
+        ax.bar_label(bars, fmt="%.3g", padding=4)
+    ax.set_yticks(range(len(values)), [str(label) for label in values])
+    ax.invert_yaxis()  # the first one on top, as in the text
+    ax.margins(x=0.12)
+    ax.set_axisbelow(True)  # no grid over the bars
+    ax.grid(visible=False, axis="y")
+    ax.set(xlabel=xlabel, title=title or "")
+    if len(series) > 1:
+        ax.legend()
+    show(fig, alt)
+
+
+def show_heat_map(values, *, rows, columns, xlabel, ylabel, alt, title=None):
+    """Draw (len(rows), len(columns)) numbers as a map of colours, each number written in its cell.
+
+    Raises ValueError when the numbers do not fit the names of the rows and columns.
+    """
+    check_alt(alt)
+    values = torch.as_tensor(values, dtype=torch.float32).detach().cpu()
+    if values.shape != (len(rows), len(columns)) or 0 in values.shape:
+        expected = (len(rows), len(columns))
+        raise ValueError(
+            f"expected one number for each row and column, {expected}, got {brief(values)}"
+        )
+    fig, ax = plt.subplots(figsize=(min(14, 3 + 0.9 * len(columns)), 1.8 + 0.5 * len(rows)))
+    image = ax.imshow(values.numpy(), cmap="cividis", aspect="auto")
+    middle = (values.min() + values.max()) / 2
+    for row, numbers in enumerate(values):
+        for column, number in enumerate(numbers):
+            colour = "black" if number > middle else "white"
+            ax.text(column, row, f"{number:.3g}", ha="center", va="center", color=colour, size=13)
+    ax.set_xticks(range(len(columns)), [str(name) for name in columns])
+    ax.set_yticks(range(len(rows)), [str(name) for name in rows])
+    ax.grid(visible=False)
+    ax.set(xlabel=xlabel, ylabel=ylabel, title=title or "")
+    fig.colorbar(image)
+    show(fig, alt)
+
+
+def show_table(rows, columns, *, caption):
+    """Show a table: `rows` is {name of the row: its cells}, `columns` names the cells.
+
+    Numbers are shortened to three digits, everything else is shown as it is. `caption`, one
+    sentence, stands above the table. Raises ValueError when a row has another length.
+    """
+    check_alt(caption)
+    rows = _named(rows)
+    for name, cells in rows.items():
+        if len(cells) != len(columns):
+            raise ValueError(f"expected {len(columns)} cells in the row {name!r}, got {len(cells)}")
+    cell = "padding:4px 12px;text-align:right;font-size:16px"
+    heads = "".join(f'<th scope="col" style="{cell}">{escape(str(c))}</th>' for c in columns)
+    lines = "".join(
+        f'<tr><th scope="row" style="{cell};text-align:left">{escape(str(name))}</th>'
+        + "".join(f'<td style="{cell}">{escape(_written(value))}</td>' for value in cells)
+        + "</tr>"
+        for name, cells in rows.items()
+    )
+    title = f'<caption style="text-align:left;font-size:16px">{escape(caption)}</caption>'
+    head = f"<thead><tr><td></td>{heads}</tr></thead>"
+    display(HTML(f'<table style="margin-left:0">{title}{head}<tbody>{lines}</tbody></table>'))
+
+
+def _named(values):
+    """A dict that is not empty, or one sentence."""
+    if not isinstance(values, Mapping) or not values:
+        raise ValueError(f"expected something to show, {{label: values}}, got {brief(values)}")
+    return values
+
+
+def _points(label, x, line):
+    """The xs and ys of one line, as lists of numbers."""
+    xs, ys = line if isinstance(line, tuple) and len(line) == 2 else (x, line)
+    try:
+        xs, ys = (torch.as_tensor(v).detach().cpu().double().tolist() for v in (xs, ys))
+        fits = 0 < len(xs) == len(ys)
+    except (TypeError, ValueError, RuntimeError):  # no numbers, or a single one
+        fits = False
+    if not fits:
+        raise ValueError(f"expected one number for each x of the line {label!r}, at least one")
+    return xs, ys
+
+
+def _written(value):
+    """A cell of a table as words: numbers with three digits."""
+    value = value.item() if torch.is_tensor(value) and value.numel() == 1 else value
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def to_uint8(images):
     """Turn (N, C, H, W) in [-1, 1], C = 1 or 3, into (N, H, W, 3) uint8, a numpy array.
 
