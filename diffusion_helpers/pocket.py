@@ -5,12 +5,13 @@ The pocket Stable Diffusion was trained by this course on emoji of 64x64 pixels
 own pipeline draws with it. Both libraries come with the extra `pocket`.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .checks import as_path, brief, check_floats, check_images, utf8_safe
+from .checks import as_path, brief, check_floats, check_images, check_t, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
 from .words import PromptWarning, name_emoji
@@ -123,3 +124,142 @@ def to_latents(pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
     check_floats(check_images(pictures), "B C H W", "pictures", C=3)
     pictures = pictures.to(vae.device, vae.dtype)
     return vae.encode(pictures).latent_dist.mean * vae.config.scaling_factor
+
+
+# ---- what is inside, here and in the large ones --------------------------------------------------
+
+# Settings of Stable Diffusion 1: its repository and the configuration files of its weights, v1-5.
+SD1 = {
+    "picture, in pixels": "512",
+    "latent: channels, factor": "4, a side 8 times smaller",
+    "millions of parameters: text encoder": "123",
+    "millions of parameters: UNet": "860",
+    "millions of parameters: autoencoder": "84",
+    "noise schedule": "scaled_linear",
+    "the network predicts": "epsilon",
+    "spacing of the steps": "leading",
+    "cross-attention where the latent's side is": "64, 32, 16, 8",
+    "second entrance for the prompt, beside the timestep": "no",
+}
+
+# The backbones of published models: the class of diffusers, and the settings that its own do not
+# have by themselves (from the config.json beside the published weights).
+BACKBONES = {
+    "Stable Diffusion 1": ("UNet2DConditionModel", {"cross_attention_dim": 768}),
+    "ControlNet for it": ("ControlNetModel", {"cross_attention_dim": 768}),
+    "SDXL": (
+        "UNet2DConditionModel",
+        {
+            "block_out_channels": (320, 640, 1280),
+            "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            "transformer_layers_per_block": (1, 2, 10),
+            "attention_head_dim": (5, 10, 20),
+            "cross_attention_dim": 2048,
+            "addition_embed_type": "text_time",
+            "addition_time_embed_dim": 256,
+            "projection_class_embeddings_input_dim": 2816,
+            "use_linear_projection": True,
+        },
+    ),
+    "SD 3 Medium": (
+        "SD3Transformer2DModel",
+        {
+            "num_layers": 24,
+            "num_attention_heads": 24,
+            "joint_attention_dim": 4096,
+            "caption_projection_dim": 1536,
+            "pos_embed_max_size": 192,
+        },
+    ),
+    "FLUX.1 [dev]": ("FluxTransformer2DModel", {"guidance_embeds": True}),
+    "FLUX.2 [dev]": ("Flux2Transformer2DModel", {}),
+}
+
+ATTENTION = re.compile(
+    r"attn[12]\.to_(q|k|v|out\.0)\.weight$"
+)  # the layers that a LoRA goes beside
+
+
+def count_backbones() -> dict[str, float]:
+    """Millions of parameters of each of BACKBONES, counted without its weights.
+
+    On the device "meta" a network has shapes and no numbers, so 32 billion parameters take no room.
+    A class that the installed diffusers does not know is left out. Counted beside Stable Diffusion
+    1: a LoRA of rank 4 for the linear layers of its attention (arXiv 2106.09685). Raises
+    ImportError without the extra.
+    """
+    try:
+        import diffusers
+    except ImportError:
+        raise ImportError(MISSING) from None
+    counted = {}
+    for name, (kind, settings) in BACKBONES.items():
+        if hasattr(diffusers, kind):
+            with torch.device("meta"):
+                network = getattr(diffusers, kind)(**settings)
+            counted[name] = sum(weight.numel() for weight in network.parameters()) / 1e6
+            if name == "Stable Diffusion 1":
+                thin = (sum(w.shape) for n, w in network.named_parameters() if ATTENTION.search(n))
+                counted["LoRA of rank 4 for it"] = 4 * sum(thin) / 1e6
+    return counted
+
+
+def settings_of(pipe: Any) -> dict[str, str]:
+    """What `SD1` says of Stable Diffusion 1, read from the parts of `pipe`."""
+    vae, unet, text = _check_pipe(pipe).vae, pipe.unet, pipe.text_encoder
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    kinds = enumerate(unet.config.down_block_types)
+    sides = [unet.config.sample_size // 2**i for i, kind in kinds if "CrossAttn" in kind]
+    middle = unet.config.sample_size // 2 ** (len(unet.config.down_block_types) - 1)
+    sides += [middle] if "CrossAttn" in unet.config.mid_block_type else []
+    millions = [sum(w.numel() for w in part.parameters()) / 1e6 for part in (text, unet, vae)]
+    values = (
+        f"{unet.config.sample_size * factor}",
+        f"{vae.config.latent_channels}, a side {factor} times smaller",
+        *(f"{number:.1f}" for number in millions),
+        pipe.scheduler.config.beta_schedule,
+        pipe.scheduler.config.prediction_type,
+        pipe.scheduler.config.get("timestep_spacing", "leading"),
+        ", ".join(str(side) for side in dict.fromkeys(sides)),
+        "no" if unet.config.addition_embed_type is None else "yes",
+    )
+    return dict(zip(SD1, values, strict=True))
+
+
+@torch.no_grad()
+def shapes_inside(pipe: Any, latents: torch.Tensor, t: int, prompt: torch.Tensor) -> dict:
+    """{place in the UNet: [its class, shape that leaves it, bridges that it hands on]}, in order.
+
+    latents (B, C, h, w); prompt (B, tokens, D), what the text encoder made of it.
+    """
+    unet, found = _check_pipe(pipe).unet, {}
+    check_images(latents, what="latents")
+    check_floats(latents, "B C h w", "latents", C=unet.config.in_channels)
+    sizes = {"B": len(latents), "D": unet.config.cross_attention_dim}
+    check_floats(prompt, "B tokens D", "the encoded prompt", **sizes)
+    if prompt.shape[1] == 0:
+        raise ValueError("expected an encoded prompt of one token or more, got none")
+    t = check_t(t, len(latents), most=999).to(latents.device)
+    places = {"enter": unet.conv_in}
+    places |= {f"down {i}": block for i, block in enumerate(unet.down_blocks, start=1)}
+    places |= {"middle": unet.mid_block}
+    places |= {f"up {i}": block for i, block in enumerate(unet.up_blocks, start=1)}
+    places |= {"leave": unet.conv_out}
+
+    def note(place):
+        def hook(module, inputs, output):
+            bridges = 0
+            if isinstance(output, tuple):  # a block of the Path Down hands on its bridges as well
+                output, bridges = output[0], len(output[1])
+            found[place] = [type(module).__name__, str(tuple(output.shape)), bridges or ""]
+
+        return hook
+
+    hooks = [part.register_forward_hook(note(place)) for place, part in places.items()]
+    try:
+        unet(latents, t, prompt)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found

@@ -34,6 +34,8 @@ from diffusion_helpers.words import load_words
 
 WORDS = load_words()
 PIPE = load_pocket("cpu")
+HEARD = torch.zeros(1, 20, 128)  # a prompt, encoded
+DRAWING = torch.where(torch.eye(6) > 0, -1.0, 1.0).expand(3, 6, 6).clone()
 SAID = WORDS.encode(["a red apple", "", "кот"], ["noto", None, "fluent"])
 
 # ---- ways to spoil them -------------------------------------------------------------------------
@@ -140,6 +142,14 @@ def small_floats(good):
         [*wrong_floats(good), with_holes(good)],
         [one(good.double(), good.half(), good * 1e30, good[..., :-1], torch.cat([good, good]))],
     )
+
+
+def wrong_latents(good):
+    return mix([*wrong_floats(good)])
+
+
+def wrong_drawing(good):
+    return mix([*wrong_floats(good), with_holes(good), one(torch.ones(3, 4, 4))])
 
 
 # ---- right answers ------------------------------------------------------------------------------
@@ -373,6 +383,34 @@ POCKET = [
         lambda result, pictures, **_: (finite(result), result.shape[0] == len(pictures) or 1 / 0),
         {"pipe": thing(), "pictures": small_floats},
     ),
+    Case(
+        "pocket.settings_of",
+        together(pipe=one(PIPE)),
+        lambda result, **_: result["noise schedule"] or 1 / 0,
+        {"pipe": thing()},
+    ),
+    Case(
+        "pocket.shapes_inside",
+        together(pipe=one(PIPE), latents=one(torch.zeros(1, 4, 8, 8)), t=one(5), prompt=one(HEARD)),
+        lambda result, **_: result["leave"] or 1 / 0,
+        {"pipe": thing(), "latents": wrong_latents, "t": count(0), "prompt": wrong_latents},
+    ),
+    Case("pocket.count_backbones", together(), lambda result: result["SDXL"] or 1 / 0),
+]
+
+FLOW = [
+    Case(
+        "flow.dark_points",
+        together(picture=one(DRAWING)),
+        lambda result, **_: finite(result),
+        {"picture": wrong_drawing},
+    ),
+    Case(
+        "flow.share_on_dark",
+        together(points=one(torch.zeros(3, 2)), picture=one(DRAWING)),
+        lambda result, **_: 0 <= result <= 1 or 1 / 0,
+        {"points": wrong_latents, "picture": wrong_drawing},
+    ),
 ]
 
 SCENES_TABLE = [
@@ -458,4 +496,4 @@ EXPORT = [
     ),
 ]
 
-CASES = TEXTS + POCKET + SCENES_TABLE + EXPORT
+CASES = TEXTS + POCKET + FLOW + SCENES_TABLE + EXPORT

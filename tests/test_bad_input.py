@@ -69,6 +69,7 @@ ELSEWHERE = {
     "widgets.figures.show_bars": "draws what a lesson computed: test_figures.py",
     "widgets.figures.show_curves": "draws what a lesson computed: test_figures.py",
     "widgets.figures.show_heat_map": "draws what a lesson computed: test_figures.py",
+    "widgets.figures.show_points": "draws what a lesson computed: test_figures.py",
     "widgets.figures.show_table": "shows what a lesson computed: test_figures.py",
     "widgets.html.HtmlOutput": "holds what others made",
     "optim.Muon": "made by make_optimizers",

@@ -156,6 +156,15 @@ def test_a_heat_map_writes_each_number_into_its_cell():
     ]
 
 
+def test_each_cloud_of_points_has_its_own_square():
+    clouds = {"one": torch.tensor([[1.0, 2.0]]), "two": torch.zeros(3, 2)}
+    ax = drawn(figures.show_points, clouds)
+    assert [a.get_title() for a in ax.figure.axes] == ["one", "two"]
+    assert ax.lines[0].get_xydata().tolist() == [[1, 2]] and ax.get_aspect() == 1
+    alone = drawn(figures.show_points, {"one": torch.zeros(2, 2)}, side=5)
+    assert alone.get_xlim() == (-5, 5)
+
+
 def test_a_table_escapes_names_its_rows_and_shortens_numbers():
     rows = {"<b>": [0.123456, "99 %"], "second": [torch.tensor(2.0), 7]}
     page = displayed(figures.show_table, rows, ["error", "share"], caption="Two rows.")
@@ -180,6 +189,8 @@ def test_a_table_escapes_names_its_rows_and_shortens_numbers():
             lambda: figures.show_heat_map([[1]], rows="ab", columns="a", **LABELS, alt="a"),
             r"one number for each row and column, \(2, 1\)",
         ),
+        (lambda: figures.show_points({}, alt="a"), "something to show"),
+        (lambda: figures.show_points({"a": torch.zeros(3)}, alt="a"), r"points \(N, 2\) for 'a'"),
         (lambda: figures.show_table({"a": [1]}, [], caption="a"), "0 cells in the row 'a', got 1"),
         (lambda: figures.show_table({"a": [1]}, ["b"], caption=""), "expected alt"),
     ],

@@ -13,13 +13,26 @@ from nbclient import NotebookClient
 from safetensors import safe_open
 from shorten_lessons import shortened
 
-from diffusion_helpers import cosine_schedule, data, ddim, load_emoji, pure_noise, rank_among
+from diffusion_helpers import (
+    cosine_schedule,
+    data,
+    ddim,
+    load_emoji,
+    pocket,
+    pure_noise,
+    rank_among,
+)
 from diffusion_helpers.pocket import (
+    BACKBONES,
     POCKET,
+    SD1,
     STYLES,
+    count_backbones,
     format_prompt,
     load_pipeline,
     load_pocket,
+    settings_of,
+    shapes_inside,
     to_latents,
     to_pictures,
 )
@@ -225,13 +238,65 @@ def test_each_emoji_name_fits(pipe):
             format_prompt(pipe, name, "twemoji")
 
 
+# ---- what is inside ------------------------------------------------------------------------------
+
+
+def test_the_backbones_have_the_sizes_that_are_published():
+    published = {
+        "Stable Diffusion 1": 860,
+        "SDXL": 2600,
+        "SD 3 Medium": 2000,
+        "ControlNet for it": 361,
+    }
+    published |= {"FLUX.1 [dev]": 12000, "FLUX.2 [dev]": 32000}
+    counted = count_backbones()
+    assert counted.keys() >= published.keys() == BACKBONES.keys()
+    for name, millions in published.items():
+        assert counted[name] == pytest.approx(millions, rel=0.02), name
+    assert counted["LoRA of rank 4 for it"] == pytest.approx(0.797184)  # as diffusers' own example
+
+
+def test_a_backbone_that_diffusers_does_not_know_is_left_out(monkeypatch):
+    known = {"SD1": BACKBONES["Stable Diffusion 1"], "another": ("NoSuchModel", {})}
+    monkeypatch.setattr(pocket, "BACKBONES", known)
+    assert list(count_backbones()) == ["SD1"]
+
+
+def test_the_settings_are_those_of_the_files(pipe):
+    ours = settings_of(pipe)
+    assert list(ours) == list(SD1)
+    assert list(ours.values()) == [
+        "64",
+        "4, a side 4 times smaller",
+        "1.4",
+        "6.0",
+        "0.7",
+        "squaredcos_cap_v2",
+        "v_prediction",
+        "trailing",
+        "4",
+        "yes",
+    ]
+
+
+def test_the_shapes_halve_and_double(pipe):
+    found = shapes_inside(pipe, torch.randn(1, 4, 16, 16), 500, hidden(pipe, [""]))
+    assert list(found) == [
+        *("enter", "down 1", "down 2", "down 3", "middle", "up 1", "up 2", "up 3", "leave")
+    ]
+    assert found["down 1"] == ["DownBlock2D", "(1, 64, 8, 8)", 2]
+    assert found["leave"] == ["Conv2d", "(1, 4, 16, 16)", ""]
+    assert not any(part._forward_hooks for part in pipe.unet.modules())
+
+
 # ---- what is missing ----------------------------------------------------------------------------
 
 
 def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(ImportError, match=r"pip install -e \"\.\[pocket\]\""):
-        load_pocket()
+    for needs_it in (load_pocket, count_backbones):
+        with pytest.raises(ImportError, match=r"pip install -e \"\.\[pocket\]\""):
+            needs_it()
 
 
 def test_a_missing_folder_is_named(monkeypatch, tmp_path):

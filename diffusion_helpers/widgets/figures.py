@@ -187,6 +187,27 @@ def show_heat_map(values, *, rows, columns, xlabel, ylabel, alt, title=None):
     show(fig, alt)
 
 
+def show_points(clouds, *, alt, side=3.0):
+    """Draw clouds of points side by side: `clouds` is {title: (N, 2)}, x to the right and y up.
+
+    Points farther than `side` from the middle are not drawn. Raises ValueError when there is
+    nothing to draw or a cloud has another shape.
+    """
+    check_alt(alt)
+    for title, points in _named(clouds).items():
+        if not torch.is_tensor(points) or points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(f"expected points (N, 2) for {title!r}, got {brief(points)}")
+    width = min(14, 3 * len(clouds))
+    fig, axes = plt.subplots(1, len(clouds), figsize=(width, width / len(clouds) + 0.4))
+    for ax, (title, points) in zip(np.atleast_1d(axes), clouds.items(), strict=True):
+        x, y = points.detach().cpu().float().unbind(1)
+        ax.plot(x.numpy(), y.numpy(), ".", color=CLEAN, markersize=3, alpha=0.5)
+        ax.set(xlim=(-side, side), ylim=(-side, side), aspect="equal", xticks=[], yticks=[])
+        ax.set_title(str(title), fontsize=15)
+        ax.grid(visible=False)
+    show(fig, alt)
+
+
 def show_table(rows, columns, *, caption):
     """Show a table: `rows` is {name of the row: its cells}, `columns` names the cells.
 
