@@ -11,6 +11,7 @@ from bad_input_cases import (
     finite,
     floats,
     junk,
+    level,
     mix,
     one,
     seed,
@@ -393,7 +394,7 @@ POCKET = [
         "pocket.shapes_inside",
         together(pipe=one(PIPE), latents=one(torch.zeros(1, 4, 8, 8)), t=one(5), prompt=one(HEARD)),
         lambda result, **_: result["leave"] or 1 / 0,
-        {"pipe": thing(), "latents": wrong_latents, "t": count(0), "prompt": wrong_latents},
+        {"pipe": thing(), "latents": wrong_latents, "t": level(1000), "prompt": wrong_latents},
     ),
     Case("pocket.count_backbones", together(), lambda result: result["SDXL"] or 1 / 0),
 ]

@@ -56,12 +56,12 @@ def begin_at(latent, eps, strength, schedule, steps=20):
     return add_noise(latent, levels[0], eps, schedule), levels
 
 
-def dustiest_levels(latent, eps, strength, schedule, steps=20):
+def noisiest_levels(latent, eps, strength, schedule, steps=20):
     levels = timesteps(steps)[: int(steps * strength)]
     return add_noise(latent, levels[0], eps, schedule), levels
 
 
-def dust_on_top(latent, eps, strength, schedule, steps=20):
+def noise_on_top(latent, eps, strength, schedule, steps=20):
     return latent + eps, timesteps(steps)[steps - int(steps * strength) :]
 
 
@@ -69,7 +69,7 @@ def from_chaos(latent, eps, strength, schedule, steps=20):
     return eps, timesteps(steps)[steps - int(steps * strength) :]
 
 
-def no_dust(latent, eps, strength, schedule, steps=20):
+def no_noise(latent, eps, strength, schedule, steps=20):
     return latent, timesteps(steps)[steps - int(steps * strength) :]
 
 
@@ -83,19 +83,19 @@ def check_begin(function):
         want, right = begin_at(latent, eps, strength, schedule)
         levels = [int(t) for t in levels]
         if levels != right and levels == timesteps(20)[: len(right)]:
-            return f"At strength {strength} you keep the dustiest levels; keep the last ones."
+            return f"At strength {strength} you keep the noisiest levels; keep the last ones."
         if levels != right:
             return f"At strength {strength}: expected {len(right)} levels, {right[0]} the first."
         if problem := no_tensor(x_t, latent.shape, "x_t"):
             return problem
         if same(x_t, latent + eps):
-            return f"x_t has variance {x_t.var():.1f}: dust is mixed in, not added on top."
+            return f"x_t has variance {x_t.var():.1f}: noise is mixed in, not added on top."
         if same(x_t, latent):
-            return "There is no dust on it: the Sculptor would expect what is not there."
+            return "There is no noise on it: the network would expect what is not there."
         if strength < 1 and same(x_t, eps):
-            return f"At strength {strength} nothing is left of the picture: mix, by `add_noise`."
+            return f"At strength {strength} nothing is left of the picture: mix, with `add_noise`."
         if not same(x_t, want):
-            return f"x_t is off by {off_by(x_t, want):.2f}: the dust of the first level left."
+            return f"x_t is off by {off_by(x_t, want):.2f}: add the noise of the first level left."
     return None
 
 
@@ -103,7 +103,7 @@ def check_begin(function):
 
 
 def between(a, b, share):
-    return (1 - share) ** 0.5 * a + share**0.5 * b  # independent dust adds in squares
+    return (1 - share) ** 0.5 * a + share**0.5 * b  # independent noise adds in squares
 
 
 def straight_line(a, b, share):
@@ -134,7 +134,7 @@ def check_between(function):
         if abs(std - 1) > 0.02:
             return (
                 f"At share {share} the standard deviation is {std:.2f}: the squares of the two "
-                "weights must add up to 1."
+                "factors must add up to 1."
             )
     return None
 
@@ -164,15 +164,15 @@ EXERCISES = (
         solution=begin_at,
         hints=(
             "Levels fall from 999. Half strength means the second half of them: the ones with "
-            "little dust.",
-            "`levels = timesteps(steps)[steps - int(steps * strength):]`; then the dust of "
+            "little noise.",
+            "`levels = timesteps(steps)[steps - int(steps * strength):]`; then the noise of "
             "`levels[0]`, as in lesson 01.",
         ),
         wrong={
-            "kept the dustiest levels": dustiest_levels,
-            "put the dust on top": dust_on_top,
+            "kept the noisiest levels": noisiest_levels,
+            "put the noise on top": noise_on_top,
             "began with chaos": from_chaos,
-            "forgot the dust": no_dust,
+            "forgot the noise": no_noise,
         },
     ),
     Exercise(
@@ -181,8 +181,8 @@ EXERCISES = (
         check=check_between,
         solution=between,
         hints=(
-            "Variances of independent dust add up: weight w gives variance w². Which two weights "
-            "have squares that add up to 1?",
+            "Variances of independent noise add up: a factor w gives variance w². Which two "
+            "factors have squares that add up to 1?",
             "The square roots of `1 - share` and `share`. Or the cosine and the sine of an angle.",
         ),
         wrong={

@@ -204,6 +204,7 @@ def show_points(clouds, *, alt, side=3.0):
         ax.plot(x.numpy(), y.numpy(), ".", color=CLEAN, markersize=3, alpha=0.5)
         ax.set(xlim=(-side, side), ylim=(-side, side), aspect="equal", xticks=[], yticks=[])
         ax.set_title(str(title), fontsize=15)
+        ax.spines[:].set_visible(True)
         ax.grid(visible=False)
     show(fig, alt)
 
