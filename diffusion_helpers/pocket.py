@@ -144,7 +144,7 @@ SD1 = {
 
 # The backbones of published models: the class of diffusers, and the settings that its own do not
 # have by themselves (from the config.json beside the published weights).
-BACKBONES = {
+BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "Stable Diffusion 1": ("UNet2DConditionModel", {"cross_attention_dim": 768}),
     "ControlNet for it": ("ControlNetModel", {"cross_attention_dim": 768}),
     "SDXL": (
@@ -240,7 +240,7 @@ def shapes_inside(pipe: Any, latents: torch.Tensor, t: int, prompt: torch.Tensor
     check_floats(prompt, "B tokens D", "the encoded prompt", **sizes)
     if prompt.shape[1] == 0:
         raise ValueError("expected an encoded prompt of one token or more, got none")
-    t = check_t(t, len(latents), most=999).to(latents.device)
+    level = check_t(t, len(latents), most=999).to(latents.device)
     places = {"enter": unet.conv_in}
     places |= {f"down {i}": block for i, block in enumerate(unet.down_blocks, start=1)}
     places |= {"middle": unet.mid_block}
@@ -258,7 +258,7 @@ def shapes_inside(pipe: Any, latents: torch.Tensor, t: int, prompt: torch.Tensor
 
     hooks = [part.register_forward_hook(note(place)) for place, part in places.items()]
     try:
-        unet(latents, t, prompt)
+        unet(latents, level, prompt)
     finally:
         for hook in hooks:
             hook.remove()
