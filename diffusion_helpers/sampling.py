@@ -123,16 +123,30 @@ def ddim(
     schedule: Schedule | None = None,
     text: Text | None = None,
     clip_sample: bool | None = None,
+    eta: float = 0.0,
+    seed: int = 0,
 ) -> Iterator[Step]:
-    """DDIM with eta = 0 (arXiv 2010.02502, eq. 12): no fresh noise, deterministic given x_T."""
+    """DDIM (arXiv 2010.02502, eq. 12 and 16): keeps the predicted noise, or a part of it.
+
+    eta   0 adds no fresh noise, so that x_T alone decides the picture; 1 adds as much as `ddpm`
+          does, and is `ddpm` where nothing is clipped
+    seed  fixes the fresh noise, for each picture of the batch on its own
+    """
     schedule, predict_at = _prepare(model, x_T, schedule, text, clip_sample)
+    eta = check_number(eta, "eta", 0, 1)
+    fresh_noise = _fresh_noise(x_T, seed)
     ts = timesteps(steps, len(schedule))
+    alpha_bar = torch.cat([schedule.alpha_bar, schedule.alpha_bar.new_ones(1)])  # see `ddpm`
     x = x_T
     for t, t_next in zip(ts, [*ts[1:], -1], strict=True):
         guess = predict_at(x, t)
         yield Step(t, x, guess.clean, guess.noise)
+        noise = guess.noise
+        if eta > 0:  # the variance of the noise stays 1, whatever share of it is replaced
+            replaced = eta**2 * (1 - alpha_bar[t] / alpha_bar[t_next]) / (1 - alpha_bar[t])
+            noise = (1 - replaced).sqrt() * noise + replaced.sqrt() * fresh_noise()
         signal_rate, noise_rate = schedule.rates(t_next, like=x)
-        x = signal_rate * guess.clean + noise_rate * guess.noise
+        x = signal_rate * guess.clean + noise_rate * noise
 
 
 def ddpm(
@@ -149,8 +163,7 @@ def ddpm(
     `seed` fixes the fresh noise, for each picture of the batch on its own.
     """
     schedule, predict_at = _prepare(model, x_T, schedule, text, clip_sample)
-    # a generator for each picture; i + 1, because 0 would be that of pure_noise(seed)
-    generators = [seeded_generator(seed, plus=SEED_STRIDE * (i + 1)) for i in range(len(x_T))]
+    fresh_noise = _fresh_noise(x_T, seed)
     ts = timesteps(steps, len(schedule))
     # a 1 at the end, so that index -1, what follows after the last step, is the clean picture
     alpha_bar = torch.cat([schedule.alpha_bar, schedule.alpha_bar.new_ones(1)])
@@ -165,8 +178,7 @@ def ddpm(
         weight_x = alpha.sqrt() * (1 - a_next) / (1 - a_t)
         mean = weight_clean * guess.clean + weight_x * x
         std = ((1 - a_next) / (1 - a_t) * beta).sqrt()
-        noise = [torch.randn(x.shape[1:], generator=own) for own in generators]
-        x = mean + std * torch.stack(noise).to(x)
+        x = mean + std * fresh_noise()
 
 
 def dpm_solver(
@@ -201,6 +213,18 @@ def dpm_solver(
             extrapolated = extrapolated + h / (2 * h_before) * (guess.clean - clean_before)
         x = noise_next / noise_rate * x - signal_next * torch.expm1(-h) * extrapolated
         noise_rate, previous = noise_next, (guess.clean, h)
+
+
+def _fresh_noise(x_T, seed):
+    """A function that draws new noise like x_T at each call, for each picture on its own."""
+    # i + 1, because 0 would be the generator of pure_noise(seed)
+    generators = [seeded_generator(seed, plus=SEED_STRIDE * (i + 1)) for i in range(len(x_T))]
+
+    def draw():
+        noise = [torch.randn(x_T.shape[1:], generator=own) for own in generators]
+        return torch.stack(noise).to(x_T)
+
+    return draw
 
 
 def _prepare(model, x_T, schedule, text, clip_sample):

@@ -348,7 +348,7 @@ SAMPLING = [
         right_levels,
         {"steps": count(1, 1000), "schedule": thing()},
     ),
-    sampler("ddim"),
+    sampler("ddim", eta=number(0, 1), seed=seed),
     sampler("ddpm", seed=seed),
     sampler("dpm_solver"),
     Case(

@@ -131,6 +131,55 @@ def test_ddim_equals_that_of_diffusers_step_by_step(clip, predicts, schedule, st
     assert_same_walk(ddim(model, x_T, steps, schedule, None, clip), theirs, model, x_T)
 
 
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+@pytest.mark.parametrize("steps", [5, 20])
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("predicts", THEIR_NAMES)
+@pytest.mark.parametrize("clip", CLIPS)
+def test_ddim_with_fresh_noise_equals_that_of_diffusers_step_by_step(
+    clip, predicts, schedule, steps, eta, x_T, monkeypatch
+):
+    model, fresh = Toy(predicts), fixed_dust()
+    theirs = their_scheduler(DDIMScheduler, predicts, schedule, steps, clip, set_alpha_to_one=True)
+    step = theirs.step
+
+    def step_with_eta(answer, t, x):
+        noise = torch.stack([fresh(x.shape[1:]) for _ in x])
+        return step(answer, t, x, eta=eta, variance_noise=noise)
+
+    theirs.step = step_with_eta
+    monkeypatch.setattr(torch, "randn", fixed_dust())
+    ours = list(ddim(model, x_T, steps, schedule, None, clip, eta))
+    assert_same_walk(ours, theirs, model, x_T)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
+@pytest.mark.parametrize("steps", [1, 3, 20])
+def test_ddim_with_all_fresh_noise_is_ddpm(steps, schedule, x_T):
+    model = Toy("velocity")
+    ancestral = ddpm(model, x_T, steps, schedule, seed=3)
+    for ours, theirs in zip(ddim(model, x_T, steps, schedule, eta=1, seed=3), ancestral):
+        torch.testing.assert_close(ours.x_t, theirs.x_t)
+        torch.testing.assert_close(ours.clean, theirs.clean)
+
+
+@pytest.mark.parametrize("eta", [0.2, 1])
+def test_the_fresh_noise_of_ddim_is_that_of_its_seed(eta, x_T):
+    def last(**kw):
+        *_, step = ddim(Toy("velocity"), x_T, 5, **kw)
+        return step.clean
+
+    assert torch.equal(last(seed=1), last(seed=2))
+    assert torch.equal(last(seed=1, eta=eta), last(seed=1, eta=eta))
+    assert not torch.allclose(last(seed=1, eta=eta), last(seed=2, eta=eta))
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.5, math.nan, "1", None])
+def test_a_wrong_eta_gets_one_sentence(eta, x_T):
+    with pytest.raises(ValueError, match="eta is a number from 0 to 1, got"):
+        next(ddim(Toy("velocity"), x_T, 5, eta=eta))
+
+
 @pytest.mark.parametrize("steps", [5, 10, 20, 30, 50])
 @pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=SCHEDULES)
 @pytest.mark.parametrize("predicts", THEIR_NAMES)
