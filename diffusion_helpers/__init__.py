@@ -5,6 +5,7 @@ from .data import Emoji, Pictures, load_emoji
 from .denoiser import Denoiser, Prediction
 from .device import pick_device
 from .evaluation import (
+    decided_by_scale,
     extract_features,
     frechet_distance,
     loss_by_level,

@@ -197,6 +197,41 @@ def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> tupl
     return share_inside(fake, real), share_inside(real, fake)
 
 
+# ---- what is decided when? ----------------------------------------------------------------------
+
+
+def decided_by_scale(cleans: torch.Tensor) -> dict[str, list[float]]:
+    """How much of the last picture stands in each step's prediction: coarse, middle, fine parts.
+
+    cleans (S, B, C, H, W): the predicted clean pictures of S steps of a sampler, B at least 2, H
+    and W multiples of 8. Coarse are the means of blocks of 8 x 8 pixels, middle is what blocks of
+    2 x 2 add to them, fine is the rest. The mean over the batch is subtracted from each part,
+    because what all pictures share was never undecided. The number, S for each part, is then the
+    correlation with the same part at the last step: 0 where nothing is decided yet, 1 at the end.
+    """
+    check_floats(cleans, "S B C H W", "predicted clean pictures")
+    _, batch, _, height, width = cleans.shape
+    if batch < 2 or height % 8 or width % 8 or 0 in cleans.shape:
+        raise ValueError(
+            "expected predictions of at least 2 pictures, height and width multiples of 8, "
+            f"got {tuple(cleans.shape)}"
+        )
+
+    check_images(cleans.flatten(0, 1))
+
+    def blocks(x, size):  # means over size x size pixels, at full size again
+        small = reduce(x, "b c (h m) (w n) -> b c h w", "mean", m=size, n=size)
+        return small.repeat_interleave(size, 2).repeat_interleave(size, 3)
+
+    parts: dict[str, list[torch.Tensor]] = {"coarse": [], "middle": [], "fine": []}
+    for x in cleans.detach().cpu().double():
+        coarse, middle = blocks(x, 8), blocks(x, 2)
+        for name, part in zip(parts, (coarse, middle - coarse, x - middle), strict=True):
+            own = part - part.mean(0)
+            parts[name].append(own / own.norm().clamp(min=1e-12))
+    return {name: [float((p * row[-1]).sum()) for p in row] for name, row in parts.items()}
+
+
 # ---- how good is a network at each noise level? --------------------------------------------------
 
 

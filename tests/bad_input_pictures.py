@@ -248,6 +248,12 @@ def right_distance(result, real, fake):
     assert result > -1e-3 * (1 + real.double().square().mean() + fake.double().square().mean())
 
 
+def right_shares(result, cleans):
+    assert list(result) == ["coarse", "middle", "fine"]
+    for row in result.values():
+        assert len(row) == len(cleans) and all(abs(share) < 1.001 for share in row)
+
+
 def right_losses(result, schedule, levels=12, **_):
     finite(result)
     assert len(result.t) == len(result.noise) == levels and (result.t.diff() > 0).all()
@@ -584,6 +590,12 @@ EVALUATION = [
         together(real=CROWD, fake=CROWD, k=one(1, 3)),
         lambda result, **_: [0 <= share <= 1 or 1 / 0 for share in result],
         {"real": crowds, "fake": crowds, "k": count()},
+    ),
+    Case(
+        "evaluation.decided_by_scale",
+        together(cleans=of_shape("B", 2, 3, 8, 8)),
+        right_shares,
+        {"cleans": floats},
     ),
     Case(
         "evaluation.loss_by_level",

@@ -12,6 +12,7 @@ from diffusion_helpers import evaluation
 from diffusion_helpers.data import load_emoji
 from diffusion_helpers.evaluation import (
     FeatureNet,
+    decided_by_scale,
     extract_features,
     frechet_distance,
     load_feature_net,
@@ -385,3 +386,46 @@ def test_the_same_seed_gives_the_same_errors():
 def test_errors_of_wrong_pictures_get_one_sentence():
     with pytest.raises(ValueError, match=r"shape \(B, C, H, W\)"):
         loss_by_level(Silent(), torch.zeros(8, 8), cosine_schedule())
+
+
+# ---- what is decided when? ----------------------------------------------------------------------
+
+
+def checkers(size, n=4):
+    """n pictures of random squares, (n, 3, 32, 32): means of size x size pixels, and nothing finer.
+
+    Squares of 2 have no coarser part either: each block of 8 x 8 pixels has the mean 0.
+    """
+    torch.manual_seed(size)
+    squares = torch.randn(n, 3, 32 // size, 32 // size)
+    if size < 8:
+        means = torch.nn.functional.avg_pool2d(squares, 8 // size)
+        squares = squares - means.repeat_interleave(8 // size, 2).repeat_interleave(8 // size, 3)
+    return squares.repeat_interleave(size, 2).repeat_interleave(size, 3)
+
+
+def test_each_part_of_a_prediction_is_decided_when_it_appears():
+    coarse, middle, other = checkers(8), checkers(2), torch.randn(4, 3, 32, 32)
+    end = coarse + middle + other
+    shared = torch.randn(3, 32, 32)  # what all pictures share was never undecided
+    decided = decided_by_scale(torch.stack([0 * end, coarse, coarse + middle, end]) + shared)
+    assert list(decided) == ["coarse", "middle", "fine"]
+    for name, row in decided.items():
+        assert row[0] == pytest.approx(0, abs=1e-5) and row[-1] == pytest.approx(1)
+        assert all(-1 <= r <= 1.000001 for r in row), name
+    assert decided["coarse"][1] > 0.9 > 0.1 > abs(decided["middle"][1])
+    assert decided["middle"][2] > 0.5 > 0.1 > abs(decided["fine"][2])
+
+
+def test_what_is_decided_is_the_correlation_of_numpy():
+    x = torch.randn(2, 5, 1, 8, 8)
+    flat = (x - x.mean(1, keepdim=True)).mean((3, 4)).flatten(1)  # the coarse part: one block
+    want = np.corrcoef(flat.numpy())[0, 1]
+    assert decided_by_scale(x)["coarse"][0] == pytest.approx(want)
+    assert decided_by_scale(-x)["fine"] == decided_by_scale(x)["fine"]
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 3, 32, 32), (3, 4, 3, 30, 32), (0, 4, 3, 32, 32)])
+def test_predictions_that_cannot_be_split_get_one_sentence(shape):
+    with pytest.raises(ValueError, match="at least 2 pictures, height and width multiples of 8"):
+        decided_by_scale(torch.zeros(shape))

@@ -296,28 +296,18 @@ def ddim_step_in_place(clean, noise, a_s):
     return clean.mul_(a_s.sqrt()).add_(noise.mul_((1 - a_s).sqrt_()))
 
 
-def from_half_in_place(picture, eps, ts, look, alpha_bar):
-    signal, dust = (1 - alpha_bar).sqrt_(), alpha_bar.sqrt_()
-    signal, dust = dust, signal
-    x = picture.mul_(signal[ts[0]]).add_(eps.mul_(dust[ts[0]]))
+def from_half_in_place(picture, eps, ts, predict, alpha_bar):
+    noise_rate, signal_rate = (1 - alpha_bar).sqrt_(), alpha_bar.sqrt_()
+    x = picture.mul_(signal_rate[ts[0]]).add_(eps.mul_(noise_rate[ts[0]]))
     while ts:
-        clean, noise = look(x, ts.pop(0))
+        clean, noise = predict(x, ts.pop(0))
         if ts:
-            x.copy_(clean).mul_(signal[ts[0]]).add_(noise.mul_(dust[ts[0]]))
+            x.copy_(clean).mul_(signal_rate[ts[0]]).add_(noise.mul_(noise_rate[ts[0]]))
     return clean
 
 
-def five_looks_in_place(x, look, alpha_bar):
-    signal, dust = alpha_bar.clone().sqrt_(), alpha_bar.neg_().add_(1).sqrt_()
-    before, ts = None, [999, 799, 599, 399, 199]
-    while ts:
-        t = ts.pop(0)
-        clean, _ = look(x, t)
-        if ts:
-            ahead = clean if before is None else clean + (clean - before) / 2
-            x.sub_(signal[t] * ahead).mul_(dust[ts[0]] / dust[t]).add_(signal[ts[0]] * ahead)
-            before = clean
-    return clean
+def look_ahead_in_place(clean, before):
+    return clean.mul_(1.5).sub_(before.mul_(0.5))
 
 
 def between_in_place(a, b, share):
@@ -331,7 +321,7 @@ IN_PLACE = {
     "02.2": residual_in_place,
     "04.2": ddim_step_in_place,
     "04.4": from_half_in_place,
-    "04.6": five_looks_in_place,
+    "04.6": look_ahead_in_place,
     "07.8": between_in_place,
 }
 

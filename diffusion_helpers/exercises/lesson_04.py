@@ -1,4 +1,4 @@
-"""Lesson 04: fresh dust, one DDIM step, a diagnosis, half a Creation, a walk, your own sampler."""
+"""Lesson 04: fresh noise, one DDIM step, a diagnosis, half a Creation, a walk, looking ahead."""
 
 import functools
 import itertools
@@ -21,24 +21,24 @@ def ddpm_step(x, clean, a_t, a_s, eps):
     return mean + ((1 - a_s) / (1 - a_t) * beta).sqrt() * eps
 
 
-def no_fresh_dust(x, clean, a_t, a_s, eps):
+def no_fresh_noise(x, clean, a_t, a_s, eps):
     return ddpm_step(x, clean, a_t, a_s, 0 * eps)
 
 
-def fresh_dust_subtracted(x, clean, a_t, a_s, eps):
+def fresh_noise_subtracted(x, clean, a_t, a_s, eps):
     return ddpm_step(x, clean, a_t, a_s, -eps)
 
 
-def fresh_dust_without_root(x, clean, a_t, a_s, eps):
+def fresh_noise_without_root(x, clean, a_t, a_s, eps):
     share = (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)
     return ddpm_step(x, clean, a_t, a_s, 0 * eps) + share * eps
 
 
-def fresh_dust_as_it_is(x, clean, a_t, a_s, eps):
+def fresh_noise_as_it_is(x, clean, a_t, a_s, eps):
     return ddpm_step(x, clean, a_t, a_s, 0 * eps) + eps
 
 
-def fresh_dust_of_beta(x, clean, a_t, a_s, eps):
+def fresh_noise_of_beta(x, clean, a_t, a_s, eps):
     return ddpm_step(x, clean, a_t, a_s, 0 * eps) + (1 - a_t / a_s).sqrt() * eps
 
 
@@ -49,25 +49,25 @@ def check_ddpm_step(function):
     got, want = function(*a), ddpm_step(*a)
     if problem := no_tensor(got, want.shape, "x_s"):
         return problem
-    true = ((want - no_fresh_dust(*a)) / eps).mean().item()
-    added = ((got - no_fresh_dust(*a)) / eps).mean().item()
-    if same(got, no_fresh_dust(*a)):
-        return f"That is the mean alone: the fresh dust, {true:.2f} thick in this step, is missing."
-    if same(got, fresh_dust_subtracted(*a)):
+    true = ((want - no_fresh_noise(*a)) / eps).mean().item()
+    added = ((got - no_fresh_noise(*a)) / eps).mean().item()
+    if same(got, no_fresh_noise(*a)):
+        return f"That is the mean alone: fresh noise with a std of {true:.2f} is missing."
+    if same(got, fresh_noise_subtracted(*a)):
         return (
-            "You subtract the fresh dust. Dust has no direction, so that would do as well; but add "
-            "it, to get the same pictures as the package."
+            "You subtract the fresh noise. Its sign does not matter to the sampler; but add it, to "
+            "get the same pictures as the package."
         )
-    if same(got, fresh_dust_without_root(*a)):
-        return f"The fresh dust is {added:.2f} thick, it should be {true:.2f}: a root is missing."
-    if same(got, fresh_dust_as_it_is(*a)):
-        return f"You add all of eps; only {true:.2f} of it belongs into this step."
-    if same(got, fresh_dust_of_beta(*a)):
+    if same(got, fresh_noise_without_root(*a)):
+        return f"The fresh noise has std {added:.2f}, it should be {true:.2f}: a root is missing."
+    if same(got, fresh_noise_as_it_is(*a)):
+        return f"You add all of eps; this step needs {true:.2f} times eps."
+    if same(got, fresh_noise_of_beta(*a)):
         last = (1 - alpha_bar[19]).sqrt().item()
         return (
-            f"The root of beta alone adds dust {added:.2f} thick instead of {true:.2f}, and still "
-            f"{last:.2f} in the last of fifty steps, where nothing may be added: (1 - a_s) / "
-            "(1 - a_t) is missing."
+            f"The root of beta alone adds noise with std {added:.2f} instead of {true:.2f}, and "
+            f"still {last:.2f} in the last of fifty steps, where nothing may be added: "
+            "(1 - a_s) / (1 - a_t) is missing."
         )
     return None if same(got, want) else f"x_s is off by {off_by(got, want):.2f} on average."
 
@@ -83,15 +83,15 @@ def both_roots_forgotten(clean, noise, a_s):
     return a_s * clean + (1 - a_s) * noise
 
 
-def root_over_dust_forgotten(clean, noise, a_s):
+def root_over_noise_forgotten(clean, noise, a_s):
     return a_s.sqrt() * clean + (1 - a_s) * noise
 
 
-def shares_swapped(clean, noise, a_s):
+def rates_swapped(clean, noise, a_s):
     return (1 - a_s).sqrt() * clean + a_s.sqrt() * noise
 
 
-def dust_left_out(clean, noise, a_s):
+def noise_left_out(clean, noise, a_s):
     return a_s.sqrt() * clean
 
 
@@ -100,21 +100,21 @@ def check_ddim_step(function):
     got, want = function(*a), ddim_step(*a)
     if problem := no_tensor(got, want.shape, "x_s"):
         return problem
-    dust = function(torch.zeros_like(a[0]), *a[1:]).std().item() / a[1].std().item()
+    rate = function(torch.zeros_like(a[0]), *a[1:]).std().item() / a[1].std().item()
     if same(got, both_roots_forgotten(*a)):
         return (
-            f"Where alpha_bar is 0.36 your dust is {dust:.2f} thick, it should be 0.80, and the "
-            "picture is too faint as well: both shares want a square root."
+            f"Where alpha_bar is 0.36 your noise rate is {rate:.2f}, it should be 0.80, and the "
+            "picture is too faint as well: both need a square root."
         )
-    if same(got, root_over_dust_forgotten(*a)):
+    if same(got, root_over_noise_forgotten(*a)):
         return (
-            f"Where alpha_bar is 0.36 your dust is {dust:.2f} thick, it should be 0.80: the root "
+            f"Where alpha_bar is 0.36 your noise rate is {rate:.2f}, it should be 0.80: the root "
             "over 1 - a_s is missing."
         )
-    if same(got, shares_swapped(*a)):
-        return f"The shares are swapped: where alpha_bar is 0.36 your dust is {dust:.2f} thick."
-    if same(got, dust_left_out(*a)):
-        return "The dust is missing: at the next level the apprentice would find none to see."
+    if same(got, rates_swapped(*a)):
+        return f"The rates are swapped: where alpha_bar is 0.36 your noise rate is {rate:.2f}."
+    if same(got, noise_left_out(*a)):
+        return "The noise is missing: at the next level the network would find none to predict."
     off = off_by(got, want)
     hint_ = "it is lesson 01's one jump, with clean for x_0 and noise for eps"
     return None if same(got, want) else f"x_s is off by {off:.2f} on average: {hint_}."
@@ -131,16 +131,18 @@ def diagnosis():
 
 @functools.cache
 def examination():
-    """What the experiments measure on the patient, on few pictures."""
+    """What the experiments measure on the broken model, on few pictures."""
     broken, schedule = broken_model("04", "cpu"), cosine_schedule()
-    pictures = load_emoji().training().images[100:104]
-    eps, t = pure_noise(4, seed=3), torch.full((4,), 100)
-    seen = predict(broken, schedule, add_noise(pictures, t, eps, schedule), 100)
-    giant = predict(broken, schedule, eps, 999).clean
+    pictures, eps = load_emoji().training().images[100:104], pure_noise(4, seed=3)
+
+    def seen(t):
+        return predict(broken, schedule, add_noise(pictures, torch.full((4,), t), eps, schedule), t)
+
+    middle, late = seen(600), seen(900)
     return {
-        "dust": alike(seen.noise, eps),
-        "contrast": giant.std().item(),
-        "chaos": alike(giant, eps),
+        "output": middle.velocity.std().item(),
+        "picture": alike(middle.clean, pictures),
+        "late picture": alike(late.clean, pictures),
     }
 
 
@@ -155,25 +157,25 @@ def check_diagnosis(function):
     found = examination() if said != "noise" else {}
     if said == "dead":
         return (
-            "A Sculptor that always says zero would turn pure chaos into plain grey in one look; "
-            f"experiment 2 measures a contrast of {found['contrast']:.2f}, and that is the chaos."
+            "A dead network returns the same number for any input, so the std of its output is 0; "
+            f"experiment 1 measures {found['output']:.2f}."
         )
     if said == "sign":
         return (
-            "With a flipped sign the dust that it sees at t = 100 would be the opposite of the "
-            f"true dust; experiment 1 says that they agree, by {found['dust']:+.2f}."
+            "With a flipped sign the predicted picture at t = 600 would be the opposite of the "
+            f"true one; experiment 2 says that they agree, by {found['picture']:+.2f}."
         )
     if said == "clean":
         return (
-            "At t = 100 velocity is nearly dust. If the answer were the clean picture, the dust "
-            "that we read from it would look like the picture; experiment 1 says that it agrees "
-            f"with the true dust, by {found['dust']:+.2f}."
+            "If the output were the clean picture, what we compute from it at t = 600 would hold "
+            "minus the picture: the agreement in experiment 2 would be below zero. It is "
+            f"{found['picture']:+.2f}."
         )
     if said == "late":
         return (
-            "Pure chaos lies at the last level: a Sculptor that answers for a later one would "
-            "still see the fog there. Experiment 2 finds the chaos itself, turned over "
-            f"({found['chaos']:+.2f})."
+            "A network that is wrong about the level still predicts a picture at t = 900, only one "
+            "with too much or too little noise in it. In experiment 3 the predicted picture and "
+            f"the true one agree by {found['late picture']:+.2f}: no picture is there."
         )
     return None
 
@@ -181,87 +183,87 @@ def check_diagnosis(function):
 # ---- 04.4: half a Creation ----------------------------------------------------------------------
 
 
-def from_half(picture, eps, ts, look, alpha_bar):
+def from_half(picture, eps, ts, predict, alpha_bar):
     a = alpha_bar[ts[0]]
     x = a.sqrt() * picture + (1 - a).sqrt() * eps
     for t, s in zip(ts, [*ts[1:], None], strict=True):
-        clean, noise = look(x, t)
+        clean, noise = predict(x, t)
         if s is not None:
             x = alpha_bar[s].sqrt() * clean + (1 - alpha_bar[s]).sqrt() * noise
     return clean
 
 
-def from_chaos(picture, eps, ts, look, alpha_bar):
-    return walk_down(eps, ts, look, alpha_bar)[0]
+def from_pure_noise(picture, eps, ts, predict, alpha_bar):
+    return walk_down(eps, ts, predict, alpha_bar)[0]
 
 
-def not_buried(picture, eps, ts, look, alpha_bar):
-    return walk_down(picture, ts, look, alpha_bar)[0]
+def no_noise_added(picture, eps, ts, predict, alpha_bar):
+    return walk_down(picture, ts, predict, alpha_bar)[0]
 
 
-def buried_without_roots(picture, eps, ts, look, alpha_bar):
+def noise_added_without_roots(picture, eps, ts, predict, alpha_bar):
     a = alpha_bar[ts[0]]
-    return walk_down(a * picture + (1 - a) * eps, ts, look, alpha_bar)[0]
+    return walk_down(a * picture + (1 - a) * eps, ts, predict, alpha_bar)[0]
 
 
-def only_one_look(picture, eps, ts, look, alpha_bar):
-    return from_half(picture, eps, ts[:1], look, alpha_bar)
+def only_one_call(picture, eps, ts, predict, alpha_bar):
+    return from_half(picture, eps, ts[:1], predict, alpha_bar)
 
 
-def hands_over_the_dusty_one(picture, eps, ts, look, alpha_bar):
+def returns_the_noisy_one(picture, eps, ts, predict, alpha_bar):
     a = alpha_bar[ts[0]]
-    return walk_down(a.sqrt() * picture + (1 - a).sqrt() * eps, ts, look, alpha_bar)[1]
+    return walk_down(a.sqrt() * picture + (1 - a).sqrt() * eps, ts, predict, alpha_bar)[1]
 
 
-def walk_down(x, ts, look, alpha_bar):
+def walk_down(x, ts, predict, alpha_bar):
     """(clean, x_t) at the end of a walk with DDIM through the levels ts."""
     for t, s in zip(ts, [*ts[1:], None], strict=True):
-        clean, noise = look(x, t)
+        clean, noise = predict(x, t)
         if s is not None:
             x = ddim_step(clean, noise, alpha_bar[s])
     return clean, x
 
 
 def check_from_half(function):
-    world, ts, looks = World(), [599, 399, 199, 99], []
+    world, ts, calls = World(), [599, 399, 199, 99], []
 
-    def look(x, t):
-        looks.append((x, t))
-        return world.look(x, t)
+    def watched(x, t):
+        calls.append((x, t))
+        return world.predict(x, t)
 
     a = world.pictures[:4], torch.randn(4, 3, 8, 8), ts
-    got = function(*a, look, world.alpha_bar)
-    want, dusty = walk_down(
-        ddim_step(*a[:2], world.alpha_bar[599]), ts, world.look, world.alpha_bar
-    )
+    got = function(*a, watched, world.alpha_bar)
+    start = ddim_step(*a[:2], world.alpha_bar[599])
+    want, noisy = walk_down(start, ts, world.predict, world.alpha_bar)
     if problem := no_tensor(got, want.shape, "the picture"):
         return problem
-    if not looks:
-        return "Your function never called look."
-    first, t = looks[0]
-    if problem := no_tensor(first, want.shape, "what the first look sees"):
+    if not calls:
+        return "Your function never called predict."
+    first, t = calls[0]
+    if problem := no_tensor(first, want.shape, "the input of the first call"):
         return problem
     if same(first, a[1]):
-        return "You start from pure chaos: what was in the picture is lost before the first look."
+        return "You start from pure noise: what was in the picture is lost before the first call."
     if same(first, a[0]):
-        return f"You start from the picture without dust, and say that it lies under t = {t}."
+        return f"You start from the picture without noise, and tell the network that t = {t}."
     if same(first, both_roots_forgotten(*a[:2], world.alpha_bar[599])):
-        return f"The buried picture has std {first.std():.2f}: mind the two roots of the one jump."
-    if not same(first, ddim_step(*a[:2], world.alpha_bar[599])):
-        return "The first look does not see the picture under the dust of t = ts[0]."
-    if [t for _, t in looks] != ts:
+        return f"The noisy picture has std {first.std():.2f}: mind the two roots of the one jump."
+    if not same(first, start):
+        return "The first call does not see the picture with the noise of t = ts[0]."
+    if [t for _, t in calls] != ts:
         return (
-            f"Expected one look at each level of ts, {ts}; you looked at {[t for _, t in looks]}."
+            f"Expected one call of predict at each level of ts, {ts}; you called it at "
+            f"{[t for _, t in calls]}."
         )
-    if same(got, dusty):
+    if same(got, noisy):
         return (
-            f"You hand over the last x, which is still dusty (off by {off_by(got, want):.2f}): the "
+            f"You return the last x, which is still noisy (off by {off_by(got, want):.2f}): the "
             "finished picture is the last clean one."
         )
     return None if same(got, want, atol=1e-3) else f"Off by {off_by(got, want):.2f} on average."
 
 
-# ---- 04.5: a walk between two blocks of chaos ---------------------------------------------------
+# ---- 04.5: a walk between two blocks of pure noise ----------------------------------------------
 
 
 def mix(a, b, share):
@@ -301,27 +303,27 @@ def check_mix(function):
         return "You walk half a circle: at share = 1 you have arrived at -a, not at b."
     if not same(got[1.0], b):
         return f"At share = 1 it has to be b; it is off by {off_by(got[1.0], b):.2f} on average."
-    thickness = {share: mixed.std().item() for share, mixed in got.items()}
-    worst = max(thickness, key=lambda share: abs(thickness[share] - 1))
-    if abs(thickness[worst] - 1) > 0.05:
+    std = {share: mixed.std().item() for share, mixed in got.items()}
+    worst = max(std, key=lambda share: abs(std[share] - 1))
+    if abs(std[worst] - 1) > 0.05:
         return (
-            f"At share = {worst} the mixture has a standard deviation of {thickness[worst]:.2f}; "
-            "chaos has 1. The squares of the two weights have to add up to 1."
+            f"At share = {worst} the mixture has a standard deviation of {std[worst]:.2f}; pure "
+            "noise has 1. The squares of the two factors have to add up to 1."
         )
     towards_b = [alike(mixed, b) for mixed in got.values()]
     if min(after - before for before, after in itertools.pairwise(towards_b)) < 0.02:
-        return "The thickness is right, but your walk stands still or turns back on the way."
+        return "The std is right, but your walk stands still or turns back on the way."
     return None
 
 
-# ---- 04.6: your own sampler ---------------------------------------------------------------------
+# ---- 04.6: look ahead ---------------------------------------------------------------------------
 
 
 class World:
-    """A world whose ideal Sculptor is known exactly: 8 x 8 pictures from a normal distribution.
+    """Data whose ideal network is known exactly: 8 x 8 pictures from a normal distribution.
 
     It has the average and all the correlations of the shrunken training emoji. There the best
-    answer is a formula, and so is the picture to which endlessly many DDIM steps lead.
+    prediction is a formula, and so is the picture to which endlessly many DDIM steps lead.
     """
 
     alpha_bar = cosine_schedule().alpha_bar.float()  # (1000,)
@@ -329,7 +331,7 @@ class World:
     def __init__(self):
         self.pictures, self.mean, self.variance, self.axes = axes_of_emoji()
 
-    def look(self, x, t):
+    def predict(self, x, t):
         a = self.alpha_bar[t].double()
         along = (flat(x) - a.sqrt() * self.mean) @ self.axes
         shrunk = along * a.sqrt() * self.variance / (a * self.variance + 1 - a)
@@ -338,7 +340,7 @@ class World:
         return square(clean), square(noise)
 
     def end(self, x_T):
-        """Where endlessly many steps lead from the chaos x_T."""
+        """Where endlessly many DDIM steps lead from the pure noise x_T."""
         a = self.alpha_bar[999].double()
         along = (flat(x_T) - a.sqrt() * self.mean) @ self.axes
         stretched = along * (self.variance / (a * self.variance + 1 - a)).sqrt()
@@ -362,100 +364,77 @@ def square(x):
     return rearrange(x, "n (c h w) -> n c h w", c=3, h=8).float()
 
 
-def five_looks(x, look, alpha_bar):
-    before = None
-    for t, s in zip([999, 799, 599, 399, 199], [799, 599, 399, 199, None], strict=True):
-        clean, _ = look(x, t)
-        if s is None:
-            return clean
-        ahead = clean  # go on as if the clean picture would keep changing as it just did
-        if before is not None:
-            ahead = clean + (clean - before) / 2
-        noise = (x - alpha_bar[t].sqrt() * ahead) / (1 - alpha_bar[t]).sqrt()
-        x = alpha_bar[s].sqrt() * ahead + (1 - alpha_bar[s]).sqrt() * noise
-        before = clean
+def look_ahead(clean, before):
+    return clean + (clean - before) / 2
 
 
-def even(steps):
-    return [round(1000 - i * 1000 / steps) - 1 for i in range(steps)]
-
-
-def plain_ddim(x, look, alpha_bar):
-    return walk_down(x, even(5), look, alpha_bar)[0]
-
-
-def ten_looks(x, look, alpha_bar):
-    return walk_down(x, even(10), look, alpha_bar)[0]
-
-
-def plain_ddpm(x, look, alpha_bar):
-    ts = even(5)
-    for t, s in zip(ts, [*ts[1:], None], strict=True):
-        clean, _ = look(x, t)
-        if s is not None:
-            x = ddpm_step(x, clean, alpha_bar[t], alpha_bar[s], torch.randn_like(x))
+def stays(clean, before):
     return clean
 
 
-def back_instead_of_ahead(x, look, alpha_bar):
-    ts, before = even(5), None
+def back_instead_of_ahead(clean, before):
+    return clean - (clean - before) / 2
+
+
+def only_the_change(clean, before):
+    return (clean - before) / 2
+
+
+def five_calls(x, predict, alpha_bar, look_ahead):
+    """DDIM in five steps that goes on with what look_ahead says instead of `clean`."""
+    ts, before = [999, 799, 599, 399, 199], None
     for t, s in zip(ts, [*ts[1:], None], strict=True):
-        clean, noise = look(x, t)
+        clean, _ = predict(x, t)
         if s is None:
             return clean
-        ahead = clean if before is None else clean - (clean - before) / 2
+        ahead = clean if before is None else look_ahead(clean, before)
+        noise = (x - alpha_bar[t].sqrt() * ahead) / (1 - alpha_bar[t]).sqrt()
         x, before = ddim_step(ahead, noise, alpha_bar[s]), clean
 
 
-def check_five_looks(function):
-    world, looks = World(), []
-
-    def look(x, t):
-        looks.append(t)
-        return world.look(x, t)
-
-    x_T = torch.randn(16, 3, 8, 8)
-    got = function(x_T, look, world.alpha_bar)
-    if problem := no_tensor(got, x_T.shape, "your pictures"):
+def check_look_ahead(function):
+    clean, before = torch.rand(2, 4, 3, 8, 8) * 2 - 1
+    got = function(clean, before)
+    if problem := no_tensor(got, clean.shape, "the picture ahead"):
         return problem
-    if len(looks) > 5:
-        return f"Your sampler looked {len(looks)} times; five looks are allowed."
-    if not looks:
-        return "Your sampler never looked: it cannot know what lies under the dust."
-    if not same(got, function(x_T, look, world.alpha_bar)):
-        return (
-            "Two runs from the same chaos gave different pictures: dice are thrown on the way, and "
-            "no dice know where the chaos leads."
-        )
-    wanted, ddim = world.end(x_T), plain_ddim(x_T, world.look, world.alpha_bar)
-    gap, least = ((p - wanted).pow(2).mean().item() for p in (got, ddim))
-    if same(got, ddim, atol=1e-3):
-        return f"That is DDIM itself, {least:.4f} away from where endless steps lead: beat it."
-    if gap >= least:
-        return (
-            f"Your pictures are {gap:.4f} away from where endless steps lead, DDIM's {least:.4f}."
-        )
-    return None
+    if same(got, clean):
+        return "That is `clean` as it is, so the sampler is DDIM itself."
+    if same(got, only_the_change(clean, before)):
+        return "That is only the change until then: add it to `clean`."
+    world, x_T = World(), torch.randn(16, 3, 8, 8)
+    wanted = world.end(x_T)
+
+    def off(rule):
+        end = five_calls(x_T, world.predict, world.alpha_bar, rule)
+        return (end - wanted).pow(2).mean().item()
+
+    gap, least = off(function), off(stays)
+    if gap < least:
+        return None
+    measured = f"Your five steps end {gap:.4f} away from the exact result, DDIM's {least:.4f}"
+    if same(got, back_instead_of_ahead(clean, before)):
+        return f"{measured}: you look back, towards `before`."
+    return f"{measured}."
 
 
 EXERCISES = (
     Exercise(
         name="04.1",
-        title="fresh dust",
+        title="fresh noise",
         check=check_ddpm_step,
         solution=ddpm_step,
         hints=(
             "The formula has three parts, and `mean` already holds two. The third is the root "
-            "times the fresh dust `eps`.",
+            "times the fresh noise `eps`.",
             "Under the root stand (1 - a_s) / (1 - a_t), times beta. A tensor has the method "
             "`.sqrt()`.",
         ),
         wrong={
-            "forgot the fresh dust": no_fresh_dust,
-            "subtracted it": fresh_dust_subtracted,
-            "forgot the root": fresh_dust_without_root,
-            "added all of eps": fresh_dust_as_it_is,
-            "the root of beta alone": fresh_dust_of_beta,
+            "forgot the fresh noise": no_fresh_noise,
+            "subtracted it": fresh_noise_subtracted,
+            "forgot the root": fresh_noise_without_root,
+            "added all of eps": fresh_noise_as_it_is,
+            "the root of beta alone": fresh_noise_of_beta,
         },
     ),
     Exercise(
@@ -464,15 +443,15 @@ EXERCISES = (
         check=check_ddim_step,
         solution=ddim_step,
         hints=(
-            "It is lesson 01's one jump: picture times one root, plus dust times the other.",
-            "Here the picture is `clean`, the dust is `noise`, and what is left of the picture is "
-            "`a_s`.",
+            "It is lesson 01's one jump: picture times signal rate, plus noise times noise rate.",
+            "The picture is `clean`, the noise is `noise`, and the two rates are the roots of "
+            "`a_s` and of `1 - a_s`.",
         ),
         wrong={
             "forgot both roots": both_roots_forgotten,
-            "forgot the root over 1 - a_s": root_over_dust_forgotten,
-            "swapped the shares": shares_swapped,
-            "left the dust out": dust_left_out,
+            "forgot the root over 1 - a_s": root_over_noise_forgotten,
+            "swapped the rates": rates_swapped,
+            "left the noise out": noise_left_out,
         },
     ),
     Exercise(
@@ -481,10 +460,11 @@ EXERCISES = (
         check=check_diagnosis,
         solution=diagnosis,
         hints=(
-            "Look at the two ends. At small t all is well; in pure chaos it is not. Which of the "
-            "five causes spares the clean end?",
-            "From pure chaos one look gives minus the chaos. So the answer must have been the "
-            "chaos: what in `signal_rate * x_t - noise_rate * answer` makes that? Then try a cure.",
+            "Write down for each cause what experiment 2 would show: put the wrong output into "
+            "`clean = signal_rate * x_t - noise_rate * output`. Two causes give minus the picture.",
+            "Two causes are left. In experiment 3 one of them would still show a picture. With the "
+            "other, `clean` is x_t minus nearly as much noise as lies in it, and at t = 900 what "
+            "is left is noise. Then try a cure.",
         ),
         wrong={
             "it says zero": lambda: "dead",
@@ -499,26 +479,26 @@ EXERCISES = (
         check=check_from_half,
         solution=from_half,
         hints=(
-            "Two parts: bury the picture under the dust of `ts[0]` with one jump, then the loop of "
-            "`my_ddim`.",
+            "Two parts: add the noise of `ts[0]` to the picture with one jump, then a loop of DDIM "
+            "steps.",
             "`a = alpha_bar[ts[0]]`, then x is root of a times the picture plus root of 1 - a "
-            "times eps. What you return is the last `clean`.",
+            "times eps. Return the last `clean`.",
         ),
         wrong={
-            "starts from chaos": from_chaos,
-            "does not bury the picture": not_buried,
-            "forgot the roots": buried_without_roots,
-            "looks only once": only_one_look,
-            "returns the dusty x": hands_over_the_dusty_one,
+            "starts from pure noise": from_pure_noise,
+            "adds no noise": no_noise_added,
+            "forgot the roots": noise_added_without_roots,
+            "calls predict only once": only_one_call,
+            "returns the noisy x": returns_the_noisy_one,
         },
     ),
     Exercise(
         name="04.5",
-        title="from one chaos to another",
+        title="from one block of pure noise to another",
         check=check_mix,
         solution=mix,
         hints=(
-            "Variances of independent dusts add up: with weights p and q the mixture has variance "
+            "Variances of independent noise add up: with factors p and q the mixture has variance "
             "p² + q². Which p and q keep it at 1 all the way?",
             "cos² + sin² = 1. Let an angle grow from 0 to pi / 2: "
             "`angle = torch.as_tensor(share) * torch.pi / 2`.",
@@ -532,21 +512,18 @@ EXERCISES = (
     ),
     Exercise(
         name="04.6",
-        title="your own sampler",
-        check=check_five_looks,
-        solution=five_looks,
+        title="look ahead",
+        check=check_look_ahead,
+        solution=look_ahead,
         hints=(
-            "DDIM goes on as if the clean picture that it sees would stay. But it has just changed "
-            "since the last look. Keep the last one, and look ahead. (Or spend the five looks at "
-            "other levels.)",
-            "`ahead = clean + (clean - before) / 2`, and the dust that fits to it is what remains "
-            "of x: `(x - alpha_bar[t].sqrt() * ahead) / (1 - alpha_bar[t]).sqrt()`.",
+            "From `before` to `clean` the prediction has changed by `clean - before`, in one step. "
+            "How much more will it change by the middle of the next step?",
+            "Half as much again. In the example: 14 + (14 - 10) / 2 = 16.",
         ),
         wrong={
-            "DDIM itself": plain_ddim,
-            "ten looks": ten_looks,
-            "throws dice": plain_ddpm,
-            "looks back instead of ahead": back_instead_of_ahead,
+            "DDIM itself": stays,
+            "back instead of ahead": back_instead_of_ahead,
+            "only the change": only_the_change,
         },
     ),
 )

@@ -1,6 +1,6 @@
-"""The patient of lesson 04. Try to find out by experiments before you read on.
+"""The broken model of lesson 04. Try to find out by experiments before you read on.
 
-It is the apprentice, but it answers with the dust that it sees and says that this is a velocity.
+It is the apprentice, but it returns the predicted noise and says that this is a velocity.
 """
 
 import torch
@@ -12,7 +12,7 @@ from ...sampling import predict
 
 
 class BrokenModel(nn.Module):
-    """The apprentice behind a mislabelled answer; called like any Sculptor, model(x_t, t)."""
+    """The apprentice with a mislabelled output; called like any network, model(x_t, t)."""
 
     def __init__(self, apprentice):
         super().__init__()
@@ -25,5 +25,5 @@ class BrokenModel(nn.Module):
 
 
 def broken_model(device=None):
-    """The broken Sculptor of lesson 04 on `device` (default: `pick_device()`)."""
+    """The broken model of lesson 04 on `device` (default: `pick_device()`)."""
     return BrokenModel(load_checkpoint("apprentice", device)).eval()
