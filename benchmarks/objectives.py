@@ -1,6 +1,6 @@
 """Two objectives of lesson 03, noise and velocity, and what makes them differ.
 
-    python benchmarks/objectives.py              (about 5 CPU-minutes)
+    python benchmarks/objectives.py              (about 6 CPU-minutes)
     python benchmarks/objectives.py --table      (trains nothing, only prints the table)
 
 Each network is trained with the same number of steps on the lesson's faces; within a seed its

@@ -431,8 +431,8 @@ EXERCISES = (
         hints=(
             "A network that always predicts zero is wrong by v itself, so its error is the mean "
             "square of v = signal_rate * eps - noise_rate * x_0.",
-            "eps has mean zero and does not depend on x_0, so the mean squares add, each multiplied "
-            "by its rate squared. Both are 0.5 here, and the mean square of the noise is 1.",
+            "eps has mean zero and does not depend on x_0, so the mean squares add, each times its "
+            "rate squared. Both are 0.5 here, and the mean square of the noise is 1.",
         ),
         wrong={
             "forgot the rates": lambda s2: 1 + s2,
