@@ -1,4 +1,4 @@
-"""Record the live training of lesson 03, for machines that are too slow or too busy to show it.
+"""Record a training of a wider network for lesson 03, which trains a narrower one live.
 
 python data/record_live.py "2 cores, AMX"        (85 seconds; the words say which machine)
 """
@@ -13,7 +13,7 @@ from diffusion_helpers.data import DATA
 from diffusion_helpers.widgets.figures import to_uint8
 from diffusion_helpers.widgets.training_report import LiveReport
 
-SECONDS, REPORTS, PICTURES = 85, 12, 8  # as in the lesson
+SECONDS, REPORTS, PICTURES = 85, 12, 8
 
 
 def is_face(name, keywords, group):

@@ -194,6 +194,7 @@ SCRIPTS = [  # the script, wrong words, what is said
     ("benchmarks/demiurge.py", "--sheet sheet", "sheet is no name of a picture"),
     ("benchmarks/fast.py", "nope", "There is no part 'nope': choose training, "),
     ("benchmarks/ladder.py", "--tabel", "unrecognized arguments: --tabel"),
+    ("benchmarks/objectives.py", "--tabel", "unrecognized arguments: --tabel"),
     ("benchmarks/pocket.py", "--sheet sheet", "sheet is no name of a picture"),
     ("benchmarks/scenes.py", "--weights nope", "no network is called 'nope'"),
     ("data/build_emoji.py", "", "required: packages"),

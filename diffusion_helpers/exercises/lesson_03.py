@@ -1,4 +1,4 @@
-"""Lesson 03: one mistake, its price, the velocity, the way back, silence, a patient, dice."""
+"""Lesson 03: a loss, the price of an error, the velocity, the way back, a broken model, levels."""
 
 import functools
 
@@ -9,16 +9,16 @@ from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
 from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
 
-# ---- 03.1: one mistake --------------------------------------------------------------------------
+# ---- 03.1: the loss of one batch ----------------------------------------------------------------
 
 
-def mistake_of(model, x_0, t, eps, schedule):
-    x_t = add_noise(x_0, t, eps, schedule)  # the picture under the dust
-    return F.mse_loss(model(x_t), eps)  # 0 would be a perfect answer
+def clean_loss(model, x_0, t, eps, schedule):
+    x_t = add_noise(x_0, t, eps, schedule)  # (B, C, H, W), what the network sees
+    return F.mse_loss(model(x_t), x_0)  # 0 would be a perfect prediction
 
 
-def compared_with_the_picture(model, x_0, t, eps, schedule):
-    return F.mse_loss(model(add_noise(x_0, t, eps, schedule)), x_0)
+def compared_with_the_noise(model, x_0, t, eps, schedule):
+    return F.mse_loss(model(add_noise(x_0, t, eps, schedule)), eps)
 
 
 def compared_with_what_it_sees(model, x_0, t, eps, schedule):
@@ -27,79 +27,86 @@ def compared_with_what_it_sees(model, x_0, t, eps, schedule):
 
 
 def shown_the_clean_picture(model, x_0, t, eps, schedule):
-    return F.mse_loss(model(x_0), eps)
+    return F.mse_loss(model(x_0), x_0)
 
 
-def fresh_dust(model, x_0, t, eps, schedule):
-    return F.mse_loss(model(add_noise(x_0, t, eps, schedule)), torch.randn_like(eps))
+def not_predicted(model, x_0, t, eps, schedule):
+    return F.mse_loss(add_noise(x_0, t, eps, schedule), x_0)
+
+
+def fresh_noise(model, x_0, t, eps, schedule):
+    return F.mse_loss(model(add_noise(x_0, t, torch.randn_like(eps), schedule)), x_0)
 
 
 def not_squared(model, x_0, t, eps, schedule):
-    return F.l1_loss(model(add_noise(x_0, t, eps, schedule)), eps)
+    return F.l1_loss(model(add_noise(x_0, t, eps, schedule)), x_0)
 
 
 def each_pixel(model, x_0, t, eps, schedule):
-    return (model(add_noise(x_0, t, eps, schedule)) - eps) ** 2
+    return (model(add_noise(x_0, t, eps, schedule)) - x_0) ** 2
 
 
 def plain_number(model, x_0, t, eps, schedule):
-    return mistake_of(model, x_0, t, eps, schedule).item()
+    return clean_loss(model, x_0, t, eps, schedule).item()
 
 
-def check_mistake(function):
+def check_loss(function):
     schedule, weight = cosine_schedule(), torch.tensor(0.2, requires_grad=True)
     x_0, eps = torch.rand(8, 3, 8, 8) * 2 - 1, torch.randn(8, 3, 8, 8)
     case = (lambda x, t=None: weight * x, x_0, torch.tensor([90, 600] * 4), eps, schedule)
-    got, want = function(*case), mistake_of(*case)
+    got, want = function(*case), clean_loss(*case)
     if isinstance(got, float) and abs(got - want.item()) < 1e-4:
         return "You return a plain number, and `backward()` needs the tensor: leave `.item()` out."
     if torch.is_tensor(got) and got.shape == x_0.shape:
-        return "You return a mistake for every pixel; one number is asked for, their mean."
-    if problem := no_tensor(got, (), "the mistake"):
+        return "You return an error for every pixel; one number is asked for, their mean."
+    if problem := no_tensor(got, (), "the loss"):
         return problem
     if not same(got, function(*case)):
         return (
-            "The same question twice, and two different mistakes: you compare with fresh dust "
-            "instead of `eps`, the dust that lies on the picture."
+            "The same batch twice, and two different losses: something in your lines is random. "
+            "Use `eps`, which is given."
         )
-    names = f"Your mistake is {got:.3f}, it should be {want:.3f}"
-    if same(got, compared_with_the_picture(*case)):
-        return f"{names}: you compare with the picture, and it is the dust that is asked for."
+    names = f"Your loss is {got:.3f}, it should be {want:.3f}"
+    if same(got, compared_with_the_noise(*case)):
+        return f"{names}: you compare with the noise, and the clean picture is asked for."
     if same(got, compared_with_what_it_sees(*case)):
-        return f"{names}: you compare with x_t, which it can see; only the dust in it is asked for."
+        return f"{names}: you compare with x_t, the input; the clean picture is asked for."
     if same(got, shown_the_clean_picture(*case)):
-        return f"{names}: you show the model x_0, on which there is no dust to find."
+        return f"{names}: you show the model x_0, from which there is no noise to remove."
+    if same(got, not_predicted(*case)):
+        return f"{names}: you compare the input with x_0; call the model first."
     if same(got, not_squared(*case)):
         return f"{names}: mean *squared* error; yours is the mean of the distances."
     if not same(got, want):
         return f"{names}."
     if not got.requires_grad:
-        return "The number is right, but its way back to the weights is cut: no `detach`, please."
+        return "The number is right, but no gradient reaches the parameters: no `detach`, please."
     return None
 
 
-# ---- 03.2: the price of a mistake ---------------------------------------------------------------
+# ---- 03.2: the price of an error ----------------------------------------------------------------
 
 
 def price(alpha_bar):
-    return (1 - alpha_bar) / alpha_bar  # (dust / signal) squared
+    return (1 - alpha_bar) / alpha_bar  # (noise rate / signal rate) squared, which is 1 / SNR
 
 
 def check_price(function):
-    for share in (0.5, 0.01):  # at 0.5 some mistakes cannot be told apart
+    for share in (0.5, 0.01):  # at 0.5 some wrong lines cannot be told apart
         got, want = function(torch.tensor(share)), price(share)
         if problem := no_number(got, "the price"):
             return problem
         got = float(got)
         if abs(got - want) < 1e-3 * want:
             continue
-        names = f"At alpha_bar = 0.01 you say {float(function(torch.tensor(0.01))):.3g}, it is 99"
+        at_hundredth = float(function(torch.tensor(0.01)))
+        names = f"At alpha_bar = 0.01 yours is {at_hundredth:.3g}, it should be 99"
         if share == 0.5:
-            return f"At alpha_bar = 0.5 both roots are the same, so the price is 1, not {got:.3g}."
+            return f"At alpha_bar = 0.5 both rates are the same, so the price is 1, not {got:.3g}."
         if abs(got - want**0.5) < 1e-3:
-            return f"{names}: the mistake is squared, so its factor dust / signal is squared too."
+            return f"{names}: the error is squared, so square noise_rate / signal_rate, too."
         if abs(got - 1 / want) < 1e-3:
-            return f"{names}: upside down. What is the guessed dust multiplied by, divided by what?"
+            return f"{names}: upside down. What is the predicted noise divided by?"
         return f"{names}."
     return None
 
@@ -115,7 +122,7 @@ def sign_flipped(x_0, eps, signal_rate, noise_rate):
     return noise_rate * x_0 - signal_rate * eps
 
 
-def roots_swapped(x_0, eps, signal_rate, noise_rate):
+def rates_swapped(x_0, eps, signal_rate, noise_rate):
     return noise_rate * eps - signal_rate * x_0
 
 
@@ -123,7 +130,7 @@ def added(x_0, eps, signal_rate, noise_rate):
     return signal_rate * eps + noise_rate * x_0
 
 
-def roots_forgotten(x_0, eps, signal_rate, noise_rate):
+def rates_forgotten(x_0, eps, signal_rate, noise_rate):
     return eps - x_0
 
 
@@ -136,15 +143,13 @@ def check_velocity(function):
         return problem
     off = off_by(got, want)
     if same(got, sign_flipped(*case)):
-        return (
-            f"Off by {off:.2f}: the sign is flipped. At the clean end v is the dust, not minus it."
-        )
-    if same(got, roots_swapped(*case)):
-        return f"Off by {off:.2f}: the roots are swapped. At the clean end it asks for the dust."
+        return f"Off by {off:.2f}: the sign is flipped. At the clean end v is eps, not minus eps."
+    if same(got, rates_swapped(*case)):
+        return f"Off by {off:.2f}: the rates are swapped. At the clean end v is the noise."
     if same(got, added(*case)):
         return f"Off by {off:.2f}: a minus stands between the two."
-    if same(got, roots_forgotten(*case)):
-        return f"Off by {off:.2f}: without the two roots it is the same question at every t."
+    if same(got, rates_forgotten(*case)):
+        return f"Off by {off:.2f}: the two rates are missing."
     return None if same(got, want) else f"The velocity is off by {off:.2f} on average."
 
 
@@ -187,7 +192,7 @@ def check_turn_back(function):
     if same(noise, wrong[0]) and same(clean, wrong[1]):
         return f"Your clean picture is off by {off:.2f}: the minus belongs to the clean one."
     if same(noise, v):
-        return f"Off by {off:.2f}: you take v for the noise; the circle is not turned back yet."
+        return f"Off by {off:.2f}: you return v itself as the noise; the two rates are missing."
     if same(noise, eps, atol=1e-3):
         return f"The noise is right, the clean picture is off by {off:.2f}."
     if same(clean, x_0, atol=1e-3):
@@ -195,9 +200,9 @@ def check_turn_back(function):
     return f"The noise is off by {off_by(noise, eps):.2f}, the clean picture by {off:.2f}."
 
 
-# ---- 03.5: a patient ----------------------------------------------------------------------------
+# ---- 03.5: a broken model -----------------------------------------------------------------------
 
-CAUSES = ("label", "dust", "range", "short")
+CAUSES = ("label", "fresh", "range", "short")
 
 
 def diagnosis():
@@ -206,7 +211,7 @@ def diagnosis():
 
 @functools.cache
 def evidence(t=500):
-    """What the three experiments measure at t, on pictures that no network has seen."""
+    """What the experiments measure at t, on pictures that no network has seen."""
     from ..checkpoints import load_checkpoint  # only now: most readers never need them
     from .broken_models import broken_model
 
@@ -246,55 +251,56 @@ def check_diagnosis(function):
     if word == diagnosis():
         return None
     found = evidence()
+    if word == "fresh":
+        return (
+            "Experiment 1 speaks against it: such a network learns to predict zero, and the "
+            f"predictions of this one lie {found['from zero']:.2f} from zero."
+        )
     if word == "label":
         return (
-            f"Experiment 2 speaks against it: at t = 500 its answers lie {found['from noise']:.2f} "
-            f"from the noise and {found['from velocity']:.2f} from the velocity."
-        )
-    if word == "dust":
-        return (
-            "Experiment 2 speaks against it: such a network learns to say zero everywhere, and "
-            f"the answers of this one lie {found['from zero']:.2f} from zero."
+            "Experiment 2 speaks against it: at t = 500 its predictions lie "
+            f"{found['from noise']:.2f} from the noise and {found['from velocity']:.2f} from the "
+            "velocity."
         )
     return (
         "Experiment 3 speaks against it: for some scale and shift its error at t = 500 is "
-        f"{found['broken']:.3f}, where the healthy one makes {found['healthy']:.3f}. No beginner "
-        "does that."
+        f"{found['broken']:.3f}, and the healthy one's is {found['healthy']:.3f}. A network that "
+        "was trained too shortly is not as good as that on any pictures."
     )
 
 
-# ---- 03.6: the mistake of silence ---------------------------------------------------------------
+# ---- 03.6: the error of a network that predicts zero --------------------------------------------
 
 
-def mistake_of_silence(s2):
+def error_of_zero(s2):
     return 0.5 + 0.5 * s2
 
 
-def check_silence(function):
+def check_zero(function):
     for s2 in (0.4, 1.5):
-        got, want = function(s2), mistake_of_silence(s2)
-        if problem := no_number(got, "the mistake"):
+        got, want = function(s2), error_of_zero(s2)
+        if problem := no_number(got, "the error"):
             return problem
         got = float(got)
         if abs(got - want) < 1e-4:
             continue
         names = f"For s2 = {s2} it is {want:.2f}, not {got:.2f}"
         if abs(got - (1 + s2)) < 1e-4:
-            return f"{names}: variances add, each weighted by its root squared, here 0.5."
+            return f"{names}: each mean square is multiplied by its rate squared, here 0.5."
         if abs(got - (0.5 - 0.5 * s2)) < 1e-4:
-            return f"{names}: the variance of a difference is the *sum* of both variances."
+            return f"{names}: the mean square of a difference is the *sum* of both mean squares."
         if abs(got - 0.5 * s2) < 1e-4:
-            return f"{names}: you forgot the dust, whose variance is 1."
+            return f"{names}: you forgot the noise, whose mean square is 1."
         if abs(got - 0.5**0.5 * (1 + s2)) < 1e-4:
-            return f"{names}: a factor comes out of a variance squared."
+            return f"{names}: a factor comes out of a mean square squared."
         return f"{names}."
     return None
 
 
-# ---- 03.7: dice of your own ---------------------------------------------------------------------
+# ---- 03.7: noise levels of your own -------------------------------------------------------------
 
 
-def my_dice(n):
+def my_levels(n):
     return (torch.sigmoid(torch.randn(n)) * 1000).long()
 
 
@@ -302,49 +308,50 @@ def forgot_the_thousand(n):
     return torch.sigmoid(torch.randn(n)).long()
 
 
-def check_dice(function):
+def check_levels(function):
     n = 4000
     t = function(n)
-    if problem := no_tensor(t, (n,), "your throws"):
+    if problem := no_tensor(t, (n,), "your levels"):
         return problem
     if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
         kind = str(t.dtype).removeprefix("torch.")
-        return f"A t is a whole number, yours are {kind}: `.long()` cuts off what is too much."
+        return f"A t is a whole number, yours are {kind}: `.long()` cuts off the fraction."
     if t.min() < 0 or t.max() > 999:
-        return f"t lies in 0..999, your throws in {t.min()}..{t.max()}."
+        return f"t lies in 0..999, yours lie in {t.min()}..{t.max()}."
     if (t == t[0]).all():
-        return f"All your throws show {t[0]}: spread them over 0..999."
+        return f"All your levels are {t[0]}: spread them over 0..999."
     if torch.equal(t, function(n)):
-        return "Two throws give the same numbers in the same order: dice need chance."
+        return "Two calls give the same numbers in the same order: draw them at random."
     middle = ((t >= 250) & (t < 750)).double().mean().item()
     for share, where in ((t < 100, "below 100"), (t >= 900, "of 900 and more")):
         if share.double().mean() < 0.005:
             return (
-                f"{middle:.0%} of your throws lie in the middle, and {share.double().mean():.1%} "
-                f"{where}: creation walks through every t, so leave each end at least 0.5%."
+                f"{middle:.0%} of your levels lie in the middle, and {share.double().mean():.1%} "
+                f"{where}: sampling passes through every t, so leave each end at least 0.5%."
             )
     if middle < 0.6:
-        return f"{middle:.0%} of your throws lie in 250..749; the middle should get 60% or more."
+        return f"{middle:.0%} of your levels lie in 250..749; the middle should get 60% or more."
     return None
 
 
 EXERCISES = (
     Exercise(
         name="03.1",
-        title="one mistake",
-        check=check_mistake,
-        solution=mistake_of,
+        title="the loss of one batch",
+        check=check_loss,
+        solution=clean_loss,
         hints=(
-            "Ask the model about what it can see, and compare its answer with the dust that was "
-            "added.",
-            "`model(x_t)` is the answer, `eps` the truth; `F.mse_loss(a, b)` is the mean squared "
-            "error between two tensors.",
+            "Show the model what it can see, x_t, and compare its prediction with the picture "
+            "under the noise.",
+            "`model(x_t)` is the prediction, `x_0` the truth; `F.mse_loss(a, b)` is the mean "
+            "squared error between two tensors.",
         ),
         wrong={
-            "compared with the picture": compared_with_the_picture,
+            "compared with the noise": compared_with_the_noise,
             "compared with x_t": compared_with_what_it_sees,
             "showed the model the clean picture": shown_the_clean_picture,
-            "compared with fresh dust": fresh_dust,
+            "did not call the model": not_predicted,
+            "drew fresh noise": fresh_noise,
             "forgot to square": not_squared,
             "did not average": each_pixel,
             "returned a plain number": plain_number,
@@ -352,14 +359,14 @@ EXERCISES = (
     ),
     Exercise(
         name="03.2",
-        title="the price of a mistake",
+        title="the price of an error",
         check=check_price,
         solution=price,
         hints=(
-            "In the formula of the clean picture the guessed dust is multiplied by one root and "
-            "divided by the other. A mistake in it is, too.",
-            "The factor is dust / signal, and a squared error takes it squared. What are the two "
-            "roots, squared?",
+            "In the formula of the clean picture the predicted noise is multiplied by one rate and "
+            "divided by the other. So is an error in it.",
+            "The factor is noise_rate / signal_rate, and a squared error is multiplied by its "
+            "square. What are the two rates, squared?",
         ),
         wrong={
             "forgot to square the factor": lambda alpha_bar: ((1 - alpha_bar) / alpha_bar) ** 0.5,
@@ -373,16 +380,16 @@ EXERCISES = (
         check=check_velocity,
         solution=velocity_of,
         hints=(
-            "The formula stands above: the signal rate times the dust, minus the noise rate times "
-            "the picture.",
-            "In code `eps` is the dust itself, `noise_rate` the root that multiplies it in x_t: "
-            "begin with `signal_rate * eps`.",
+            "The formula stands above: the signal rate times the noise, minus the noise rate times "
+            "the clean picture.",
+            "In code `eps` is the noise itself, and `noise_rate` multiplies it in x_t: begin with "
+            "`signal_rate * eps`.",
         ),
         wrong={
             "flipped the sign": sign_flipped,
-            "swapped the roots": roots_swapped,
+            "swapped the rates": rates_swapped,
             "added": added,
-            "forgot the roots": roots_forgotten,
+            "forgot the rates": rates_forgotten,
         },
     ),
     Exercise(
@@ -391,9 +398,10 @@ EXERCISES = (
         check=check_turn_back,
         solution=turn_back,
         hints=(
-            "Two equations, x_t = signal x_0 + dust eps and v = signal eps - dust x_0. Multiply "
-            "each by one of the roots, so that x_0 falls out when you add them.",
-            "dust x_t + signal v = (dust**2 + signal**2) eps, and the bracket is 1. The clean "
+            "Two equations, x_t = signal x_0 + noise eps and v = signal eps - noise x_0, where "
+            "signal and noise are the two rates. Multiply each by one of the rates, so that x_0 "
+            "cancels when you add them.",
+            "noise x_t + signal v = (noise**2 + signal**2) eps, and the bracket is 1. The clean "
             "picture comes in the same way, with a minus.",
         ),
         wrong={
@@ -408,37 +416,38 @@ EXERCISES = (
         check=check_diagnosis,
         solution=diagnosis,
         hints=(
-            "Experiment 2 rules out two of the four: to what do its answers lie nearest?",
-            "Look at the darkest colour that it ever paints. For which pictures would that be "
-            "right? Try them in experiment 3.",
+            "Experiments 1 and 2 rule out one cause each: are its predictions near zero? Near the "
+            "noise?",
+            "For which pictures is it as good as the healthy one? Try a smaller scale and a "
+            "positive shift in experiment 3.",
         ),
         wrong={cause: (lambda cause=cause: cause) for cause in CAUSES if cause != "range"},
     ),
     Exercise(
         name="03.6",
-        title="the mistake of silence",
-        check=check_silence,
-        solution=mistake_of_silence,
+        title="the error of predicting zero",
+        check=check_zero,
+        solution=error_of_zero,
         hints=(
-            "Who always says zero is wrong by v itself, so the mistake is the variance of "
-            "v = signal * eps - dust * x_0.",
-            "Variances of independent things add, weighted by signal**2 and dust**2; both are 0.5 "
-            "here, and the variance of the dust is 1.",
+            "A network that always predicts zero is wrong by v itself, so its error is the mean "
+            "square of v = signal_rate * eps - noise_rate * x_0.",
+            "eps has mean zero and does not depend on x_0, so the mean squares add, each times its "
+            "rate squared. Both are 0.5 here, and the mean square of the noise is 1.",
         ),
         wrong={
-            "forgot the weights": lambda s2: 1 + s2,
-            "subtracted the variances": lambda s2: 0.5 - 0.5 * s2,
-            "forgot the dust": lambda s2: 0.5 * s2,
-            "did not square the roots": lambda s2: 0.5**0.5 * (1 + s2),
+            "forgot the rates": lambda s2: 1 + s2,
+            "subtracted the mean squares": lambda s2: 0.5 - 0.5 * s2,
+            "forgot the noise": lambda s2: 0.5 * s2,
+            "did not square the rates": lambda s2: 0.5**0.5 * (1 + s2),
         },
     ),
     Exercise(
         name="03.7",
-        title="dice of your own",
-        check=check_dice,
-        solution=my_dice,
+        title="noise levels of your own",
+        check=check_levels,
+        solution=my_levels,
         hints=(
-            "You need chance that prefers the middle, and never forbids the ends. A normal "
+            "You need random numbers that prefer the middle and never leave out the ends. A normal "
             "distribution does the first; how do you bring it into 0..999?",
             "`torch.sigmoid(torch.randn(n))` lies between 0 and 1, mostly in the middle. Times "
             "1000, then `.long()`.",
@@ -449,7 +458,7 @@ EXERCISES = (
             "not whole": lambda n: torch.sigmoid(torch.randn(n)) * 1000,
             "forgot the thousand": forgot_the_thousand,
             "beyond the end": lambda n: (500 + 200 * torch.randn(n)).long(),
-            "no chance": lambda n: torch.linspace(0, 999, n).long(),
+            "not random": lambda n: torch.linspace(0, 999, n).long(),
         },
     ),
 )

@@ -1,4 +1,4 @@
-"""The patient of lesson 03. What it suffers from stands below: do your experiments first."""
+"""The broken model of lesson 03. Its cause stands below: do your experiments first."""
 
 from torch import nn
 
