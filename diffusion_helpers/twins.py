@@ -1,7 +1,8 @@
-"""Lesson 06: the twins. Two distant discs that must have one colour, and nets with a short sight.
+"""Lesson 06: the twins. Discs that must find their partner, and nets with a short sight.
 
-A scene where only global agreement counts: either disc alone is right in any of six colours, so a
-net that cannot look from one to the other is right by chance only. An exact oracle judges it.
+A scene holds four discs, two of one colour and two of another, and which of them are partners is
+drawn anew for every scene. Each disc alone is right in any of six colours, so a net that cannot look
+from one to the other is right by chance only. An exact oracle judges it.
 """
 
 from collections.abc import Callable
@@ -33,47 +34,59 @@ PALETTE = torch.tensor(  # corners of the colour cube: as far from each other, a
 ).float()
 COLOURS = ("red", "yellow", "green", "cyan", "blue", "magenta")  # the names of PALETTE's rows
 WHITE = len(PALETTE)  # the number of the background, after those of the colours
-RADIUS = 4  # pixels: large enough to see, small enough to leave a wide gap
-EDGE = 5.5  # distance of a centre from its edge: the discs fill columns 2 to 9 and 22 to 29
-STRIP = 12  # columns at each edge that belong to a disc; the 8 between must stay empty
+RADIUS = 4  # pixels: large enough to see, small enough to move
+CORNER = 12  # pixels a side: one disc anywhere in each corner; the 8 between must stay empty
+CORNERS = ("top left", "top right", "bottom left", "bottom right")
+# the four discs in pairs, in all three ways: PAIRINGS[k] gives the pair, 0 or 1, of each corner
+PAIRINGS = torch.tensor([[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0]])
 
 
 # ---- scenes and their oracle --------------------------------------------------------------------
 
 
-def _disc():
-    """Where the left disc is: (32, 32) bool; the right one is its mirror image."""
-    y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
-    return (y - (SIDE - 1) / 2) ** 2 + (x - EDGE) ** 2 <= RADIUS**2
-
-
 def twins(n: int, seed: int = 0, agreeing: bool = True) -> torch.Tensor:
-    """n scenes, (n, 3, 32, 32) in [-1, 1]: a disc left, a disc right, of one colour, on white.
+    """n scenes, (n, 3, 32, 32) in [-1, 1]: two pairs of discs, each pair of its own colour.
 
-    The places never change, so that colour is all there is to agree on. With agreeing=False the
-    two colours always differ: scenes that the oracle must refuse.
+    One disc stands in each corner of 12 x 12 pixels, anywhere in it; its partner stands in any of
+    the three other corners. With agreeing=False one disc has another colour, so that it has no
+    partner (or joins the other pair): scenes that the oracle must refuse.
     """
     n, generator = check_count(n), seeded_generator(seed)
-    left = torch.randint(len(PALETTE), (n,), generator=generator)
-    step = torch.randint(1, len(PALETTE), (n,), generator=generator)
-    right = left if agreeing else (left + step) % len(PALETTE)
+
+    def draw(start, stop, shape):
+        return torch.randint(start, stop, shape, generator=generator)
+
+    one = draw(0, len(PALETTE), (n,))
+    other = (one + draw(1, len(PALETTE), (n,))) % len(PALETTE)
+    pairs = PAIRINGS[draw(0, len(PAIRINGS), (n,))]  # (n, 4)
+    colours = torch.where(pairs == 0, one[:, None], other[:, None])
+    offset = draw(0, CORNER - 2 * RADIUS + 1, (2, n, 4)) + RADIUS - 0.5  # of a centre, y and x
+    odd, step = draw(0, 4, (n,)), draw(1, len(PALETTE), (n,))
+    if not agreeing:
+        colours[torch.arange(n), odd] = (colours[torch.arange(n), odd] + step) % len(PALETTE)
+
+    y, x = torch.meshgrid(torch.arange(SIDE), torch.arange(SIDE), indexing="ij")
     pictures = torch.ones(n, 3, SIDE, SIDE)
-    for colour, disc in ((left, _disc()), (right, _disc().flip(1))):
-        pictures = torch.where(disc, rearrange(PALETTE[colour], "n c -> n c 1 1"), pictures)
+    for corner in range(4):
+        centre_y = offset[0, :, corner] + (SIDE - CORNER) * (corner // 2)
+        centre_x = offset[1, :, corner] + (SIDE - CORNER) * (corner % 2)
+        away = (y - centre_y[:, None, None]) ** 2 + (x - centre_x[:, None, None]) ** 2
+        disc = rearrange(away <= RADIUS**2, "n y x -> n 1 y x")
+        paint = rearrange(PALETTE[colours[:, corner]], "n c -> n c 1 1")
+        pictures = torch.where(disc, paint, pictures)
     return pictures
 
 
 class Verdict(NamedTuple):
-    well_formed: torch.Tensor  # (B,) bool: one disc of one colour left, one right, nothing between
-    agrees: torch.Tensor  # (B,) bool: both strips show the same colour
-    left: torch.Tensor  # (B,) the left colour, a row of PALETTE, or WHITE where there is none
-    right: torch.Tensor
+    well_formed: torch.Tensor  # (B,) bool: one disc of one colour in each corner, nothing between
+    agrees: torch.Tensor  # (B,) bool: each disc has one partner, two colours in all
+    colours: torch.Tensor  # (B, 4) of the CORNERS: rows of PALETTE, or WHITE where there is none
 
 
 def compare_colours(pictures: torch.Tensor) -> Verdict:
     """The oracle: a `Verdict` for pictures (B, 3, 32, 32). Raises ValueError for other shapes.
 
-    Every pixel counts for the nearest colour, white included; a strip has the colour that most of
+    Every pixel counts for the nearest colour, white included; a corner has the colour that most of
     its coloured pixels have. Its own accuracy, on clean and noisy scenes: benchmarks/twins.txt.
     """
     check_images(pictures, channels=3)
@@ -82,21 +95,38 @@ def compare_colours(pictures: torch.Tensor) -> Verdict:
     colours = torch.cat([PALETTE, torch.ones(1, 3)]).to(pictures)
     away = rearrange(pictures, "b c y x -> b 1 y x c") - rearrange(colours, "k c -> k 1 1 c")
     paint = F.one_hot(away.square().sum(-1).argmin(1), len(colours))  # (B, H, W, 7)
-    area = _disc().sum()
+    area = 52  # pixels of a disc
 
-    well_formed, found = [], []
-    for strip in (paint[:, :, :STRIP], paint[:, :, -STRIP:]):
-        counts = strip.sum((1, 2))[:, :WHITE]  # (B, 6) pixels of each colour
-        most, colour = counts.max(1)
-        others = counts.sum(1) - most
-        # a quarter more or less is still a disc; up to a tenth of other colours is noise
-        right_size = (most - area).abs() <= 0.25 * area
-        well_formed.append(right_size & (others <= 0.1 * area))
-        found.append(torch.where(most > 0, colour, WHITE))
-    between = paint[:, :, STRIP:-STRIP, WHITE].float().mean((1, 2))
-    well_formed = well_formed[0] & well_formed[1] & (between >= 0.95)
-    left, right = found
-    return Verdict(well_formed, (left == right) & (left < WHITE), left, right)
+    first, last = slice(None, CORNER), slice(-CORNER, None)
+    corners = [paint[:, y, x] for y in (first, last) for x in (first, last)]
+    counts = torch.stack([corner.sum((1, 2)) for corner in corners], 1)  # (B, 4, 7)
+    most, found = counts[..., :WHITE].max(-1)  # (B, 4)
+    others = counts[..., :WHITE].sum(-1) - most
+    # a quarter more or less is still a disc; up to a tenth of other colours is noise
+    discs = ((most - area).abs() <= 0.25 * area) & (others <= 0.1 * area)
+    middle = slice(CORNER, -CORNER)
+    white = paint[..., WHITE].double()
+    between = torch.cat([white[:, middle].flatten(1), white[:, first, middle].flatten(1),
+                         white[:, last, middle].flatten(1)], 1).mean(1)  # fmt: skip
+    found = torch.where(most > 0, found, WHITE)
+    partners = (found[:, :, None] == found[:, None]).sum(-1)  # (B, 4), each disc counts itself
+    agrees = (partners == 2).all(1) & (found < WHITE).all(1)
+    return Verdict(discs.all(1) & (between >= 0.95), agrees, found)
+
+
+def luck(colours: torch.Tensor) -> float:
+    """How often discs of these colours (B, 4) would agree if each were painted for itself: 0 to 1.
+
+    Six colours, all as frequent: 90 of 6^4 drawings, .069. A net that likes a few colours agrees
+    more often without knowing anything of the other discs.
+    """
+    check_indices_placeholder = colours
+    share = F.one_hot(check_indices_placeholder, WHITE + 1)[..., :WHITE].double().mean(0)  # (4, 6)
+    total = 0.0
+    for pairs in PAIRINGS:
+        a, b = (share[pairs == pair].prod(0) for pair in (0, 1))  # (6,) both discs have this colour
+        total += (a.sum() * b.sum() - (a * b).sum()).item()  # two different ones
+    return total
 
 
 # ---- a net that cannot look far -----------------------------------------------------------------
