@@ -1,11 +1,12 @@
 """The twins: what attention is for, measured where only agreement over a distance counts.
 
-    python benchmarks/twins.py           (about ten minutes on one quiet core)
+    python benchmarks/twins.py           (about fifteen minutes on one quiet core)
 
 The same shallow net is trained with attention, without, and without but with GroupNorm, whose
-statistics go round the whole picture. Three seeds each, N = 500 samples a net, judged by the exact
+statistics go round the whole picture; then a small UNet with and without attention, half as long.
+Three seeds each, N = 500 samples a net, judged by the exact
 oracle of diffusion_helpers/twins.py, whose own accuracy comes first. Then, at each noise level, two
-figures side by side: the error of the velocity on scenes that no net has seen, and how often the
+figures side by side: the error of the velocity on new scenes, and how often the
 discs agree when sampling starts there, from such a scene under that much noise. Finished nets and
 figures are kept in my_runs/twins/; delete the folder to start anew. The result goes to
 benchmarks/twins.txt, the figures to data/twins.json; the nets of the first seed are the shipped
@@ -22,6 +23,7 @@ import torch
 from ladder import interval, save_sheet
 
 from diffusion_helpers import (
+    UNet,
     add_noise,
     cosine_schedule,
     loss_by_level,
@@ -34,17 +36,27 @@ from diffusion_helpers import (
 )
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
-from diffusion_helpers.twins import LEARNING_RATE, STEPS, TwinsNet, compare_colours, luck, twins
+from diffusion_helpers.optim import LEARNING_RATE as UNET_RATE
+from diffusion_helpers.twins import LEARNING_RATE, STEPS, TwinsNet, compare_colours, score, twins
 from diffusion_helpers.unet import group_norm
 
-NETS = {
-    "attention": {"attention": True},
-    "near": {"attention": False},
-    "near, GroupNorm": {"attention": False, "norm": group_norm},
+HALF = STEPS // 2  # a UNet trains twice as long as the others at the same number of steps
+UNET = {"widths": (16, 32, 64), "blocks": 1, "predicts": "clean"}
+NETS = {  # how it is made, its training steps and its learning rate
+    "with attention": (TwinsNet, {"attention": True}, STEPS, LEARNING_RATE),
+    "near-sighted": (TwinsNet, {"attention": False}, STEPS, LEARNING_RATE),
+    "near-sighted, GroupNorm": (
+        TwinsNet,
+        {"attention": False, "norm": group_norm},
+        STEPS,
+        LEARNING_RATE,
+    ),
+    "UNet with attention": (UNet, {**UNET, "attention": True}, HALF, UNET_RATE),
+    "UNet without": (UNet, {**UNET, "attention": False}, HALF, UNET_RATE),
 }
-SHIPPED = {"attention": "twins_attention", "near": "twins_near"}
+SHIPPED = {"with attention": "twins_attention", "near-sighted": "twins_near"}
 SEEDS = (0, 1, 2)
-SCENES = 2000  # pairs, places and colours are drawn for each: few scenes are alike
+SCENES = 2000  # of 16 x 36 different ones: all of them are there
 N = 500  # samples a net: the agreement of one net is known within 0.04
 LEVELS = 9  # t = 100, 200, ... 899
 NOISES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 1.0)  # standard deviations on pictures in [-1, 1]
@@ -69,17 +81,6 @@ def oracle_lines():
     return lines
 
 
-def judge(pictures):
-    """Shares: well formed; of these agreeing; of these agreeing if each disc were for itself."""
-    verdict = compare_colours(pictures)
-    formed = verdict.well_formed
-    return {
-        "well_formed": formed.double().mean().item(),
-        "agrees": verdict.agrees[formed].double().mean().item(),
-        "luck": luck(verdict.colours[formed]),
-    }
-
-
 @torch.no_grad()
 def sample_from(model, x_t, t, steps=10):
     """DDIM from x_t at the level t to the end: pictures like x_t."""
@@ -101,7 +102,7 @@ def by_level(model):
     levels = {"t": loss.t.tolist(), "velocity": loss.velocity.tolist(), "agrees": []}
     for t in levels["t"]:
         x_t = add_noise(scenes, t, eps, model.schedule)
-        levels["agrees"].append(judge(sample_from(model, x_t, t).cpu())["agrees"])
+        levels["agrees"].append(score(sample_from(model, x_t, t).cpu()).agrees)
     return levels
 
 
@@ -111,19 +112,21 @@ def run(name, seed):
     result = stem.with_suffix(".json")
     if not result.exists():
         torch.manual_seed(seed)
-        model = TwinsNet(**NETS[name]).to(pick_device())
+        make, parts, steps, rate = NETS[name]
+        model = make(**parts).to(pick_device())
         began = time.process_time()
         scenes = twins(SCENES, seed)
-        trained = train(model, scenes, steps=STEPS, seed=seed, learning_rate=LEARNING_RATE)
+        trained = train(model, scenes, steps=steps, seed=seed, learning_rate=rate)
         seconds = round(time.process_time() - began)
-        save_checkpoint(model, stem.with_suffix(".safetensors"), steps=STEPS, seed=seed)
+        save_checkpoint(model, stem.with_suffix(".safetensors"), steps=steps, seed=seed)
         pictures = sample(model, steps=20, seed=seed, n=N).cpu()
         save_sheet(pictures[:100], stem.with_suffix(".png"))
         figures = {
             "seed": seed,
+            "steps": steps,
             "cpu_seconds": seconds,
             "loss": sum(trained.losses[-50:]) / 50,
-            **judge(pictures),
+            **score(pictures)._asdict(),
             "levels": by_level(model),
         }
         result.write_text(json.dumps(figures), "utf-8")
@@ -135,10 +138,10 @@ def run(name, seed):
 
 def level_lines(runs):
     """A table: at each noise level the velocity error and the agreement of each net."""
-    ts = runs["near"][0]["levels"]["t"]
-    lines = ["at each noise level: velocity error on unseen scenes / agreement of the well-formed"]
+    ts = runs["near-sighted"][0]["levels"]["t"]
+    lines = ["at each noise level: velocity error on new scenes / agreement of the well-formed"]
     lines += ["when sampling starts from such a scene under that much noise; mean over the seeds"]
-    lines.append("t".ljust(18) + "".join(f"{t:>14}" for t in ts))
+    lines.append("t".ljust(24) + "".join(f"{t:>14}" for t in ts))
     for name, results in runs.items():
         cells = ""
         for i in range(len(ts)):
@@ -147,13 +150,17 @@ def level_lines(runs):
                 for key in ("velocity", "agrees")
             )
             cells += f"{error:8.4f} /{agrees:4.2f}"
-        lines.append(f"{name:18}{cells}")
+        lines.append(f"{name:24}{cells}")
     return lines
 
 
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
-    lines = [*oracle_lines(), f"{STEPS} steps of 64 scenes, N = {N}, DDIM, 20 steps; mean +- 95 %"]
+    lines = [
+        *oracle_lines(),
+        f"steps of 64 scenes: {STEPS}, the UNets {HALF}; N = {N}, DDIM, 20 steps",
+    ]
+    lines[-1] += "; mean +- 95 %"
     lines[-1] += f" interval (Student's t over the seeds {', '.join(map(str, SEEDS))})"
     runs = {name: [] for name in NETS}
     for seed in SEEDS:
@@ -166,9 +173,13 @@ def main():
             mean, half = interval([r[key] for r in results])
             cells.append(f"{key} {mean:.3f} +- {half:.3f}")
         seconds = ", ".join(str(r["cpu_seconds"]) for r in results)
-        lines.append(f"{name:16} " + "  ".join(cells) + f"  ({seconds} CPU-seconds)")
-    lines.append("agrees and luck: among the well-formed; luck: with its own colours, each disc for")
-    lines.append("itself (six equally frequent colours: 0.069)")
+        lines.append(f"{name:24} " + "  ".join(cells) + f"  ({seconds} CPU-seconds)")
+    lines.append(
+        "agrees: of the pairs on the same ground in the well-formed; luck: what that would be"
+    )
+    lines.append(
+        "with the same colours, each disc for itself (six equally frequent colours: 0.167)"
+    )
     lines += level_lines(runs)
     say("\n".join(lines))
     Path("benchmarks/twins.txt").write_text("\n".join(lines) + "\n", "utf-8")

@@ -12,6 +12,8 @@ from diffusion_helpers.attention import (
     TokenBlock,
     attend,
     capture_attention,
+    changed_attention,
+    effective_places,
 )
 
 
@@ -198,3 +200,25 @@ def test_watching_what_is_no_network_gets_one_sentence():
         capture_attention(lambda x, t: x),
     ):
         pass
+
+
+def test_changed_attention_replaces_the_weights_of_every_layer_and_puts_them_back():
+    layer, x = Attention(8, heads=2), torch.randn(3, 5, 8)
+    layer.out.reset_parameters()
+    with torch.no_grad():
+        before = layer(x)
+        with changed_attention(lambda w: torch.full_like(w, 1 / w.shape[-1])):
+            even = layer(x)
+        with changed_attention(lambda w: 0 * w):
+            nothing = layer(x)
+        with pytest.raises(RuntimeError, match="stop"), changed_attention(lambda w: w):
+            raise RuntimeError("stop")
+        torch.testing.assert_close(layer(x), before, rtol=0, atol=0)
+    mean = layer.value(x).mean(1, keepdim=True).expand(-1, 5, -1)
+    torch.testing.assert_close(even, layer.out(mean))
+    torch.testing.assert_close(nothing, layer.out.bias.expand(3, 5, 8))
+
+
+def test_attention_is_spread_over_one_place_or_all():
+    spread = effective_places(torch.tensor([[1.0, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]]))
+    torch.testing.assert_close(spread, torch.tensor([1.0, 4.0]))
