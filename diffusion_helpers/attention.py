@@ -5,6 +5,7 @@ value. The better a key answers the question, the more of its value is taken alo
 written out, so that the attention weights can be looked at and changed.
 """
 
+import copy
 import functools
 import math
 from collections.abc import Callable, Iterator
@@ -204,3 +205,18 @@ def effective_places(weights: torch.Tensor) -> torch.Tensor:
     if not torch.is_tensor(weights) or not weights.is_floating_point() or weights.ndim == 0:
         raise ValueError(f"expected attention weights (..., M), got {brief(weights)}")
     return (-weights * weights.clamp(min=1e-9).log()).sum(-1).exp()
+
+
+@torch.no_grad()
+def places_told_apart(model: nn.Module, layer: str = "bottom.focus.attention") -> int:
+    """How many places a layer can tell apart in a picture of one grey, where nothing is to be seen.
+
+    Counts the different rows of attention weights of the layer with this name, in 64 bits.
+    """
+    network = copy.deepcopy(unwrap(model)).cpu().double()
+    with capture_attention(network) as maps:
+        if layer not in maps:
+            raise ValueError(f"there is no attention {layer!r:.60}, only {', '.join(maps)}")
+        network(torch.zeros(1, *network.image_shape, dtype=torch.double), 500)
+    rows = rearrange(maps[layer][0], "1 h n m -> n (h m)")
+    return len(rows.mul(1e5).round().unique(dim=0))

@@ -131,13 +131,13 @@ def compare_colours(pictures: torch.Tensor) -> Verdict:
 
 
 class Score(NamedTuple):
-    """What the oracle says of many pictures; shares from 0 to 1, NaN where there is no pair."""
+    """What the oracle says of many pictures: shares from 0 to 1."""
 
     well_formed: float  # of all pictures
-    agrees: float  # of all pairs on the same ground in the well-formed: both have the same colour
+    agrees: float  # of all pairs of discs on the same ground: both have the same colour
     low: float  # the 95 % interval of `agrees`
     high: float
-    luck: float  # what `agrees` would be if each disc took its colours without the others
+    luck: float  # of all pairs on different grounds, which need not agree: the same colour
 
     @property
     def cells(self) -> list[str]:
@@ -156,23 +156,20 @@ SCORED = ("well formed", "pairs match", "95 % interval", "luck")
 def score(pictures: torch.Tensor) -> Score:
     """The oracle's count over pictures (B, 3, 32, 32). Raises ValueError for other shapes.
 
-    The interval is Wilson's (1927), which is fair near 0 and 1 too, with the well-formed scenes as
-    its number, because the pairs of one scene are not independent. `luck` counts with the colours
-    that these discs have, corner by corner: a net that likes a few colours agrees more often
-    without knowing anything of the other discs. With six equally frequent ones it is 1/6.
+    The interval is Wilson's (1927), which is fair near 0 and 1 too, with the pictures as its
+    number, because the pairs of one scene are not independent. `luck` is 1/6 in real scenes. A net
+    that likes a few colours, or paints each scene in one, agrees more often without having found
+    any partner, and has more luck. It is NaN where no pair is on different grounds.
     """
-    verdict = compare_colours(pictures)
-    formed = verdict.well_formed
-    colours, grounds, n = verdict.colours[formed], verdict.grounds[formed], int(formed.sum())
-    pairs = _same(grounds).triu(1)  # (n, 4, 4), each pair once
-    if n == 0:
-        return Score(0.0, *[float("nan")] * 4)
-    agrees, z = (_same(colours) & pairs).sum().item() / pairs.sum().item(), 1.96
+    verdict, n, z = compare_colours(pictures), len(pictures), 1.96
+    each = torch.ones(4, 4, dtype=torch.bool, device=pictures.device).triu(1)  # each pair once
+    same, other = _same(verdict.grounds) & each, ~_same(verdict.grounds) & each  # (n, 4, 4)
+    match = _same(verdict.colours) & (verdict.colours < WHITE)[:, None]
+    agrees, luck = (match[pairs].double().mean().item() for pairs in (same, other))
     middle = (agrees + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * (agrees * (1 - agrees) / n + (z / (2 * n)) ** 2) ** 0.5 / (1 + z**2 / n)
-    share = F.one_hot(colours, WHITE + 1).double().mean(0)  # (4, 7), of each corner
-    luck = (share @ share.T * pairs.sum(0)).sum().item() / pairs.sum().item()
-    return Score(n / len(formed), agrees, middle - half, middle + half, luck)
+    formed = verdict.well_formed.double().mean().item()
+    return Score(formed, agrees, middle - half, middle + half, luck)
 
 
 def with_frame(pictures: torch.Tensor) -> torch.Tensor:

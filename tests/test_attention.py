@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from diffusion_helpers import UNet
 from diffusion_helpers.attention import (
     Attention,
     SpatialAttention,
@@ -14,6 +15,7 @@ from diffusion_helpers.attention import (
     capture_attention,
     changed_attention,
     effective_places,
+    places_told_apart,
 )
 
 
@@ -222,3 +224,15 @@ def test_changed_attention_replaces_the_weights_of_every_layer_and_puts_them_bac
 def test_attention_is_spread_over_one_place_or_all():
     spread = effective_places(torch.tensor([[1.0, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]]))
     torch.testing.assert_close(spread, torch.tensor([1.0, 4.0]))
+
+
+def test_the_border_tells_the_places_apart_and_nothing_else_does():
+    net = awake(UNet((3, 16, 16), widths=(16, 32), blocks=1, attention=True))
+    layer = "bottom.focus.attention"
+    assert places_told_apart(net, layer) > 8
+    for part in net.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            part.padding_mode = "circular"
+    assert places_told_apart(net, layer) == 1
+    with pytest.raises(ValueError, match="there is no attention 'top', only"):
+        places_told_apart(net, "top")

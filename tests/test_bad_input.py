@@ -44,6 +44,7 @@ ELSEWHERE = {
     "training.PictureSet": "says what others have",
     "attention.TokenBlock": "inside a network, which checks what it gets",
     "attention.SpatialAttention": "inside a network, which checks what it gets",
+    "attention.places_told_apart": "measures a shipped net: test_attention.py",
     "attention.effective_places": "measures what a lesson collected: test_attention.py",
     "recorded.": "shows what benchmarks recorded: test_recorded.py",
     "twins.Score.cells": "made by score",
