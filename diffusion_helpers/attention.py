@@ -2,12 +2,13 @@
 
 Every place of a picture asks a question (query); every place it may look at offers a key and a
 value. The better a key answers the question, the more of its value is taken along. The softmax is
-written out: with the few tokens of small pictures, the fused kernel of PyTorch is slower to train.
+written out, so that the attention weights can be looked at and changed.
 """
 
+import copy
 import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from einops import einsum, rearrange
 from torch import nn
 
-from .checks import check_count, check_floats, check_mask, explain_errors_with
+from .checks import brief, check_count, check_floats, check_mask, explain_errors_with
 from .denoiser import unwrap
 
 
@@ -31,7 +32,7 @@ def _check_heads(query, key, value, mask=None):
 def attend(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention output and weights.
+    """Attention output and attention weights.
 
     query (B, heads, N, D), key and value (B, heads, M, D); mask (B, M) bool, False where nothing
     may be looked at, with at least one True a row. Returns (B, heads, N, D) and the weights
@@ -165,3 +166,57 @@ def capture_attention(model: nn.Module) -> Iterator[dict[str, list[torch.Tensor]
 
 def _keep(seen, _, __, weights):
     seen.append(weights.detach().float().cpu())
+
+
+@contextmanager
+def changed_attention(change: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Attention weights of every network replaced: `with changed_attention(change): model(x_t, t)`.
+
+    change   gets the attention weights of a layer, (B, heads, N, M), and returns those that it
+             takes the values with, in the same shape
+    """
+    if not callable(change):
+        raise ValueError(f"change makes new attention weights from a layer's, got {brief(change)}")
+    global attend
+    unchanged = attend
+
+    def attend_changed(query, key, value, mask=None):
+        weights = unchanged(query, key, value, mask)[1]
+        new = change(weights)
+        check_floats(new, "B heads N M", "the changed attention weights", weights)
+        if new.shape != weights.shape:
+            raise ValueError(
+                f"change must keep the shape {tuple(weights.shape)}, it made {tuple(new.shape)}"
+            )
+        return einsum(new, value, "b h n m, b h m d -> b h n d"), new
+
+    attend = attend_changed
+    try:
+        yield
+    finally:
+        attend = unchanged
+
+
+def effective_places(weights: torch.Tensor) -> torch.Tensor:
+    """Over how many places attention weights (..., M) are spread: e to their entropy, (...,).
+
+    1 where one place has all the weight, M where all have the same.
+    """
+    if not torch.is_tensor(weights) or not weights.is_floating_point() or weights.ndim == 0:
+        raise ValueError(f"expected attention weights (..., M), got {brief(weights)}")
+    return (-weights * weights.clamp(min=1e-9).log()).sum(-1).exp()
+
+
+@torch.no_grad()
+def places_told_apart(model: nn.Module, layer: str = "bottom.focus.attention") -> int:
+    """How many places a layer can tell apart in a picture of one grey, where nothing is to be seen.
+
+    Counts the different rows of attention weights of the layer with this name, in 64 bits.
+    """
+    network = copy.deepcopy(unwrap(model)).cpu().double()
+    with capture_attention(network) as maps:
+        if layer not in maps:
+            raise ValueError(f"there is no attention {layer!r:.60}, only {', '.join(maps)}")
+        network(torch.zeros(1, *network.image_shape, dtype=torch.double), 500)
+    rows = rearrange(maps[layer][0], "1 h n m -> n (h m)")
+    return len(rows.mul(1e5).round().unique(dim=0))

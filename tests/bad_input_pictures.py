@@ -485,7 +485,21 @@ UNETS = [
         {"model": thing(but="thing")},
         lambda model: watched(model),
     ),
+    Case(
+        "attention.changed_attention",
+        together(change=one(torch.zeros_like)),
+        lambda result, change: None,
+        {"change": thing(but="thing")},
+        lambda change: changed(change),
+    ),
 ]
+
+
+def changed(change):
+    from diffusion_helpers.attention import changed_attention
+
+    with changed_attention(change):
+        return Attention(4, heads=1)(torch.ones(1, 2, 4))
 
 
 def watched(model):
@@ -507,6 +521,18 @@ TWINS = [
         "twins.compare_colours",
         together(pictures=SCENES),
         lambda result, pictures: [len(part) == len(pictures) or 1 / 0 for part in result],
+        {"pictures": floats},
+    ),
+    Case(
+        "twins.score",
+        together(pictures=SCENES),
+        lambda result, pictures: 0 <= result.well_formed <= 1 or 1 / 0,
+        {"pictures": floats},
+    ),
+    Case(
+        "twins.with_frame",
+        together(pictures=SCENES),
+        lambda result, pictures: result.shape[2] == pictures.shape[2] + 2 or 1 / 0,
         {"pictures": floats},
     ),
     Case(

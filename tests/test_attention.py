@@ -6,12 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from diffusion_helpers import UNet
 from diffusion_helpers.attention import (
     Attention,
     SpatialAttention,
     TokenBlock,
     attend,
     capture_attention,
+    changed_attention,
+    effective_places,
+    places_told_apart,
 )
 
 
@@ -198,3 +202,37 @@ def test_watching_what_is_no_network_gets_one_sentence():
         capture_attention(lambda x, t: x),
     ):
         pass
+
+
+def test_changed_attention_replaces_the_weights_of_every_layer_and_puts_them_back():
+    layer, x = Attention(8, heads=2), torch.randn(3, 5, 8)
+    layer.out.reset_parameters()
+    with torch.no_grad():
+        before = layer(x)
+        with changed_attention(lambda w: torch.full_like(w, 1 / w.shape[-1])):
+            even = layer(x)
+        with changed_attention(lambda w: 0 * w):
+            nothing = layer(x)
+        with pytest.raises(RuntimeError, match="stop"), changed_attention(lambda w: w):
+            raise RuntimeError("stop")
+        torch.testing.assert_close(layer(x), before, rtol=0, atol=0)
+    mean = layer.value(x).mean(1, keepdim=True).expand(-1, 5, -1)
+    torch.testing.assert_close(even, layer.out(mean))
+    torch.testing.assert_close(nothing, layer.out.bias.expand(3, 5, 8))
+
+
+def test_attention_is_spread_over_one_place_or_all():
+    spread = effective_places(torch.tensor([[1.0, 0, 0, 0], [0.25, 0.25, 0.25, 0.25]]))
+    torch.testing.assert_close(spread, torch.tensor([1.0, 4.0]))
+
+
+def test_the_border_tells_the_places_apart_and_nothing_else_does():
+    net = awake(UNet((3, 16, 16), widths=(16, 32), blocks=1, attention=True))
+    layer = "bottom.focus.attention"
+    assert places_told_apart(net, layer) > 8
+    for part in net.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            part.padding_mode = "circular"
+    assert places_told_apart(net, layer) == 1
+    with pytest.raises(ValueError, match="there is no attention 'top', only"):
+        places_told_apart(net, "top")

@@ -3,36 +3,56 @@
 import pytest
 import torch
 
-from diffusion_helpers import pure_noise, sample, train
+from diffusion_helpers import sample, train
 from diffusion_helpers.twins import (
+    CORNER,
     PALETTE,
-    STRIP,
     WHITE,
     PlaceNorm,
     TwinsNet,
+    attention_to_corners,
     compare_colours,
     load_twins,
+    pixels_across,
+    score,
     twins,
+    with_frame,
 )
 from diffusion_helpers.unet import group_norm
 
 # ---- scenes -------------------------------------------------------------------------------------
 
 
-def test_scenes_are_two_discs_on_white_and_repeat_with_their_seed():
+def test_scenes_are_four_grounds_on_white_and_repeat_with_their_seed():
     scenes = twins(200, seed=3)
     assert scenes.shape == (200, 3, 32, 32) and scenes.dtype == torch.float32
     assert scenes.abs().max() == 1
-    assert (scenes[:, :, :, STRIP:-STRIP] == 1).all(), "between the twins there is nothing"
+    for between in (scenes[:, :, :, CORNER:-CORNER], scenes[:, :, CORNER:-CORNER]):
+        assert (between == 1).all(), "between the corners there is nothing"
     assert torch.equal(scenes, twins(200, seed=3))
     assert not torch.equal(scenes, twins(200, seed=4))
-    assert torch.equal(scenes, scenes.flip(3)), "twins are each other's mirror image"
 
 
-def test_every_colour_is_about_equally_frequent():
-    counts = compare_colours(twins(6000)).left.bincount(minlength=WHITE)
-    assert len(counts) == len(PALETTE)
-    assert (counts - 1000).abs().max() < 120  # four standard deviations
+def test_discs_on_one_ground_have_one_colour_and_the_grounds_know_nothing_of_each_other():
+    verdict = compare_colours(twins(6000))
+    for ground in (0, 1):
+        here = verdict.grounds == ground
+        lowest = verdict.colours.masked_fill(~here, WHITE).min(1).values
+        highest = verdict.colours.masked_fill(~here, -1).max(1).values
+        assert (lowest == highest)[here.any(1)].all()
+    both = (verdict.grounds == 0).any(1) & (verdict.grounds == 1).any(1)
+    black = verdict.colours.masked_fill(verdict.grounds == 1, WHITE).min(1).values[both]
+    white = verdict.colours.masked_fill(verdict.grounds == 0, WHITE).min(1).values[both]
+    assert abs((black == white).double().mean() - 1 / 6) < 0.02
+
+
+def test_every_colour_and_ground_is_about_equally_frequent_in_every_corner():
+    verdict = compare_colours(twins(6000))
+    for corner in range(4):
+        counts = verdict.colours[:, corner].bincount(minlength=WHITE)
+        assert len(counts) == len(PALETTE)
+        assert (counts - 1000).abs().max() < 120  # four standard deviations
+        assert abs(verdict.grounds[:, corner].double().mean() - 0.5) < 0.03
 
 
 # ---- the oracle ---------------------------------------------------------------------------------
@@ -42,36 +62,38 @@ def test_every_colour_is_about_equally_frequent():
 @pytest.mark.parametrize("agreeing", [True, False])
 def test_the_oracle_is_exact(agreeing, noise):
     scenes = twins(300, agreeing=agreeing)
-    dust = torch.randn(scenes.shape, generator=torch.Generator().manual_seed(0))
-    verdict = compare_colours(scenes + noise * dust)
+    eps = torch.randn(scenes.shape, generator=torch.Generator().manual_seed(0))
+    verdict = compare_colours(scenes + noise * eps)
     assert verdict.well_formed.all()
     assert (verdict.agrees == agreeing).all()
 
 
-def test_the_oracle_names_both_colours():
+def test_the_oracle_names_all_colours_and_grounds():
     scenes = twins(50, seed=1, agreeing=False)
     verdict = compare_colours(scenes)
-    assert torch.equal(PALETTE[verdict.left], scenes[:, :, 16, 5])
-    assert torch.equal(PALETTE[verdict.right], scenes[:, :, 16, 26])
+    for corner, (y, x) in enumerate(((0, 0), (0, 31), (31, 0), (31, 31))):
+        middle = scenes[:, :, abs(y - 5), abs(x - 5)]
+        assert torch.equal(PALETTE[verdict.colours[:, corner]], middle)
+        assert torch.equal(verdict.grounds[:, corner], (scenes[:, 0, y, x] > 0).long())
 
 
 def without_left(scene):
-    scene[:, :, :, :STRIP] = 1
+    scene[:, :, :CORNER, :CORNER] = 1
     return scene
 
 
 def half_a_disc(scene):
-    scene[:, :, :16, :STRIP] = 1
+    scene[:, :, :6, :CORNER] = 1
     return scene
 
 
 def two_coloured(scene):
-    scene[:, :, :16, :STRIP] = scene[:, :, :16, :STRIP].roll(1, 1)
+    scene[:, :, :6, 3:9] = -scene[:, :, :6, 3:9]
     return scene
 
 
 def bridge(scene):
-    scene[:, :, 14:18, 8:24] = scene[:, :, 16:17, 5:6]
+    scene[:, :, 4:8, 8:24] = scene[:, :, 5:6, 5:6]
     return scene
 
 
@@ -82,7 +104,7 @@ def test_spoiled_scenes_are_not_well_formed(spoil):
 
 def test_where_a_disc_is_missing_nothing_agrees():
     verdict = compare_colours(torch.ones(2, 3, 32, 32))
-    assert not verdict.agrees.any() and (verdict.left == WHITE).all()
+    assert not verdict.agrees.any() and (verdict.colours == WHITE).all()
 
 
 def test_the_oracle_wants_scenes():
@@ -90,30 +112,41 @@ def test_the_oracle_wants_scenes():
         compare_colours(torch.zeros(1, 3, 28, 28))
 
 
+def test_the_score_counts_pairs_and_knows_luck():
+    right, wrong = score(twins(600, seed=1)), score(twins(600, seed=1, agreeing=False))
+    assert right.well_formed == right.agrees == 1 and right.low > 0.99
+    assert 0.2 < wrong.agrees < 0.6 and wrong.low < wrong.agrees < wrong.high
+    assert abs(right.luck - 1 / 6) < 0.02
+    one_scene = twins(50, seed=0)
+    one_scene = one_scene[compare_colours(one_scene).grounds.double().mean(1) == 0.5][:1]
+    first = PALETTE[compare_colours(one_scene).colours[0, 0]].view(3, 1, 1)
+    for y, x in ((0, 0), (0, 20), (20, 0), (20, 20)):
+        one_scene[0, :, y + 3 : y + 9, x + 3 : x + 9] = first
+    assert score(one_scene).agrees == score(one_scene).luck == 1, "one colour needs no search"
+    white = score(torch.ones(3, 3, 32, 32))
+    assert white.well_formed == white.agrees == 0
+
+
+def test_a_frame_is_grey_and_changes_no_pixel_inside():
+    framed = with_frame(twins(2))
+    assert framed.shape == (2, 3, 34, 34) and (framed[:, :, 0] == 0).all()
+    assert torch.equal(framed[:, :, 1:-1, 1:-1], twins(2))
+
+
 # ---- how far the nets see -----------------------------------------------------------------------
 
 
-def influence(net):
-    """How strongly the left strip of the answer depends on each pixel: (32, 32)."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for p in net.parameters():
-            p.add_(0.1 * torch.randn_like(p))  # fresh nets change nothing, so they look at nothing
-    x = pure_noise(2).double().requires_grad_()
-    net.double()(x, torch.tensor([500, 500]))[:, :, :, :STRIP].square().sum().backward()
-    return x.grad.abs().amax((0, 1))
-
-
-def test_without_attention_one_twin_cannot_see_the_other():
-    assert (influence(TwinsNet(attention=False))[:, -STRIP:] == 0).all()
-
-
-def test_with_attention_it_can():
-    assert (influence(TwinsNet(attention=True))[:, -STRIP:] > 0).all()
-
-
-def test_group_norm_lets_the_other_twin_through():
-    assert (influence(TwinsNet(attention=False, norm=group_norm))[:, -STRIP:] > 0).all()
+@pytest.mark.parametrize(
+    ("parts", "pixels"),
+    [
+        ({"attention": False}, 0),
+        ({"attention": True}, 144),
+        ({"attention": False, "norm": group_norm}, 144),
+    ],
+    ids=["near-sighted", "attention", "GroupNorm"],
+)
+def test_news_crosses_with_attention_or_group_norm_alone(parts, pixels):
+    assert pixels_across(TwinsNet(**parts)) == pixels
 
 
 def test_attention_is_the_only_difference():
@@ -141,8 +174,15 @@ def test_the_course_trains_and_samples_it():
 
 def test_the_shipped_nets_show_the_point():
     far, near = (
-        compare_colours(sample(load_twins(attention, device="cpu"), steps=20, n=100))
+        score(sample(load_twins(attention, device="cpu"), steps=20, n=100))
         for attention in (True, False)
     )
-    assert far.agrees.double().mean() > 0.85
-    assert near.agrees.double().mean() < 0.35  # chance is 0.17
+    assert far.agrees > 0.9 and far.well_formed > 0.8
+    assert near.agrees < 0.35  # luck is 0.17
+    assert near.well_formed > 0.8
+
+
+def test_the_shipped_net_looks_at_its_partners():
+    heads = attention_to_corners(load_twins(device="cpu"), twins(100, seed=2), 900)
+    same, other = torch.stack(list(heads.values())).unbind(1)
+    assert (same - other).max() > 0.1

@@ -43,8 +43,8 @@ def check_shares(function):
         return None
     if same(got, shares_of_a_column(scores)):
         return (
-            f"Your first row sums to {got[0].sum():.2f} and your columns to 1: a row is one who "
-            "asks, so it is the rows that must sum to 1."
+            f"Your first row sums to {got[0].sum():.2f} and your columns to 1: a row belongs to "
+            "one place that asks, so it is the rows that must sum to 1."
         )
     if same(got, shares_of_everything(scores)):
         return (
@@ -78,7 +78,7 @@ def check_scaled_scores(function):
     if torch.is_tensor(got) and got.shape == (2, 6, 9):
         return (
             "The letter `h` is gone from your scores, (2, 6, 9): then all heads are one head, and "
-            "share one look."
+            "share their attention weights."
         )
     if problem := no_tensor(got, want.shape, "the scores"):
         return problem
@@ -153,7 +153,7 @@ def bill(side, heads):
 def check_bill(function):
     for side, heads in ((16, 8), (8, 4)):
         got = function(side, heads)
-        if problem := no_number(got, "the number of weights"):
+        if problem := no_number(got, "the number of attention weights"):
             return problem
         if got == bill(side, heads):
             continue
@@ -162,7 +162,7 @@ def check_bill(function):
             (heads * side**2, "that counts the places; each of them looks at all of them"),
             (side**4, "right for one head"),
             (heads * side**3, f"{side}x{side} is {side**2} places, and each looks at {side**2}"),
-            ((heads * side**2) ** 2, "the heads do not look at each other"),
+            ((heads * side**2) ** 2, "the heads do not attend to each other"),
         ):
             if got == wrong:
                 return f"{case}: {words}."
@@ -173,10 +173,11 @@ def check_bill(function):
 # ---- 06.5: the diagnosis ------------------------------------------------------------------------
 
 DIAGNOSES = ("itself", "chaos", "scale", "head", "axis", "pictures")
+FIRST, LAST = slice(0, 12), slice(20, None)  # rows or columns of the corners
 PART = {  # of the chaos of twelve scenes; the first of them is watched
-    "own left": (0, ..., slice(0, 12)),
-    "own right": (0, ..., slice(20, None)),
-    "others": slice(1, None),
+    "own corner": (0, ..., FIRST, FIRST),
+    "other corner": (0, ..., LAST, LAST),
+    "other pictures": slice(1, None),
 }
 
 
@@ -186,12 +187,12 @@ def diagnosis():
 
 @functools.cache
 def examined():
-    """What the three experiments of the lesson find: how far the left third moves, and the maps."""
+    """What the three experiments of the lesson find: how far the top left moves, and the maps."""
     x, other, found = pure_noise(12, seed=0, device="cpu"), pure_noise(12, seed=1, device="cpu"), {}
     with torch.no_grad():
         for name, net in (
             ("healthy", load_twins(device="cpu")),
-            ("sick", broken_model("06", "cpu")),
+            ("broken", broken_model("06", "cpu")),
         ):
             with capture_attention(net) as maps:
                 before = net(x, 990)
@@ -199,12 +200,14 @@ def examined():
             for part, where in PART.items():
                 y = x.clone()
                 y[where] = other[where]
-                found[name, part] = (net(y, 990) - before)[0, :, :, :12].abs().mean().item()
+                found[name, part] = (net(y, 990) - before)[0, :, FIRST, FIRST].abs().mean().item()
     return found
 
 
 def largest(maps):
-    return sum(weights.max(-1).values.mean().item() for weights in maps) / len(maps)
+    """The largest attention weight relative to an even share, on average."""
+    shares = [weights.max(-1).values.mean().item() * weights.shape[-1] for weights in maps]
+    return sum(shares) / len(shares)
 
 
 def check_diagnosis(function):
@@ -214,20 +217,21 @@ def check_diagnosis(function):
     if word == "pictures":
         return None
     found = examined()
-    healthy, maps = largest(found["healthy", "maps"]), found["sick", "maps"]
+    healthy, maps = largest(found["healthy", "maps"]), found["broken", "maps"]
     sums = torch.cat([weights.sum(-1).flatten() for weights in maps])
     return {
-        "itself": "Then nobody else could matter, but with other scenes around it the first one "
-        f"moves by {found['sick', 'others']:.4f} (experiment 2).",
-        "chaos": "Then the start would not matter, but with another left third of its own chaos "
-        f"the left disc moves by {found['sick', 'own left']:.4f} (experiment 2).",
-        "scale": "Then the looks would be sharper, but the largest share of a look is "
-        f"{largest(maps):.2f} on average, and {healthy:.2f} in the healthy net (experiment 3).",
-        "head": "Then the other head would still reach across, but with another right third the "
-        f"left disc moves by {found['sick', 'own right']:.4f}, in the healthy net by "
-        f"{found['healthy', 'own right']:.4f} (experiment 2).",
-        "axis": "Then the shares of one who asks would sum to anything, but their sums go from "
-        f"{sums.min():.2f} to {sums.max():.2f} (experiment 3).",
+        "axis": "Then the attention weights of a place that asks would sum to anything, but their "
+        f"sums go from {sums.min():.2f} to {sums.max():.2f} (experiment 1).",
+        "scale": "Then the attention weights would be sharper, but the largest is "
+        f"{largest(maps):.1f} times an even share, and {healthy:.1f} times in the healthy net "
+        "(experiment 1).",
+        "chaos": "Then the start would not matter, but with other chaos in its own top left corner "
+        f"the prediction there moves by {found['broken', 'own corner']:.4f} (experiment 2).",
+        "head": "Then the other head would still reach across, but with other chaos in the bottom "
+        f"right corner the top left moves by {found['broken', 'other corner']:.4f}, in the healthy "
+        f"net by {found['healthy', 'other corner']:.4f} (experiment 2).",
+        "itself": "Then no other picture could matter, but with other pictures beside it the first "
+        f"one moves by {found['broken', 'other pictures']:.4f} (experiment 3).",
     }[word]
 
 
@@ -275,7 +279,7 @@ def check_window(function):
     return None
 
 
-# ---- 06.7: look at nothing else -----------------------------------------------------------------
+# ---- 06.7: a masked softmax ----------------------------------------------------------------------
 
 
 def shares_within(scores, allowed):
@@ -298,7 +302,7 @@ def check_shares_within(function):
     scores, allowed = torch.randn(2, 3, 25, 25), window(5, 1)
     got, want = function(scores, allowed), shares_within(scores, allowed)
     if torch.is_tensor(got) and got.shape == want.shape and got.isnan().any():
-        return "Some weights are NaN: each row needs at least one place at which it may look."
+        return "Some weights are NaN: each row needs at least one place that is allowed."
     if problem := no_tensor(got, want.shape, "the weights"):
         return problem
     if same(got, want):
@@ -311,11 +315,11 @@ def check_shares_within(function):
         )
     if same(got, scores_to_zero(scores, allowed)):
         return (
-            f"{outside:.0%} of a look still goes outside: a score of 0 is not nothing, its "
+            f"{outside:.0%} of the attention still goes outside: a score of 0 is not nothing, its "
             "exponential is 1."
         )
     if same(got, the_other_way_round(scores, allowed)):
-        return f"{outside:.0%} of a look goes outside: `allowed` is True where it may look."
+        return f"{outside:.0%} of the attention goes outside: `allowed` is True where it may look."
     return f"The weights are off by {off_by(got, want):.3f}, and {outside:.0%} go outside."
 
 
@@ -370,8 +374,8 @@ EXERCISES = (
         check=check_shares,
         solution=shares,
         hints=(
-            "`scores` has one row for each who asks. Each of them has one whole attention to "
-            "share out among those who answer.",
+            "`scores` has one row for each place that asks. Its attention weights are shared out "
+            "among the places that answer, and sum to 1.",
             "A tensor has the method `.softmax(dim=...)`. Over `dim` the result sums to 1: dim 0 "
             "runs down a column, dim 1 along a row.",
         ),
@@ -429,7 +433,7 @@ EXERCISES = (
         solution=bill,
         hints=(
             "How many places has a picture of side x side? Each of them looks at each of them.",
-            "N = side * side; N * N weights for one head, and the heads do not share.",
+            "N = side * side; N * N attention weights for one head, and the heads do not share.",
         ),
         wrong={
             "counted the places only": lambda side, heads: heads * side**2,
@@ -444,17 +448,17 @@ EXERCISES = (
         check=check_diagnosis,
         solution=diagnosis,
         hints=(
-            "Experiment 1: in the sick net the first scene depends on who else is in the batch. "
-            "How many of the six claims can explain that?",
-            "Experiment 3: read the shapes. The last axis counts those who answer. Now give it "
-            "five scenes instead of twelve: which number follows?",
+            "Experiment 2: in the broken model nothing of its own other corner arrives. Which two "
+            "of the six claims say so?",
+            "Experiment 3: the first scene depends on which others are in the batch. Which of the "
+            "two can explain that?",
         ),
         wrong={
             "each place looks at itself": lambda: "itself",
-            "deaf to its chaos": lambda: "chaos",
+            "does not use its chaos": lambda: "chaos",
             "no division by the root of d": lambda: "scale",
             "a dead head": lambda: "head",
-            "softmax over those who ask": lambda: "axis",
+            "softmax over the places that ask": lambda: "axis",
         },
     ),
     Exercise(
@@ -480,7 +484,7 @@ EXERCISES = (
     ),
     Exercise(
         name="06.7",
-        title="look at nothing else",
+        title="a masked softmax",
         check=check_shares_within,
         solution=shares_within,
         hints=(
@@ -508,7 +512,7 @@ EXERCISES = (
         ),
         wrong={
             "the same for every place": lambda tokens: tokens + 1,
-            "new dice at each call": lambda tokens: tokens + torch.randn(tokens.shape[1:]),
+            "new numbers at each call": lambda tokens: tokens + torch.randn(tokens.shape[1:]),
             "depends on what stands there": lambda tokens: tokens + tokens.roll(1, dims=1),
             "rows only": rows_only,
             "nothing": lambda tokens: tokens,

@@ -1,4 +1,4 @@
-"""The patient of lesson 06. Reading on spoils the diagnosis."""
+"""The broken model of lesson 06. Reading on spoils the diagnosis."""
 
 from einops import rearrange
 
@@ -18,7 +18,7 @@ class Wired(Attention):
 
 
 def broken_model(device=None):
-    """The shipped painter of twins with its own trained weights, and the look over a wrong axis."""
+    """The shipped painter of twins with its own parameters, and attention over a wrong axis."""
     model = load_twins(attention=True, device=device)
     for block in model.blocks:
         block.focus.attention.__class__ = Wired

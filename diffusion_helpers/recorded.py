@@ -1,0 +1,67 @@
+"""What the benchmarks measured over several seeds, for the lessons to show."""
+
+import json
+import statistics
+from collections.abc import Sequence
+
+from .data import read_data
+
+STUDENT_T = {2: 12.706, 3: 4.303}  # for a 95 % interval over two or three seeds
+
+
+def seed_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and half of the 95 % interval (Student's t) over the seeds; two or three values."""
+    try:
+        times = STUDENT_T[len(values)]
+        middle, spread = statistics.mean(values), statistics.stdev(values)
+    except (TypeError, KeyError, AttributeError, statistics.StatisticsError):
+        raise ValueError("expected two or three numbers, one for each seed") from None
+    return middle, times * spread / len(values) ** 0.5
+
+
+def twins_runs(net: str, what: str) -> list[float]:
+    """One number for each seed: `what` is "well_formed", "agrees" or "luck" (data/twins.json)."""
+    runs = _of(json.loads(read_data("twins.json"))["runs"], net, "net")
+    return [_of(run, what, "figure") for run in runs]
+
+
+def twins_by_level(net: str, what: str) -> tuple[list[int], list[float]]:
+    """The noise levels t, and `what` at each of them, the mean over the seeds.
+
+    `what` is "velocity", the error on new scenes, or "agrees", the share of pairs that match when
+    sampling starts from a real scene at that level.
+    """
+    runs = _of(json.loads(read_data("twins.json"))["runs"], net, "net")
+    over_seeds = zip(*(_of(run["levels"], what, "figure") for run in runs), strict=True)
+    return runs[0]["levels"]["t"], [statistics.mean(values) for values in over_seeds]
+
+
+def ladder_step(below: str, above: str) -> dict[str, dict[str, tuple[float, float]]]:
+    """What a rung of the ladder changes: {figure: {below, above, "change": mean and half}}.
+
+    Figures are the velocity error on held-out emoji and the Fréchet distance for two samplers; the
+    change is that within a seed.
+    """
+    rungs = json.loads(read_data("ladder.json"))["rungs"]
+    below_runs, above_runs = (_of(rungs, rung, "rung") for rung in (below, above))
+    figures = {
+        "velocity error": lambda run: statistics.mean(run["loss"]["velocity"]),
+        "distance, DDIM": lambda run: run["ddim"]["distance"],
+        "distance, DDPM": lambda run: run["ddpm"]["distance"],
+    }
+    steps = {}
+    for name, figure in figures.items():
+        one, other = ([figure(run) for run in runs] for runs in (below_runs, above_runs))
+        change = [b - a for a, b in zip(one, other, strict=True)]
+        steps[name] = {
+            key: seed_interval(values)
+            for key, values in ((below, one), (above, other), ("change", change))
+        }
+    return steps
+
+
+def _of(found, name, kind):
+    """found[name], or one sentence with the names that there are."""
+    if not isinstance(name, str) or name not in found:
+        raise ValueError(f"there is no {kind} {name!r:.60}, only {', '.join(found)}")
+    return found[name]

@@ -1,0 +1,50 @@
+"""What the benchmarks recorded: means and intervals over the seeds, as the lessons show them."""
+
+import json
+import statistics
+
+import pytest
+
+from diffusion_helpers.data import read_data
+from diffusion_helpers.recorded import ladder_step, seed_interval, twins_by_level, twins_runs
+
+
+def test_the_interval_is_that_of_student():
+    middle, half = seed_interval([1.0, 2.0, 3.0])
+    assert middle == 2 and abs(half - 4.303 / 3**0.5) < 1e-9
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [1, 2, 3, 4], None, ["a", "b"]])
+def test_an_interval_needs_two_or_three_numbers(values):
+    with pytest.raises(ValueError, match="one for each seed"):
+        seed_interval(values)
+
+
+def test_the_step_of_the_ladder_is_that_of_its_runs():
+    rungs = json.loads(read_data("ladder.json"))["rungs"]
+    step = ladder_step("time", "attention")
+    for rung in ("time", "attention"):
+        distances = [run["ddim"]["distance"] for run in rungs[rung]]
+        assert step["distance, DDIM"][rung][0] == pytest.approx(statistics.mean(distances))
+    for row in step.values():
+        assert row["change"][0] == pytest.approx(row["attention"][0] - row["time"][0])
+
+
+def test_the_twins_have_three_seeds_and_all_levels():
+    assert len(twins_runs("near-sighted", "agrees")) == 3
+    t, error = twins_by_level("with attention", "velocity")
+    assert len(t) == len(error) and t == sorted(t)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: twins_runs("far", "agrees"),
+        lambda: twins_runs("near-sighted", None),
+        lambda: twins_by_level("near-sighted", "luck"),
+        lambda: ladder_step("time", 3),
+    ],
+)
+def test_what_is_not_recorded_gets_one_sentence(ask):
+    with pytest.raises(ValueError, match="there is no"):
+        ask()
