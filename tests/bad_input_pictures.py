@@ -235,6 +235,14 @@ def right_ranks(result, images, gallery, truth):
     assert result.shape == (len(images),) and (result >= 0).all() and (result < len(gallery)).all()
 
 
+def right_patches(result, images):
+    """Four patches of 4 x 4 pixels a picture, or one number for all."""
+    if isinstance(result, float):
+        assert result >= 0
+    else:
+        assert len(result) == 4 * len(images)
+
+
 def right_nearest(result, images, gallery):
     row, error = result
     finite(error)
@@ -616,6 +624,10 @@ EVALUATION = [
         together(real=CROWD, fake=CROWD, k=one(1, 3)),
         lambda result, **_: [0 <= share <= 1 or 1 / 0 for share in result],
         {"real": crowds, "fake": crowds, "k": count()},
+    ),
+    *(
+        Case(f"clock.{name}", together(images=PICTURES), right_patches, {"images": floats})
+        for name in ("patches", "flat_patches", "grain")
     ),
     Case(
         "evaluation.decided_by_scale",

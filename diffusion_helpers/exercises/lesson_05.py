@@ -1,5 +1,5 @@
-"""Lesson 05: a dust meter, the waves, two knobs, a turn, silence, a translated clock, the best
-stopped one, a message of your own, a diagnosis."""
+"""Lesson 05: a noise meter, the waves, two knobs, a translated clock, a turn, silence, the best
+stopped clock, a message of your own, a diagnosis."""
 
 import functools
 import math
@@ -14,25 +14,25 @@ from ..noising import cosine_schedule, linear_schedule
 from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
 from .broken_models import broken_model
 
-# ---- 05.1: a dust meter -------------------------------------------------------------------------
+# ---- 05.1: a noise meter ------------------------------------------------------------------------
 
 
-def dust_meter(x_t):
+def noise_meter(x_t):
     differences = x_t[..., 1:] - x_t[..., :-1]  # (B, 3, 32, 31)
     typical = differences.abs().flatten(1).median(1).values  # (B,)
-    return typical / 0.6745 / 2**0.5  # a difference of two grains is sqrt(2) times as large
+    return typical / 0.6745 / 2**0.5  # a difference of two is sqrt(2) times as large
 
 
-def two_grains(x_t):
-    return dust_meter(x_t) * 2**0.5
+def of_two(x_t):
+    return noise_meter(x_t) * 2**0.5
 
 
 def median_as_it_is(x_t):
-    return dust_meter(x_t) * 0.6745
+    return noise_meter(x_t) * 0.6745
 
 
 def median_alone(x_t):
-    return dust_meter(x_t) * 0.6745 * 2**0.5
+    return noise_meter(x_t) * 0.6745 * 2**0.5
 
 
 def mean_size(x_t):
@@ -43,17 +43,17 @@ def sizes_forgotten(x_t):
     return (x_t[..., 1:] - x_t[..., :-1]).flatten(1).median(1).values / 0.6745 / 2**0.5
 
 
-def check_dust_meter(function):
+def check_noise_meter(function):
     x_t, want = 0.5 * torch.randn(3, 3, 32, 32), torch.full((3,), 0.5)
     x_t[:, :, :, 16:] += 4  # an edge: the meter must not mind it
-    got, true = function(x_t), dust_meter(x_t)
+    got, true = function(x_t), noise_meter(x_t)
     if torch.is_tensor(got) and got.ndim == 0:
         return "One number for all the pictures together: flatten(1) and median(1) keep them apart."
     if problem := no_tensor(got, want.shape, "the meter's reading"):
         return problem
-    reads = f"Dust of 0.50 reads {got.mean():.2f} on your meter"
-    if same(got, two_grains(x_t)):
-        return f"{reads}: a difference of two grains is sqrt(2) times as large as a grain."
+    reads = f"Noise of 0.50 reads {got.mean():.2f} on your meter"
+    if same(got, of_two(x_t)):
+        return f"{reads}: a difference of two values is sqrt(2) times as large as one of them."
     if same(got, median_as_it_is(x_t)):
         return f"{reads}: the median of the sizes is 0.6745 standard deviations, so divide by that."
     if same(got, median_alone(x_t)):
@@ -108,7 +108,9 @@ def check_waves(function):
     if problem := no_tensor(got, want.shape, "the waves"):
         return problem
     if same(got, cosines_first(t), atol=1e-3):
-        return "All is there, but the package has the sines first, and trained weights expect that."
+        return (
+            "All is there, but the package has the sines first, and trained networks expect that."
+        )
     if same(got, speeds_forgotten(t), atol=1e-3):
         return "All your hands turn at one speed: multiply t by `speeds`."
     if same(got, divided_by_speeds(t), atol=1e-3):
@@ -161,7 +163,45 @@ def check_turn(function):
     return None if same(got, turn(h, knobs)) else f"h is off by {off_by(got, turn(h, knobs)):.2f}."
 
 
-# ---- 05.4: once round ---------------------------------------------------------------------------
+# ---- 05.4: the translated clock -----------------------------------------------------------------
+
+
+def translate(t, of_sampler, of_net):
+    return (of_net - rearrange(of_sampler[t], "b -> b 1")).abs().argmin(1)
+
+
+def no_size(t, of_sampler, of_net):
+    return (of_net - rearrange(of_sampler[t], "b -> b 1")).argmin(1)
+
+
+def other_way(t, of_sampler, of_net):
+    return translate(t, of_net, of_sampler)
+
+
+def check_translate(function):
+    t = torch.tensor([0, 100, 500, 999])
+    linear, cosine = linear_schedule().alpha_bar, cosine_schedule().alpha_bar
+    got = function(t, linear, cosine)
+    if problem := no_tensor(got, t.shape, "your t"):
+        return problem
+    if got.is_floating_point() or got.min() < 0 or got.max() > 999:
+        return f"A t is a place in the row, a whole number from 0 to 999; you say {got.tolist()}."
+    if (cosine[got] - linear[t]).abs().max() < 0.002:
+        return None
+    asked = f"You translate {t.tolist()} into {got.tolist()}"
+    if torch.equal(got, other_way(t, linear, cosine)):
+        return (
+            f"{asked}, the wrong way: search in the network's row for the amount in the sampler's."
+        )
+    if torch.equal(got, no_size(t, linear, cosine)):
+        return f"{asked}: without .abs() the most negative difference is the smallest."
+    return (
+        f"{asked}: at t = 500 the share of noise is {1 - linear[500]:.0%} for the sampler, "
+        f"and {1 - cosine[got[2]]:.0%} for the network. Search for the nearest alpha_bar."
+    )
+
+
+# ---- 05.5: once round ---------------------------------------------------------------------------
 
 
 def steps_for_a_turn(hand):
@@ -195,7 +235,7 @@ def check_steps(function):
     return None
 
 
-# ---- 05.5: silence ------------------------------------------------------------------------------
+# ---- 05.6: silence ------------------------------------------------------------------------------
 
 
 def silence():
@@ -218,42 +258,6 @@ def check_silence(function):
     if said.std() < 1e-6:
         return f"It no longer hears its channel, but it always says {said[0]:.2f}."
     return f"It still says things between {said.min():.2f} and {said.max():.2f}."
-
-
-# ---- 05.6: the translated clock -----------------------------------------------------------------
-
-
-def translate(t, of_sampler, of_net):
-    return (of_net - rearrange(of_sampler[t], "b -> b 1")).abs().argmin(1)
-
-
-def no_size(t, of_sampler, of_net):
-    return (of_net - rearrange(of_sampler[t], "b -> b 1")).argmin(1)
-
-
-def other_way(t, of_sampler, of_net):
-    return translate(t, of_net, of_sampler)
-
-
-def check_translate(function):
-    t = torch.tensor([0, 100, 500, 999])
-    linear, cosine = linear_schedule().alpha_bar, cosine_schedule().alpha_bar
-    got = function(t, linear, cosine)
-    if problem := no_tensor(got, t.shape, "your t"):
-        return problem
-    if got.is_floating_point() or got.min() < 0 or got.max() > 999:
-        return f"A t is a place in the row, a whole number from 0 to 999; you say {got.tolist()}."
-    if (cosine[got] - linear[t]).abs().max() < 0.002:
-        return None
-    asked = f"You translate {t.tolist()} into {got.tolist()}"
-    if torch.equal(got, other_way(t, linear, cosine)):
-        return f"{asked}, the wrong way: search in the net's row for the amount in the sampler's."
-    if torch.equal(got, no_size(t, linear, cosine)):
-        return f"{asked}: without .abs() the most negative difference is the smallest."
-    return (
-        f"{asked}: at t = 500 the sampler has {1 - linear[500]:.0%} dust, and the net believes in "
-        f"{1 - cosine[got[2]]:.0%}. Search for the nearest alpha_bar."
-    )
 
 
 # ---- 05.7: the best stopped clock ---------------------------------------------------------------
@@ -294,7 +298,7 @@ def check_best_hour(function):
         if got in told:
             mine, best = (table[told.index(hour)].mean() for hour in (got, want))
             return (
-                f"You say {got:g}, with a mean mistake of {mine:.2f}; there is one with {best:.2f}."
+                f"You say {got:g}, with a mean error of {mine:.2f}; there is one with {best:.2f}."
             )
         return f"You say {got:g}, and nobody was told that: the hours are {told}."
     return None
@@ -317,23 +321,23 @@ def powers(t):
     return bare_number(t) ** torch.arange(1, 9)
 
 
-def of_the_crowd(t):
+def of_all_together(t):
     return my_message(t / t.max() * 999)
 
 
 @functools.cache
-def wishes():
-    """Curves over t that a knob may want, (1000, 12): thickness, its logarithm, ten windows."""
-    thickness = (1 - cosine_schedule().alpha_bar).sqrt()
+def curves():
+    """Curves over t, (1000, 12): the noise rate, its logarithm, ten windows."""
+    noise_rate = (1 - cosine_schedule().alpha_bar).sqrt()
     windows = torch.eye(10, dtype=torch.float64).repeat_interleave(100, dim=0)
-    return torch.cat([torch.stack([thickness, thickness.log()], dim=1), windows], dim=1)
+    return torch.cat([torch.stack([noise_rate, noise_rate.log()], dim=1), windows], dim=1)
 
 
 def drawn(message):
-    """The share of the wishes that the best linear layer draws of a message (1000, n)."""
+    """The share of the curves that the best linear layer draws of a message (1000, n)."""
     inputs = torch.cat([message, torch.ones(1000, 1)], dim=1).double()
-    fit = inputs @ torch.linalg.lstsq(inputs, wishes(), driver="gelsd").solution
-    return (1 - (fit - wishes()).var(0) / wishes().var(0)).mean().item()
+    fit = inputs @ torch.linalg.lstsq(inputs, curves(), driver="gelsd").solution
+    return (1 - (fit - curves()).var(0) / curves().var(0)).mean().item()
 
 
 def check_message(function):
@@ -381,8 +385,8 @@ def unseen():
 
 
 @torch.no_grad()
-def mistake(net, true_t, told_t):
-    """The mistake of the velocity over 8 unseen emoji, as the lesson measures it."""
+def error(net, true_t, told_t):
+    """The error of the velocity over 8 unseen emoji, as the lesson measures it."""
     x_0, schedule = unseen(), cosine_schedule()
     eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(0))
     signal_rate, noise_rate = schedule.rates(true_t, like=x_0)
@@ -398,51 +402,51 @@ def check_diagnosis(function):
         return None
     ill, well = broken_model("05", "cpu"), load_checkpoint("ladder_time", "cpu")
     if said == "stopped":
-        low, high = (mistake(ill, t, t) / mistake(well, t, t) for t in (100, 500))
+        low, high = (error(ill, t, t) / error(well, t, t) for t in (100, 500))
         return (
             "A clock that always shows one t is wrong at all others. At t = 100 and at t = 500 the "
-            f"patient's mistake is {low:.2f} and {high:.2f} times the healthy one's."
+            f"broken model's error is {low:.2f} and {high:.2f} times the healthy one's."
         )
     if said == "backwards":
-        would, does = mistake(well, 100, 899), mistake(ill, 100, 100)
+        would, does = error(well, 100, 899), error(ill, 100, 100)
         return (
-            f"At t = 100 it would hear 899, and its mistake would be {would:.2f}; the patient's is "
-            f"{does:.2f}, as the healthy one's. Experiment 1 speaks against it."
+            f"At t = 100 it would hear 899, and its error would be {would:.2f}; it is {does:.2f}, as "
+            "the healthy one's. Experiment 3 speaks against it."
         )
     if said == "slow":
-        would, does = mistake(well, 500, 250), mistake(ill, 500, 500)
+        would, does = error(well, 500, 250), error(ill, 500, 500)
         return (
-            f"At t = 500 it would hear 250, and its mistake would be {would:.2f}; the patient's is "
-            f"{does:.2f}, as the healthy one's. Experiment 1 speaks against it."
+            f"At t = 500 it would hear 250, and its error would be {would:.2f}; it is {does:.2f}, as "
+            "the healthy one's. Experiment 2 speaks against it."
         )
     if said == "deaf":
-        truth, lie = mistake(ill, 300, 300), mistake(ill, 300, 600)
+        truth, lie = error(ill, 300, 300), error(ill, 300, 600)
         return (
-            f"It hears well enough to believe a lie: at true t = 300, told 300, its mistake is "
-            f"{truth:.2f}, told 600 {lie:.2f}. Experiment 2 speaks against it."
+            f"It hears well enough to believe a lie: at true t = 300, told 300, its error is "
+            f"{truth:.2f}, told 600 {lie:.2f}. Experiment 1 speaks against it."
         )
-    low, high = mistake(ill, 300, 800), mistake(ill, 300, 950)
+    low, high = error(ill, 300, 800), error(ill, 300, 950)
     return (
         "If it ran back, told 800 and told 950 would be different words to it. At true t = 300 "
-        f"its mistake is {low:.3f} with the one and {high:.3f} with the other: try that in "
-        "experiment 2."
+        f"its error is {low:.3f} with the one and {high:.3f} with the other: try that in "
+        "experiment 4."
     )
 
 
 EXERCISES = (
     Exercise(
         name="05.1",
-        title="a dust meter",
-        check=check_dust_meter,
-        solution=dust_meter,
+        title="a noise meter",
+        check=check_noise_meter,
+        solution=noise_meter,
         hints=(
             "Sizes: `.abs()`. One row of numbers for each picture: `.flatten(1)`. Its median: "
             "`.median(1).values`.",
             "The median size is 0.6745 standard deviations of the differences, and a difference "
-            "of two grains is sqrt(2) times as large as a grain: divide by both.",
+            "of two values is sqrt(2) times as large as one of them: divide by both.",
         ),
         wrong={
-            "forgot that a difference has two grains": two_grains,
+            "forgot that a difference has two values": of_two,
             "forgot the 0.6745": median_as_it_is,
             "returned the median itself": median_alone,
             "took the mean": mean_size,
@@ -485,6 +489,24 @@ EXERCISES = (
     ),
     Exercise(
         name="05.4",
+        title="the translated clock",
+        check=check_translate,
+        solution=translate,
+        hints=(
+            "How much picture is left at t in the sampler's row? Look for the place in the net's "
+            "row where as much is left, as `read_off` does with the noise rate.",
+            'Make `of_sampler[t]` a column, `rearrange(..., "b -> b 1")`; its distances from '
+            "`of_net` are (B, 1000), and `.argmin(1)` gives the places of the smallest.",
+        ),
+        wrong={
+            "did not translate": lambda t, of_sampler, of_net: t,
+            "the wrong way": other_way,
+            "forgot the absolute value": no_size,
+            "returned alpha_bar": lambda t, of_sampler, of_net: of_sampler[t],
+        },
+    ),
+    Exercise(
+        name="05.5",
         title="once round",
         check=check_steps,
         solution=steps_for_a_turn,
@@ -500,7 +522,7 @@ EXERCISES = (
         },
     ),
     Exercise(
-        name="05.5",
+        name="05.6",
         title="silence",
         check=check_silence,
         solution=silence,
@@ -512,24 +534,6 @@ EXERCISES = (
             "scale 0, which changes nothing": lambda: (0, 0),
             "deaf, but not silent": lambda: (-1, -1),
             "a small shift": lambda: (0, -4),
-        },
-    ),
-    Exercise(
-        name="05.6",
-        title="the translated clock",
-        check=check_translate,
-        solution=translate,
-        hints=(
-            "How much picture is left at t in the sampler's row? Look for the place in the net's "
-            "row where as much is left, as `read_off` does with the dust.",
-            'Make `of_sampler[t]` a column, `rearrange(..., "b -> b 1")`; its distances from '
-            "`of_net` are (B, 1000), and `.argmin(1)` gives the places of the smallest.",
-        ),
-        wrong={
-            "did not translate": lambda t, of_sampler, of_net: t,
-            "the wrong way": other_way,
-            "forgot the absolute value": no_size,
-            "returned alpha_bar": lambda t, of_sampler, of_net: of_sampler[t],
         },
     ),
     Exercise(
@@ -564,19 +568,19 @@ EXERCISES = (
             "powers of t": powers,
             "our waves": waves,
             "a number for each t": lambda t: F.one_hot(t, 1000).float(),
-            "depends on the other t": of_the_crowd,
+            "depends on the other t": of_all_together,
         },
     ),
     Exercise(
         name="05.9",
-        title="what ails it?",
+        title="what is wrong with it?",
         check=check_diagnosis,
         solution=diagnosis,
         hints=(
-            "Experiment 1, with t from 0 to 999: where is the patient as good as the healthy net, "
-            "and where not? That leaves two words.",
-            "Experiment 2, told 800, 900 and 999: does the patient notice that you say something "
-            "else?",
+            "Experiment 4, told the truth from 600 to 999: from where on is the broken model worse "
+            "than the healthy one? That is the hour.",
+            "Experiment 4, told 800, 900 and 999: does the broken model notice that you say "
+            "something else?",
         ),
         wrong={cause: functools.partial(str, cause) for cause in CAUSES[:-1]},
     ),

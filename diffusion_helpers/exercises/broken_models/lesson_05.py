@@ -1,4 +1,4 @@
-"""The patient of lesson 05: a net whose clock jams."""
+"""The broken model of lesson 05: a network whose clock jams."""
 
 from torch import nn
 
@@ -19,7 +19,9 @@ class Jammed(nn.Module):
 
 
 def broken_model(device=None):
-    """The ladder's net that is told t, with a jammed clock: too little dust where there is most."""
+    """The ladder's network that is told t, its clock jammed: it hears too little noise at the end
+    where there is most.
+    """
     net = load_checkpoint("ladder_time", device)
     net.time = Jammed(net.time)
     return net.eval()
