@@ -410,14 +410,14 @@ def check_diagnosis(function):
     if said == "backwards":
         would, does = error(well, 100, 899), error(ill, 100, 100)
         return (
-            f"At t = 100 it would hear 899, and its error would be {would:.2f}; it is {does:.2f}, as "
-            "the healthy one's. Experiment 3 speaks against it."
+            f"At t = 100 it would hear 899, with an error of {would:.2f}; its error is {does:.2f}, "
+            "as the healthy one's. Experiment 3 speaks against it."
         )
     if said == "slow":
         would, does = error(well, 500, 250), error(ill, 500, 500)
         return (
-            f"At t = 500 it would hear 250, and its error would be {would:.2f}; it is {does:.2f}, as "
-            "the healthy one's. Experiment 2 speaks against it."
+            f"At t = 500 it would hear 250, with an error of {would:.2f}; its error is {does:.2f}, "
+            "as the healthy one's. Experiment 2 speaks against it."
         )
     if said == "deaf":
         truth, lie = error(ill, 300, 300), error(ill, 300, 600)
