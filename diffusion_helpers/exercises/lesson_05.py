@@ -578,7 +578,7 @@ EXERCISES = (
         solution=diagnosis,
         hints=(
             "Experiment 4, told the truth from 600 to 999: from where on is the broken model worse "
-            "than the healthy one? That is the hour.",
+            "than the healthy one? That is the t.",
             "Experiment 4, told 800, 900 and 999: does the broken model notice that you say "
             "something else?",
         ),
