@@ -12,10 +12,10 @@ from einops import rearrange
 
 from .checks import check_images
 from .data import read_data
+from .recorded import seed_interval
 
 SIDE = 4  # pixels of a patch: small enough to find walls beside any emoji
 FLAT = 1e-3  # the standard deviation below which a patch counts as flat: far below 1/255
-T_OF_THREE = 4.303  # Student's t, 97.5 %, for two degrees of freedom: three seeds
 FIGURES = ("distance", "precision", "recall", "grain")
 
 
@@ -88,7 +88,7 @@ def ladder_changes(*figures: str) -> dict[str, list[str]]:
         for sampler in ("ddim", "ddpm"):
             blind, told = ([run[sampler][figure] for run in rungs[r]] for r in ("blind", "time"))
             change = [after - before for before, after in zip(blind, told, strict=True)]
-            mean, half = statistics.mean(change), T_OF_THREE * statistics.stdev(change) / 3**0.5
+            mean, half = seed_interval(change)
             rows[f"{sampler.upper()}, {figure}"] = [
                 f"{statistics.mean(blind):.3f}",
                 f"{statistics.mean(told):.3f}",
