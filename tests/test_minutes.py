@@ -83,3 +83,25 @@ def test_the_seconds_that_cells_compute_are_measured_kept_and_added(tmp_path, mo
     assert 0.2 < seconds["path"] < 2 and seconds["path"] + 0.2 < seconds["all"] < 4
     assert tool.minutes(lesson)[0] == pytest.approx(read + seconds["path"] / 60)
     assert f"{seconds['path']:.1f} / " in capsys.readouterr().out
+
+
+# ---- the lessons --------------------------------------------------------------------------------
+
+lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+@lessons
+def test_the_head_of_a_lesson_promises_what_is_counted(path):
+    assert path.stem in tool.measured(), f"python benchmarks/minutes.py --run notebooks/{path.name}"
+    counted = tuple(map(tool.rounded, tool.minutes(path)))
+    assert tool.promise(tool.cells_of(path)) == counted, (
+        f"{path.name}: let its head say 'The path about {counted[0]} minutes, with everything "
+        f"*Deeper* about {counted[1]};'"
+    )
+
+
+@lessons
+def test_the_path_of_a_lesson_is_short_enough(path):
+    spine, _ = tool.minutes(path)
+    most = LONGER.get(path.stem[:2], LONGEST)
+    assert spine <= most, f"{path.name}: {spine:.1f} minutes, {most} at most; move some to Deeper"

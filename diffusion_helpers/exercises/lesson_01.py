@@ -114,6 +114,11 @@ def divided_first(x_t, t, eps, alpha_bar):
     return x_t / a.sqrt() - (1 - a).sqrt() * eps
 
 
+def divided_by_share(x_t, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return (x_t - (1 - a).sqrt() * eps) / a
+
+
 def roots_forgotten(x_t, t, eps, alpha_bar):
     a = rearrange(alpha_bar[t], "b -> b 1 1 1")
     return (x_t - (1 - a) * eps) / a
@@ -136,6 +141,8 @@ def check_remove_noise(function):
         return f"The noise is gone, but the picture is still faded (off by {off:.2f}): now divide."
     if same(got, divided_first(*a)):
         return f"Off by {off:.2f} on average: subtract the noise first, then divide the rest."
+    if same(got, divided_by_share(*a)):
+        return f"Off by {off:.2f} on average: divide by the root of alpha_bar, not by alpha_bar."
     if same(got, roots_forgotten(*a)):
         return f"Off by {off:.2f} on average: mind both square roots."
     return None if same(got, x_0, atol=1e-3) else f"Off by {off:.2f} on average."
@@ -157,6 +164,10 @@ def what_stays(alpha_bar):
     return alpha_bar / torch.cat([torch.ones(1), alpha_bar[:-1]])
 
 
+def share_of_noise(alpha_bar):
+    return 1 - alpha_bar
+
+
 def differences(alpha_bar):
     return torch.cat([torch.ones(1), alpha_bar[:-1]]) - alpha_bar
 
@@ -171,6 +182,11 @@ def check_layers(function):
         return problem
     if same(got, 1 - beta):
         return f"The first layer has thickness {got[0]:.4f}: that is what stays, 1 - beta."
+    if same(got, share_of_noise(alpha_bar)):
+        return (
+            f"The last layer has thickness {got[-1]:.2f}: that is the noise of all layers together, "
+            "1 - alpha_bar. How much does one layer change?"
+        )
     if same(got, differences(alpha_bar), atol=1e-6):
         return (
             f"The last layer has thickness {got[-1]:.1e}, it should have {beta[-1]:.2f}: layers "
@@ -257,6 +273,7 @@ EXERCISES = (
         wrong={
             "did not divide": not_divided,
             "divided only x_t": divided_first,
+            "divided by alpha_bar": divided_by_share,
             "forgot both roots": roots_forgotten,
         },
     ),
@@ -274,6 +291,7 @@ EXERCISES = (
         wrong={
             "forgot the first layer": first_layer_forgotten,
             "returned 1 - beta": what_stays,
+            "returned 1 - alpha_bar": share_of_noise,
             "subtracted neighbours": differences,
         },
     ),
