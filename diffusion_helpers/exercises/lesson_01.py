@@ -184,7 +184,7 @@ def check_layers(function):
         return f"The first layer has thickness {got[0]:.4f}: that is what stays, 1 - beta."
     if same(got, share_of_noise(alpha_bar)):
         return (
-            f"The last layer has thickness {got[-1]:.2f}: that is the noise of all layers together, "
+            f"The last layer has thickness {got[-1]:.2f}: that is all the noise so far, "
             "1 - alpha_bar. How much does one layer change?"
         )
     if same(got, differences(alpha_bar), atol=1e-6):
