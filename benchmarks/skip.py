@@ -6,8 +6,8 @@ Nichol & Dhariwal 2021 (arXiv 2102.09672, section 3.2, figure 4) left out the sa
 are nearest to pure noise: with the linear schedule the Fréchet distance hardly grew up to a fifth
 of them. The same here: DDIM draws with all 25 steps, and then, from the same pure noise, with the
 last 20 of them only. The network is the apprentice, which was trained with the cosine schedule;
-under the linear one it is told the t at which it knows the same noise. Their networks were trained
-for each schedule. The result stands in benchmarks/skip.txt.
+under the linear one it is told the t at which it knows the same noise. Theirs was trained with the
+linear schedule. The result stands in benchmarks/skip.txt.
 """
 
 import torch
