@@ -52,10 +52,11 @@ def main():
         drawn = {steps: draw(apprentice, schedule, steps) for steps in (25, 20)}
         for steps, pictures in drawn.items():
             distance = frechet_distance(real, extract_features(pictures))
-            say(f"{name}, {steps} of 25 steps       distance {distance:5.2f}")
+            say(f"{f'{name}, {steps} of 25 steps':32}distance {distance:5.2f}")
         moved = (drawn[25] - drawn[20]).pow(2).mean()
         others = (drawn[25] - drawn[25].roll(1, 0)).pow(2).mean()
-        say(f"{name}, change of each picture  MSE {moved:.4f}; to another picture {others:.2f}")
+        words = f"MSE {moved:.4f}; to another picture {others:.2f}"
+        say(f"{f'{name}, change of each picture':32}{words}")
 
 
 if __name__ == "__main__":
