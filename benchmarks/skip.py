@@ -45,9 +45,8 @@ def main():
     images = load_emoji().images
     emoji = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
     real, floor = (extract_features(emoji[part]) for part in (slice(N), slice(N, 2 * N)))
-    say(
-        f"N = {N}, DDIM\nreal against real            distance {frechet_distance(real, floor):5.2f}"
-    )
+    say(f"N = {N}, DDIM")
+    say(f"{'real against real':32}distance {frechet_distance(real, floor):5.2f}")
     for name, schedule in (("cosine", cosine_schedule()), ("linear", linear_schedule())):
         drawn = {steps: draw(apprentice, schedule, steps) for steps in (25, 20)}
         for steps, pictures in drawn.items():
