@@ -1,4 +1,4 @@
-"""Lesson 01: dust on the statue. The forward process q(x_t | x_0) and its noise schedules.
+"""Lesson 01: the forward process q(x_1:T | x_0), its marginals q(x_t | x_0), noise schedules.
 
 Variance preserving, as in DDPM (Ho et al. 2020, arXiv 2006.11239, eq. 4):
 x_t = sqrt(alpha_bar_t) x_0 + sqrt(1 - alpha_bar_t) eps, with eps ~ N(0, 1).

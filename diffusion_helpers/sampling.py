@@ -309,6 +309,29 @@ def guided(
     return cast(Denoiser, guided_model)
 
 
+def with_schedule(model: Denoiser, schedule: Schedule) -> Denoiser:
+    """The network `model` for a sampler that follows another `schedule` than it was taught with.
+
+    A network knows an amount of noise by the t of its own schedule. So each t of `schedule` is
+    translated: the network gets that t at which alpha_bar of its own schedule is nearest. Returns a
+    network to be called in the same way, for any sampler. Raises ValueError unless `model` is a
+    network and `schedule` a Schedule.
+    """
+    falling = schedule_of(check_model(model)).alpha_bar
+    wanted = check_schedule(schedule).alpha_bar
+    after = torch.searchsorted(-falling, -wanted)  # the first own t with at least as much noise
+    pair = torch.stack([after - 1, after]).clamp(0, len(falling) - 1)  # (2, T): the t around it
+    nearer = (falling[pair] - wanted).abs().argmin(0, keepdim=True)
+    own_t = pair.gather(0, nearer)[0]  # (T,)
+
+    def translated(x_t, t, *text):
+        return model(x_t, own_t.to(x_t.device)[torch.as_tensor(t, device=x_t.device)], *text)
+
+    translated.predicts = model.predicts  # type: ignore[attr-defined]
+    translated.schedule = schedule  # type: ignore[attr-defined]
+    return cast(Denoiser, translated)
+
+
 def sample(
     model: Denoiser,
     prompt: str | list[str] | None = None,

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from diffusion_helpers import UNet, cosine_schedule, ddim, linear_schedule
 from diffusion_helpers.attention import Attention
 from diffusion_helpers.evaluation import FeatureNet, similarity
-from diffusion_helpers.sampling import guided
+from diffusion_helpers.sampling import guided, with_schedule
 from diffusion_helpers.text import empty_text
 from diffusion_helpers.twins import NearBlock, PlaceNorm, TwinsNet
 from diffusion_helpers.unet import Block
@@ -384,6 +384,13 @@ SAMPLING = [
             "scale": number(),
         },
         lambda **kw: list(ddim(guided(**kw), torch.ones(2, 3, 8, 8), steps=1)),
+    ),
+    Case(
+        "sampling.with_schedule",
+        together(model=one(NET), schedule=one(COSINE, linear_schedule(), cosine_schedule(50))),
+        lambda result, **_: right_steps(result, torch.ones(2, 3, 8, 8), steps=1),
+        {"model": thing(), "schedule": thing()},
+        lambda **kw: list(ddim(with_schedule(**kw), torch.ones(2, 3, 8, 8), steps=1)),
     ),
     Case(
         "sampling.sample",

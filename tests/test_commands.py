@@ -195,6 +195,8 @@ SCRIPTS = [  # the script, wrong words, what is said
     ("benchmarks/fast.py", "nope", "There is no part 'nope': choose training, "),
     ("benchmarks/ladder.py", "--tabel", "unrecognized arguments: --tabel"),
     ("benchmarks/objectives.py", "--tabel", "unrecognized arguments: --tabel"),
+    ("benchmarks/minutes.py", "nope.ipynb", "there is no lesson nope.ipynb"),
+    ("benchmarks/minutes.py", "file", "there is no lesson file"),
     ("benchmarks/pocket.py", "--sheet sheet", "sheet is no name of a picture"),
     ("benchmarks/scenes.py", "--weights nope", "no network is called 'nope'"),
     ("data/build_emoji.py", "", "required: packages"),

@@ -127,7 +127,7 @@ def test_for_nbgrader_the_hand_out_has_one_point_below_each_exercise(path, made)
 
 
 def test_the_point_for_nbgrader_is_given_for_a_right_answer_only(capsys):
-    stub = '@exercise("01.2")\ndef half_dust(alpha_bar):\n    return ...'
+    stub = '@exercise("01.2")\ndef half_noise(alpha_bar):\n    return ...'
     cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": [stub]}
     _, point = editions.nbgrader(notebook(cell))["cells"]
     answers = {"...": 0, "0": 0, "(alpha_bar - 0.5).abs().argmin().item()": 1}

@@ -1,4 +1,4 @@
-"""Dust on the statue: our schedules and our jump against diffusers' and against small steps."""
+"""The forward process: our schedules and our jump against diffusers' and against small steps."""
 
 import math
 
@@ -57,7 +57,7 @@ def test_the_cosine_schedule_follows_the_formula_of_its_paper():
     torch.testing.assert_close(cosine_schedule().alpha_bar[:-1], expected[:-1])
 
 
-def test_signal_to_noise_is_the_variance_of_the_picture_over_that_of_the_dust():
+def test_signal_to_noise_is_the_variance_of_the_picture_over_that_of_the_noise():
     schedule = Schedule([0.9, 0.5, 0.2])
     torch.testing.assert_close(schedule.snr, torch.tensor([9.0, 1.0, 0.25], dtype=torch.float64))
 
@@ -79,7 +79,7 @@ def test_a_wrong_schedule_gets_one_sentence(alpha_bar, words):
         Schedule(alpha_bar)
 
 
-# ---- signal and dust ----------------------------------------------------------------------------
+# ---- signal and noise ---------------------------------------------------------------------------
 
 
 def test_the_rates_are_shaped_to_multiply_pictures(pictures):
@@ -89,12 +89,12 @@ def test_the_rates_are_shaped_to_multiply_pictures(pictures):
     torch.testing.assert_close(signal_rate**2 + noise_rate**2, torch.ones(4, 1, 1, 1))
 
 
-def test_one_step_before_the_first_dust_is_the_clean_picture(pictures):
+def test_one_step_before_the_first_noise_is_the_clean_picture(pictures):
     signal_rate, noise_rate = cosine_schedule().rates(-1, pictures)
     assert signal_rate.item() == 1 and noise_rate.item() == 0
 
 
-def test_little_dust_keeps_its_digits_in_float32(pictures):
+def test_little_noise_keeps_its_digits_in_float32(pictures):
     schedule = cosine_schedule()
     _, noise_rate = schedule.rates(0, pictures)
     exact = math.sqrt(1 - schedule.alpha_bar[0].item())
@@ -185,6 +185,6 @@ def test_wrong_pictures_get_one_sentence(x_0, words, eps):
         add_noise(x_0, 5, eps, cosine_schedule())
 
 
-def test_dust_of_another_shape_gets_one_sentence(pictures, eps):
+def test_noise_of_another_shape_gets_one_sentence(pictures, eps):
     with pytest.raises(ValueError, match="eps must have the shape of x_0"):
         add_noise(pictures, 5, eps[:1], cosine_schedule())

@@ -20,6 +20,7 @@ from diffusion_helpers.sampling import (
     pure_noise,
     sample,
     timesteps,
+    with_schedule,
 )
 from diffusion_helpers.text import Text, empty_text
 from diffusion_helpers.unet import UNet
@@ -411,6 +412,34 @@ def test_the_first_fresh_dust_is_not_the_chaos_it_falls_on(monkeypatch):
         for picture in x_T:
             correlation = torch.corrcoef(torch.stack([fresh.flatten(), picture.flatten()]))[0, 1]
             assert abs(correlation.item()) < 0.1
+
+
+# ---- another schedule ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("schedule", [linear_schedule(), cosine_schedule(50), cosine_schedule()])
+def test_a_network_hears_the_t_of_its_own_schedule_with_the_same_noise(small_x_T, schedule):
+    heard, own = [], cosine_schedule()
+
+    def model(x_t, t):
+        heard.append(t)
+        return torch.zeros_like(x_t)
+
+    model.predicts = "velocity"
+    followed = with_schedule(model, schedule)
+    for t in range(len(schedule)):
+        followed(small_x_T, torch.tensor([t, t]))
+    wanted = (own.alpha_bar - schedule.alpha_bar[:, None]).abs().argmin(1)
+    assert torch.equal(torch.stack(heard), wanted[:, None].expand(-1, 2))
+
+
+def test_an_ideal_network_with_another_schedule_draws_the_same_crowd():
+    """Its answers are exact at the same noise, so both schedules end at mean and deviation."""
+    model = Gaussian(0.3, 0.5, cosine_schedule())
+    x_T = pure_noise(200, (3, 4, 4)).double()
+    for net in (model, with_schedule(model, linear_schedule())):
+        *_, last = ddim(net, x_T, 100)
+        assert abs(last.clean.mean() - 0.3) < 0.02 and abs(last.clean.std() - 0.5) < 0.02
 
 
 # ---- guidance -----------------------------------------------------------------------------------

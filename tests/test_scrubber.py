@@ -151,7 +151,7 @@ def test_scrub_steps_tells_the_story_of_a_sampler():
     schedule = SimpleNamespace(alpha_bar=torch.linspace(1, 0, 1000))
     data = data_of(scrub_steps(iter(steps), schedule).page)
     assert data["names"] == ["x_t", "predicted clean picture", "predicted noise"]
-    assert data["choices"][0]["captions"][1] == "step 2 of 3, t = 400, dust 40 %"
+    assert data["choices"][0]["captions"][1] == "step 2 of 3, t = 400, share of noise 40 %"
     assert data_of(scrub_steps(steps).page)["choices"][0]["captions"][2] == "step 3 of 3, t = 0"
     with pytest.raises(ValueError, match="at least one step"):
         scrub_steps([])

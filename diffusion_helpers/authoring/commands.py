@@ -49,6 +49,15 @@ def picture_file(word: str) -> Path:
 
 
 @_told
+def lesson(word: str) -> Path:
+    """A notebook that is there."""
+    path = as_path(word)
+    if not path.is_file() or path.suffix != ".ipynb":
+        raise ValueError(f"there is no lesson {path}")
+    return path
+
+
+@_told
 def folder(word: str) -> Path:
     """A folder that is there."""
     path = as_path(word)

@@ -1,4 +1,4 @@
-"""Lesson 01: one jump, half dust, taking the dust off, back to the layers, a schedule."""
+"""Lesson 01: one jump, half noise, taking the noise off, back to the layers, a schedule."""
 
 import torch
 from einops import rearrange
@@ -15,7 +15,7 @@ def add_noise(x_0, t, eps, alpha_bar):
     return a.sqrt() * x_0 + (1 - a).sqrt() * eps
 
 
-def no_root_over_dust(x_0, t, eps, alpha_bar):
+def no_root_over_noise(x_0, t, eps, alpha_bar):
     a = rearrange(alpha_bar[t], "b -> b 1 1 1")
     return a.sqrt() * x_0 + (1 - a) * eps
 
@@ -46,11 +46,11 @@ def check_add_noise(function):
     got, want = function(x_0, t, eps, alpha_bar), package_add_noise(x_0, t, eps, schedule)
     if problem := no_tensor(got, want.shape, "x_t"):
         return problem
-    dust = function(torch.zeros_like(x_0), t, eps, alpha_bar)[1].var().item()
+    noise = function(torch.zeros_like(x_0), t, eps, alpha_bar)[1].var().item()
     true, a = (1 - alpha_bar[300]).item() * eps[1].var().item(), (x_0, t, eps, alpha_bar)
-    if same(got, no_root_over_dust(*a)):
+    if same(got, no_root_over_noise(*a)):
         return (
-            f"The dust at t = 300 has variance {dust:.2f}, it should have {true:.2f}: "
+            f"The noise at t = 300 has variance {noise:.2f}, it should have {true:.2f}: "
             "the root over 1 - alpha_bar is missing."
         )
     if same(got, no_root_over_picture(*a)):
@@ -60,23 +60,23 @@ def check_add_noise(function):
             "the root over alpha_bar is missing."
         )
     if same(got, no_roots(*a)):
-        return f"Both roots are missing: the dust has variance {dust:.2f} instead of {true:.2f}."
+        return f"Both roots are missing: the noise has variance {noise:.2f} instead of {true:.2f}."
     if same(got, roots_swapped(*a)):
-        return "The two roots are swapped: at t = 9 it is nearly all dust already."
+        return "The two roots are swapped: at t = 9 it is nearly all noise already."
     return None if same(got, want) else f"x_t is off by {off_by(got, want):.2f} on average."
 
 
-# ---- 01.2: half dust ----------------------------------------------------------------------------
+# ---- 01.2: half noise ---------------------------------------------------------------------------
 
 
-def half_dust(alpha_bar):
+def half_noise(alpha_bar):
     return (alpha_bar - 0.5).abs().argmin()
 
 
-def check_half_dust(function):
+def check_half_noise(function):
     for schedule, name in ((cosine_schedule(), "cosine"), (linear_schedule(), "linear")):
         alpha_bar = schedule.alpha_bar.float()
-        got, want = function(alpha_bar), half_dust(alpha_bar).item()
+        got, want = function(alpha_bar), half_noise(alpha_bar).item()
         if problem := no_number(got, "t"):
             return problem
         if abs(got - want) < 1e-6:
@@ -96,7 +96,7 @@ def check_half_dust(function):
     return None
 
 
-# ---- 01.3: take the dust off --------------------------------------------------------------------
+# ---- 01.3: take the noise off -------------------------------------------------------------------
 
 
 def remove_noise(x_t, t, eps, alpha_bar):
@@ -112,6 +112,11 @@ def not_divided(x_t, t, eps, alpha_bar):
 def divided_first(x_t, t, eps, alpha_bar):
     a = rearrange(alpha_bar[t], "b -> b 1 1 1")
     return x_t / a.sqrt() - (1 - a).sqrt() * eps
+
+
+def divided_by_share(x_t, t, eps, alpha_bar):
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
+    return (x_t - (1 - a).sqrt() * eps) / a
 
 
 def roots_forgotten(x_t, t, eps, alpha_bar):
@@ -133,9 +138,11 @@ def check_remove_noise(function):
         return problem
     off = off_by(got, x_0)
     if same(got, not_divided(*a)):
-        return f"The dust is gone, but the picture is still faded (off by {off:.2f}): now divide."
+        return f"The noise is gone, but the picture is still faded (off by {off:.2f}): now divide."
     if same(got, divided_first(*a)):
-        return f"Off by {off:.2f} on average: subtract the dust first, then divide the rest."
+        return f"Off by {off:.2f} on average: subtract the noise first, then divide the rest."
+    if same(got, divided_by_share(*a)):
+        return f"Off by {off:.2f} on average: divide by the root of alpha_bar, not by alpha_bar."
     if same(got, roots_forgotten(*a)):
         return f"Off by {off:.2f} on average: mind both square roots."
     return None if same(got, x_0, atol=1e-3) else f"Off by {off:.2f} on average."
@@ -145,7 +152,7 @@ def check_remove_noise(function):
 
 
 def layers(alpha_bar):
-    before = torch.cat([torch.ones(1), alpha_bar[:-1]])  # before the first layer all is picture
+    before = torch.cat([torch.ones(1), alpha_bar[:-1]])  # 1: only picture, before any layer
     return 1 - alpha_bar / before
 
 
@@ -155,6 +162,10 @@ def first_layer_forgotten(alpha_bar):
 
 def what_stays(alpha_bar):
     return alpha_bar / torch.cat([torch.ones(1), alpha_bar[:-1]])
+
+
+def share_of_noise(alpha_bar):
+    return 1 - alpha_bar
 
 
 def differences(alpha_bar):
@@ -171,6 +182,11 @@ def check_layers(function):
         return problem
     if same(got, 1 - beta):
         return f"The first layer has thickness {got[0]:.4f}: that is what stays, 1 - beta."
+    if same(got, share_of_noise(alpha_bar)):
+        return (
+            f"The last layer has thickness {got[-1]:.2f}: that is all the noise so far, "
+            "1 - alpha_bar. How much does one layer change?"
+        )
     if same(got, differences(alpha_bar), atol=1e-6):
         return (
             f"The last layer has thickness {got[-1]:.1e}, it should have {beta[-1]:.2f}: layers "
@@ -186,13 +202,13 @@ def my_schedule():
     return torch.sigmoid(torch.linspace(4.5, -6, 1000))  # SNR falls by the same factor at each step
 
 
-def teaching(alpha_bar):
-    """The share of the steps that have something to clean, and something left to see."""
-    return ((alpha_bar <= 0.99) & (alpha_bar >= 0.003)).double().mean().item()
+def wasted(alpha_bar):
+    """The share of the steps with hardly anything to clean, or hardly anything left to see."""
+    return ((alpha_bar > 0.99) | (alpha_bar < 0.003)).double().mean().item()
 
 
 def check_schedule(function):
-    row, cosine = function(), teaching(cosine_schedule().alpha_bar)
+    row, cosine = function(), wasted(cosine_schedule().alpha_bar)
     if problem := no_tensor(row, (1000,), "your row"):
         return problem
     if row.min() < 0 or row.max() > 1:
@@ -200,13 +216,13 @@ def check_schedule(function):
         return f"alpha_bar is a share, from 0 to 1; yours goes from {low:.2f} to {high:.2f}."
     if (row.diff() > 0).any():
         step = int((row.diff() > 0).nonzero()[0])
-        return f"Your row rises after step {step}: dust never comes off by itself."
+        return f"Your row rises after step {step}: the forward process never takes noise away."
     if row[0] < 0.98:
         return f"Your first step leaves {row[0]:.0%} of the picture: begin with more than 98%."
     if row[-1] > 0.003:
         return f"Your last step leaves {row[-1]:.1%} of the picture: chaos needs less than 0.3%."
-    if teaching(row) <= cosine:
-        return f"{teaching(row):.0%} of your steps teach something; the cosine's {cosine:.0%} do."
+    if wasted(row) >= cosine:
+        return f"{wasted(row):.0%} of your steps are wasted, the cosine's {cosine:.0%}."
     return None
 
 
@@ -218,12 +234,12 @@ EXERCISES = (
         solution=add_noise,
         hints=(
             "Read the formula aloud: root of what is left, times the picture, plus root of the "
-            "rest, times the dust.",
+            "rest, times the noise.",
             "`a` is alpha_bar at t, one number for each picture; the second root stands over "
             "`1 - a`. A tensor has the method `.sqrt()`.",
         ),
         wrong={
-            "forgot the root over 1 - alpha_bar": no_root_over_dust,
+            "forgot the root over 1 - alpha_bar": no_root_over_noise,
             "forgot the root over alpha_bar": no_root_over_picture,
             "forgot both roots": no_roots,
             "swapped the roots": roots_swapped,
@@ -231,32 +247,33 @@ EXERCISES = (
     ),
     Exercise(
         name="01.2",
-        title="half dust",
-        check=check_half_dust,
-        solution=half_dust,
+        title="half noise",
+        check=check_half_noise,
+        solution=half_noise,
         hints=(
             "Nearest to 0.5 means: the smallest distance |alpha_bar - 0.5|. You need its place.",
             "`.abs()` makes distances, `.argmin()` gives the place of the smallest.",
         ),
         wrong={
             "the middle of the row": lambda alpha_bar: len(alpha_bar) // 2,
-            "the value instead of its place": lambda alpha_bar: alpha_bar[half_dust(alpha_bar)],
+            "the value instead of its place": lambda alpha_bar: alpha_bar[half_noise(alpha_bar)],
             "forgot the absolute value": lambda alpha_bar: (alpha_bar - 0.5).argmin(),
         },
     ),
     Exercise(
         name="01.3",
-        title="take the dust off",
+        title="take the noise off",
         check=check_remove_noise,
         solution=remove_noise,
         hints=(
-            "Solve the one-jump formula for x_0, as in school: first move the dust to the other "
+            "Solve the one-jump formula for x_0, as in school: first move the noise to the other "
             "side, then divide.",
             "x_0 = (x_t - root of (1 - a), times eps) / root of a. Shape `a` as in `add_noise`.",
         ),
         wrong={
             "did not divide": not_divided,
             "divided only x_t": divided_first,
+            "divided by alpha_bar": divided_by_share,
             "forgot both roots": roots_forgotten,
         },
     ),
@@ -274,6 +291,7 @@ EXERCISES = (
         wrong={
             "forgot the first layer": first_layer_forgotten,
             "returned 1 - beta": what_stays,
+            "returned 1 - alpha_bar": share_of_noise,
             "subtracted neighbours": differences,
         },
     ),
@@ -283,7 +301,7 @@ EXERCISES = (
         check=check_schedule,
         solution=my_schedule,
         hints=(
-            "The cosine lingers at both ends. What is the plainest row that falls from 1 to 0?",
+            "The cosine is slow at both ends. What is the plainest row that falls from 1 to 0?",
             "A straight line does it. Or let the SNR fall by the same factor at each step: "
             "`torch.sigmoid` of a straight line.",
         ),
@@ -291,7 +309,7 @@ EXERCISES = (
             "the linear schedule of 2020": lambda: linear_schedule().alpha_bar,
             "rises": lambda: torch.linspace(0, 1, 1000),
             "leaves too much picture": lambda: torch.linspace(1, 0.1, 1000),
-            "begins with much dust": lambda: torch.linspace(0.5, 0, 1000),
+            "begins with much noise": lambda: torch.linspace(0.5, 0, 1000),
         },
     ),
 )

@@ -92,7 +92,7 @@ def scrub_steps(steps, schedule=None, **kw):
     """Draw a sampler's `steps` (each with `.t`, `.x_t`, `.clean`, `.noise`) as three columns.
 
     The tensors are (B, C, H, W); B pictures make a small grid. With `schedule`, whose `alpha_bar`
-    is (T,), the caption also says how much of the variance is dust, 1 - alpha_bar. Other
+    is (T,), the caption also gives the share of noise, 1 - alpha_bar. Other
     arguments go to `scrubber`. Raises ValueError when there is no step.
     """
     steps = list(steps) if isinstance(steps, Iterable) else []
@@ -103,7 +103,7 @@ def scrub_steps(steps, schedule=None, **kw):
         t = int(check_t(step.t, 1))
         caption = f"step {i} of {len(steps)}, t = {t}"
         if schedule is not None:
-            caption += f", dust {100 * (1 - _alpha_bar(schedule, t)):.0f} %"
+            caption += f", share of noise {100 * (1 - _alpha_bar(schedule, t)):.0f} %"
         captions.append(caption)
     parts = {"x_t": "x_t", "predicted clean picture": "clean", "predicted noise": "noise"}
     tracks = {}  # each (F, B, C, H, W)
