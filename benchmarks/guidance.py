@@ -3,8 +3,8 @@
     python benchmarks/guidance.py [--quick]
 
 NAMES names, chosen by seed among those that at least ARTISTS artists drew for the training; EACH
-pictures for each name and guidance scale, 20 DDIM steps, the same noise at every scale. The style is
-left out, so there is a variety that can be lost. Four figures for each scale:
+pictures for each name and guidance scale, 20 DDIM steps, the same noise at every scale. The style
+is left out, so there is a variety that can be lost. Four figures for each scale:
 
 adherence  the share of pictures whose name is among the 5 most like it of all names (`similarity`
            to all training pictures, the best picture of each name). At guidance 0: chance
@@ -14,8 +14,8 @@ artists    of how many artists the nearest pictures of that name are, among EACH
 distance   Fréchet distance to the training pictures of these names
 
 The row "real" is a perfect sampler: for each name, EACH draws, with return, of one of its training
-pictures. Intervals: 95 %, bootstrap over the names. --quick measures 4 names and writes nothing. The
-table goes to benchmarks/guidance.txt, the figures to data/guidance.json, which lesson 07 reads.
+pictures. Intervals: 95 %, bootstrap over the names. --quick measures 4 names and writes nothing.
+The table goes to benchmarks/guidance.txt, the figures to data/guidance.json, which lesson 07 reads.
 """
 
 import argparse
@@ -69,7 +69,8 @@ def adheres(pictures, asked, emoji):
 
 
 def diversity(features):  # (names, EACH, 64)
-    return float(features.var(1).mean(0).sum() / rearrange(features, "k n d -> (k n) d").var(0).sum())
+    every = rearrange(features, "k n d -> (k n) d")
+    return float(features.var(1).mean(0).sum() / every.var(0).sum())
 
 
 def measure(pictures, chosen, emoji):
@@ -119,8 +120,8 @@ def real_sampler(chosen, emoji):
 
 def table(result):
     lines = [
-        f"{result['names']} names, {result['each']} pictures each, no style told, {STEPS} DDIM steps, "
-        f"seed {SEED}; 95 % intervals, bootstrap over the names"
+        f"{len(result['names'])} names, {result['each']} pictures each, no style told, "
+        f"{STEPS} DDIM steps, seed {SEED}; 95 % intervals, bootstrap over the names"
     ]
     for row in result["rows"]:
         cells = []
@@ -145,8 +146,8 @@ def main():
         ).cpu()
         found = {"name": f"guidance {scale:g}", "scale": scale}
         rows.append(found | measure(drawn, chosen, emoji))
-        say(table({"names": len(chosen), "each": EACH, "rows": rows[-1:]}))
-    result = {"names": len(chosen), "each": EACH, "steps": STEPS, "rows": rows}
+        say(table({"names": list(chosen), "each": EACH, "rows": rows[-1:]}))
+    result = {"names": list(chosen), "each": EACH, "steps": STEPS, "rows": rows}
     if not wish.quick:
         (DATA / "guidance.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
         Path("benchmarks/guidance.txt").write_text(table(result) + "\n", "utf-8")

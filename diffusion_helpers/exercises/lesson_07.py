@@ -1,4 +1,4 @@
-"""Lesson 07: likeness, masks, looks, guidance, condition dropout, a diagnosis, spells."""
+"""Lesson 07: likeness, masks, attention weights, guidance, condition dropout, a diagnosis."""
 
 import functools
 from dataclasses import replace
@@ -95,17 +95,17 @@ def check_mask(function):
         if torch.equal(got, place >= lengths[:, None]):
             return "It is turned round: True means that there is a word."
         if torch.equal(got, place >= longest - lengths[:, None]):
-            return "Your words stand at the end of the row; a spell begins at place 0."
+            return "Your words stand at the end of the row; a prompt begins at place 0."
         if not torch.equal(got, word_mask(lengths, longest)):
             wrong = (got != word_mask(lengths, longest)).double().mean().item()
             return f"{wrong:.0%} of the places are wrong: compare a row of places with a column."
     return None
 
 
-# ---- 07.3: shares of a look ---------------------------------------------------------------------
+# ---- 07.3: attention weights ---------------------------------------------------------------------
 
 
-def share_out(scores, mask):
+def attention_weights(scores, mask):
     scores = scores.masked_fill(~rearrange(mask, "b m -> b 1 1 m"), -torch.inf)
     return scores.softmax(dim=-1)
 
@@ -130,89 +130,94 @@ def over_the_places(scores, mask):
     return scores.masked_fill(~rearrange(mask, "b m -> b 1 1 m"), -torch.inf).softmax(dim=-2)
 
 
-def check_share_out(function):
+def check_attention_weights(function):
     mask = torch.tensor([[True, True, False, False, False], [True] * 5])
     scores = torch.randn(2, 3, 4, 5)
     got = function(scores, mask)
     if torch.is_tensor(got) and got.shape == scores.shape and got.dtype.is_floating_point:
         empty = got[0, ..., 2:].sum(-1).mean().item()
         typical = {
-            without_mask: f"The places where there is no word still get {empty:.0%} of the look: "
-            "use the mask.",
-            zero_scores: f"A score of 0 is no silence, since exp(0) is 1: the empty places still "
-            f"get {empty:.0%} of the look.",
-            zero_shares: f"The shares of a look sum to {got[0].sum(-1).mean():.2f} instead of 1: "
+            without_mask: f"The places where there is no word still get {empty:.0%} of the "
+            "attention: use the mask.",
+            zero_scores: f"A score of 0 is no weight of 0, since exp(0) is 1: the empty places "
+            f"still get {empty:.0%} of the attention.",
+            zero_shares: f"The attention weights sum to {got[0].sum(-1).mean():.2f} instead of 1: "
             "mask the scores, before the softmax.",
             turned_round: "The mask is turned round: its True means that there is a word, and "
             "masked_fill fills where it finds True.",
-            over_the_places: f"Each place shares out its own look: softmax over the words, the "
+            over_the_places: f"Each place has its own weights: softmax over the words, the "
             f"last axis. Yours sum to {got[1].sum(-1).mean():.2f} over the words.",
         }
         for mistake, words in typical.items():
             if torch.allclose(got, mistake(scores, mask), atol=1e-5, equal_nan=True):
                 return words
-    if problem := no_tensor(got, scores.shape, "the shares"):
+    if problem := no_tensor(got, scores.shape, "the weights"):
         return problem
-    want = share_out(scores, mask)
-    return None if same(got, want) else f"The shares are off by {off_by(got, want):.2f} on average."
+    want = attention_weights(scores, mask)
+    return (
+        None if same(got, want) else f"The weights are off by {off_by(got, want):.2f} on average."
+    )
 
 
 # ---- 07.4: guidance -----------------------------------------------------------------------------
 
 
-def guide(silent, heard, scale):
-    return silent + scale * (heard - silent)
+def guide(without, with_text, scale):
+    return without + scale * (with_text - without)
 
 
-def flipped(silent, heard, scale):
-    return silent - scale * (heard - silent)
+def flipped(without, with_text, scale):
+    return without - scale * (with_text - without)
 
 
-def from_the_spell(silent, heard, scale):
-    return heard + scale * (heard - silent)
+def from_the_prompt(without, with_text, scale):
+    return with_text + scale * (with_text - without)
 
 
-def exchanged(silent, heard, scale):
-    return heard + scale * (silent - heard)
+def exchanged(without, with_text, scale):
+    return with_text + scale * (without - with_text)
 
 
-def only_louder(silent, heard, scale):
-    return scale * heard
+def only_louder(without, with_text, scale):
+    return scale * with_text
 
 
-def only_the_difference(silent, heard, scale):
-    return scale * (heard - silent)
+def only_the_difference(without, with_text, scale):
+    return scale * (with_text - without)
 
 
 def check_guide(function):
-    silent, heard = torch.randn(2, 2, 3, 8, 8)
+    without, with_text = torch.randn(2, 2, 3, 8, 8)
     typical = {
-        flipped: "A flipped sign: at scale 1 you are {spell:.2f} away from the spell's answer, and "
-        "each further step leads away.",
-        from_the_spell: "Start at the silent answer: at scale 0 yours is {silence:.2f} away from "
-        "it, on average.",
-        exchanged: "The two answers are exchanged: scale 0 gives the spell's, scale 1 the silent "
-        "one.",
-        only_louder: "That makes the whole answer louder, not what the spell changed in it: at "
+        flipped: "A flipped sign: at scale 1 you are {with_text:.2f} away from the prediction with "
+        "the prompt, and a larger scale leads further away.",
+        from_the_prompt: "Start at the prediction without the prompt: at scale 0 yours is "
+        "{without:.2f} away from it, on average.",
+        exchanged: "The two predictions are exchanged: scale 0 gives the one with the prompt, "
+        "scale 1 the one without.",
+        only_louder: "That scales the whole prediction, not what the prompt changed in it: at "
         "scale 0 nothing is left.",
-        only_the_difference: "That is only the difference; it has to be added to the silent "
-        "answer.",
+        only_the_difference: "That is only the difference; it has to be added to the prediction "
+        "without the prompt.",
     }
-    answers = {scale: function(silent, heard, scale) for scale in (3.0, 7.5, 1.0, 0.0)}
+    answers = {scale: function(without, with_text, scale) for scale in (3.0, 7.5, 1.0, 0.0)}
     for got in answers.values():
-        if problem := no_tensor(got, heard.shape, "the answer"):
+        if problem := no_tensor(got, with_text.shape, "the prediction"):
             return problem
-    away = {"spell": off_by(answers[1.0], heard), "silence": off_by(answers[0.0], silent)}
+    away = {
+        "with_text": off_by(answers[1.0], with_text),
+        "without": off_by(answers[0.0], without),
+    }
     for scale, got in answers.items():
-        want = guide(silent, heard, scale)
+        want = guide(without, with_text, scale)
         if same(got, want):
             continue
         for mistake, words in typical.items():
-            if same(got, mistake(silent, heard, scale)):
+            if same(got, mistake(without, with_text, scale)):
                 return words.format(**away)
         return (
             f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
-            "silent answer at 0 and the spell's at 1."
+            "prediction without the prompt at 0 and the one with it at 1."
         )
     return None
 
@@ -220,8 +225,8 @@ def check_guide(function):
 # ---- 07.5: condition dropout --------------------------------------------------------------------
 
 
-def hush(mask, share):
-    hidden = torch.rand(len(mask), 1) < share  # one throw for each spell
+def drop_condition(mask, share):
+    hidden = torch.rand(len(mask), 1) < share  # one random number for each prompt
     return mask & ~hidden
 
 
@@ -229,7 +234,7 @@ def single_words(mask, share):
     return mask & (torch.rand(mask.shape) >= share)
 
 
-def one_throw_for_all(mask, share):
+def one_for_all(mask, share):
     return mask & (torch.rand(1) >= share)
 
 
@@ -241,7 +246,7 @@ def nothing_hidden(mask, share):
     return mask.clone()
 
 
-def check_hush(function):
+def check_drop_condition(function):
     mask = torch.arange(6) < torch.randint(2, 7, (2000, 1))
     hidden = []
     for _ in range(40):
@@ -255,23 +260,25 @@ def check_hush(function):
         some = ((got != mask).any(1) & got.any(1)).double().mean().item()
         if some > 0:
             return (
-                f"{some:.0%} of the spells lost a part of their words: hide all words of a spell "
-                "or none, with one throw of the dice for each spell."
+                f"{some:.0%} of the prompts lost a part of their words: hide all words of a prompt "
+                "or none, with one random number for each prompt."
             )
         hidden.append((~got.any(1)).double().mean().item())
     mean = sum(hidden) / len(hidden)
     if mean == 0:
-        return "In 40 batches not one spell was hidden."
+        return "In 40 batches not one prompt was hidden."
     if all(share in (0, 1) for share in hidden):
-        return "Each batch is hidden as a whole or not at all: throw the dice for each spell."
+        return (
+            "Each batch is hidden as a whole or not at all: draw a random number for each prompt."
+        )
     if abs(mean - 0.85) < 0.01:
-        return f"{mean:.0%} of the spells are hidden, asked for were 15%: the others stay."
+        return f"{mean:.0%} of the prompts are hidden, asked for were 15%: the others stay."
     if abs(mean - 0.15) > 0.01:
-        return f"{mean:.1%} of the spells are hidden, asked for were 15%."
+        return f"{mean:.1%} of the prompts are hidden, asked for were 15%."
     return None
 
 
-# ---- 07.6: the patient --------------------------------------------------------------------------
+# ---- 07.6: the broken model ----------------------------------------------------------------------
 
 
 def diagnosis():
@@ -295,8 +302,8 @@ def _against(cause):
     above = "a big red circle above a small blue square"  # nine words
     beside = above.replace("above", "left of")  # ten
 
-    def heard(spell):  # how many words the ear lets in
-        return int(net.text(words.encode(spell))[2].sum()) - 1  # without the style token
+    def heard(prompt):  # how many words the text encoder lets in
+        return int(net.text(words.encode(prompt))[2].sum()) - 1  # without the style token
 
     with torch.no_grad():
         if cause == "sign":
@@ -308,77 +315,79 @@ def _against(cause):
             text = words.encode(captions(drawn.attributes))
             told, hushed = (F.mse_loss(net(x_t, t, said), want) for said in (text, None))
             return (
-                f"On real scenes at t = {t} its squared error is {told:.3f} with the spell and "
-                f"{hushed:.3f} without: the spell leads the right way, and sizes and colours obey."
+                f"On real scenes at t = {t} its squared error is {told:.3f} with the prompt and "
+                f"{hushed:.3f} without: the prompt leads the right way, and sizes and colours obey."
             )
         if cause == "order":
             both = words.encode([above, "a big blue circle above a small red square"])
             tokens = net.text(both)[1]
             (first, second), length = tokens.mean(1), tokens.mean(1).norm(dim=1).mean()
             return (
-                f"Exchange the two colours: the mean of what its ear says changes by "
+                f"Exchange the two colours: the mean of its text encoder's tokens changes by "
                 f"{(first - second).norm() / length:.0%} of its length, without order not at "
                 "all. And each colour stands where it was asked for."
             )
         if cause == "eight":
             return (
-                f"Say 'left of': of these ten words its ear lets in {heard(beside)}, more than "
-                "eight, and the colour of the second object, the ninth word, is still right."
+                f"Say 'left of': of these ten words its text encoder lets in {heard(beside)}, more "
+                "than eight, and the colour of the second object, the ninth word, is still right."
             )
         return (
-            f"Its ear lets in {heard(above)} of the nine words of '{above}', so it does not hear "
-            "every word. Add one at the end: the second object gets its shape."
+            f"Its text encoder lets in {heard(above)} of the nine words of '{above}', so it does "
+            "not hear every word. Add one at the end: the second object gets its shape."
         )
 
 
-# ---- 07.7: away from a spell --------------------------------------------------------------------
+# ---- 07.7: away from a prompt --------------------------------------------------------------------
 
 
-def guide_away(silent, heard, unwanted, scale):
-    return unwanted + scale * (heard - unwanted)
+def guide_away(without, with_text, unwanted, scale):
+    return unwanted + scale * (with_text - unwanted)
 
 
-def not_avoided(silent, heard, unwanted, scale):
-    return silent + scale * (heard - silent)
+def not_avoided(without, with_text, unwanted, scale):
+    return without + scale * (with_text - without)
 
 
-def away_from_the_spell(silent, heard, unwanted, scale):
-    return unwanted - scale * (heard - unwanted)
+def away_from_the_prompt(without, with_text, unwanted, scale):
+    return unwanted - scale * (with_text - unwanted)
 
 
-def beyond_the_spell(silent, heard, unwanted, scale):
-    return heard + scale * (heard - unwanted)
+def beyond_the_prompt(without, with_text, unwanted, scale):
+    return with_text + scale * (with_text - unwanted)
 
 
-def from_silence(silent, heard, unwanted, scale):
-    return silent + scale * (heard - unwanted)
+def from_no_prompt(without, with_text, unwanted, scale):
+    return without + scale * (with_text - unwanted)
 
 
 def check_guide_away(function):
-    silent, heard, unwanted = torch.randn(3, 5)
+    without, with_text, unwanted = torch.randn(3, 5)
     typical = {
-        not_avoided: "That is guidance without a negative spell: you do not use what is unwanted.",
-        away_from_the_spell: "A flipped sign; this runs away from the spell.",
-        beyond_the_spell: "Start at the unwanted answer: at scale 1 yours is not the spell's.",
-        from_silence: "Start at the unwanted answer: at scale 0 yours gives the silent one.",
+        not_avoided: "That is guidance without a negative prompt: you do not use the unwanted one.",
+        away_from_the_prompt: "A flipped sign; this runs away from the prompt.",
+        beyond_the_prompt: "Start at the unwanted prediction: at scale 1 yours is not the one with "
+        "the prompt.",
+        from_no_prompt: "Start at the unwanted prediction: at scale 0 yours gives the one without "
+        "a prompt.",
     }
     for scale in (3.0, 7.5, 1.0, 0.0):
-        got, want = (f(silent, heard, unwanted, scale) for f in (function, guide_away))
-        if problem := no_tensor(got, want.shape, "the answer"):
+        got, want = (f(without, with_text, unwanted, scale) for f in (function, guide_away))
+        if problem := no_tensor(got, want.shape, "the prediction"):
             return problem
         if same(got, want):
             continue
         for mistake, words in typical.items():
-            if same(got, mistake(silent, heard, unwanted, scale)):
+            if same(got, mistake(without, with_text, unwanted, scale)):
                 return words
         return (
             f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
-            "unwanted answer at 0 and the spell's at 1."
+            "unwanted prediction at 0 and the one with the prompt at 1."
         )
     return None
 
 
-# ---- 07.8: between two spells -------------------------------------------------------------------
+# ---- 07.8: between two prompts -------------------------------------------------------------------
 
 
 def between(a, b, share):
@@ -428,49 +437,49 @@ def check_between(function):
         if got.mask.shape != a.mask.shape or not torch.equal(got.mask, a.mask | b.mask):
             lost = int((a.mask | b.mask).sum()) - int(got.mask.sum())
             if a is short and torch.equal(got.mask, a.mask):
-                return f"On the way to a longer spell your mask leaves out {lost} words of that."
+                return f"On the way to a longer prompt your mask leaves out {lost} words of that."
             return f"Your mask lets in {lost} words less than it should: let in those of either."
     return None
 
 
-# ---- 07.9: a spell that works -------------------------------------------------------------------
+# ---- 07.9: a prompt that works -------------------------------------------------------------------
 
 
-def my_spell():
+def my_prompt():
     return "щенок"
 
 
-def check_my_spell(function):
-    spell = function()
-    if not isinstance(spell, str) or not spell.strip():
-        return "Expected a spell, some words between quotation marks."
-    said = split_words(spell)
+def check_my_prompt(function):
+    prompt = function()
+    if not isinstance(prompt, str) or not prompt.strip():
+        return "Expected a prompt, some words between quotation marks."
+    said = split_words(prompt)
     if not said:
-        return "There is no word in your spell."
+        return "There is no word in your prompt."
     if any("dog" in word for word in said):
         return f'The letters "dog" are in what it says, {" ".join(said)!r}: find another word.'
     words = load_words()
-    if unknown := list(words.unknown(spell)):
+    if unknown := list(words.unknown(prompt)):
         return f"The table does not know the word {unknown[0]!r}, so no network will hear it."
-    found = _dogs(spell)
+    found = _dogs(prompt)
     if found >= 3:
         return None
-    vectors = words.encode([spell, "dog face"])
+    vectors = words.encode([prompt, "dog face"])
     means = [v[m].mean(0) for v, m in zip(vectors.vectors, vectors.mask)]
     near = F.cosine_similarity(*means, dim=0).item()
     return (
-        f"The dog face is found in {found} of 8 pictures, 3 are needed. The likeness of your spell "
-        f"to 'dog face' is {near:.2f}."
+        f"The dog face is found in {found} of 8 pictures, 3 are needed. The likeness of your "
+        f"prompt to 'dog face' is {near:.2f}."
     )
 
 
 @functools.cache
-def _dogs(spell):
+def _dogs(prompt):
     """In how many of eight pictures the judge finds the dog face among its first five."""
     emoji = load_emoji()
     rows = [i for i, style in enumerate(emoji.styles) if style == "twemoji"]
     place = torch.tensor([[emoji.names[i] for i in rows].index("dog face")] * 8)
-    eight = sample(load_checkpoint("demiurge"), spell, "twemoji", steps=12, n=8, seed=11)
+    eight = sample(load_checkpoint("demiurge"), prompt, "twemoji", steps=12, n=8, seed=11)
     return int((rank_among(eight.cpu(), emoji.images[rows], place) < 5).sum())
 
 
@@ -514,9 +523,9 @@ EXERCISES = (
     ),
     Exercise(
         name="07.3",
-        title="shares of a look",
-        check=check_share_out,
-        solution=share_out,
+        title="attention weights",
+        check=check_attention_weights,
+        solution=attention_weights,
         hints=(
             "Before the softmax: where there is no word, the score becomes minus infinity. Then "
             "its share is zero, and the others still sum to 1.",
@@ -538,46 +547,46 @@ EXERCISES = (
         check=check_guide,
         solution=guide,
         hints=(
-            "A walk on a straight line: start at the answer without the spell; scale 1 brings you "
-            "to the answer with it.",
-            "What the spell changes is `heard - silent`. Take `scale` times that, and add it to "
-            "where you started.",
+            "A straight line: it starts at the prediction without the prompt; scale 1 brings you "
+            "to the prediction with it.",
+            "What the prompt changes is `with_text - without`. Take `scale` times that, and add it "
+            "to where you started.",
         ),
         wrong={
             "a flipped sign": flipped,
-            "started at the spell's answer": from_the_spell,
-            "the answers exchanged": exchanged,
-            "the whole answer louder": only_louder,
+            "started at the prediction with the prompt": from_the_prompt,
+            "the predictions exchanged": exchanged,
+            "the whole prediction scaled": only_louder,
             "only the difference": only_the_difference,
         },
     ),
     Exercise(
         name="07.5",
         title="condition dropout",
-        check=check_hush,
-        solution=hush,
+        check=check_drop_condition,
+        solution=drop_condition,
         hints=(
-            "Throw the dice once for each spell, and hide all of its words or none.",
-            "`torch.rand(len(mask), 1) < share` is a column of throws, True for about `share` of "
-            "the spells; a word stays where the mask has it and its spell is not hidden.",
+            "Draw one random number for each prompt, and hide all of its words or none.",
+            "`torch.rand(len(mask), 1) < share` is a column, True for about `share` of the "
+            "prompts; a word stays where the mask has it and its prompt is not hidden.",
         ),
         wrong={
             "hid single words": single_words,
-            "one throw for the whole batch": one_throw_for_all,
+            "one random number for the whole batch": one_for_all,
             "hid the others": the_others,
             "hid nothing": nothing_hidden,
         },
     ),
     Exercise(
         name="07.6",
-        title="diagnose the patient",
+        title="diagnose the broken model",
         check=check_diagnosis,
         solution=diagnosis,
         hints=(
             "Which of the seven attributes fails? Tell the same scenes from the other side: does "
             "the fault go with the object, or with its place in the sentence?",
             "Make the sentence longer by a word, at its front, in its middle ('left of'), at its "
-            "end. When does the fault go away? And which word does nobody look at?",
+            "end. When does the fault go away? And which word gets no attention?",
         ),
         wrong={
             "a flipped sign": lambda: "sign",
@@ -588,44 +597,44 @@ EXERCISES = (
     ),
     Exercise(
         name="07.7",
-        title="away from a spell",
+        title="away from a prompt",
         check=check_guide_away,
         solution=guide_away,
         hints=(
-            "The unwanted answer takes the place that the silent one had.",
-            "A straight line again: the unwanted answer at scale 0, the spell's at scale 1. The "
-            "silent one is not needed.",
+            "The unwanted prediction takes the place of the one without a prompt.",
+            "A straight line again: the unwanted prediction at scale 0, the one with the prompt at "
+            "scale 1. The one without a prompt is not needed.",
         ),
         wrong={
-            "without the negative spell": not_avoided,
-            "a flipped sign": away_from_the_spell,
-            "started at the spell's answer": beyond_the_spell,
-            "started at silence": from_silence,
+            "without the negative prompt": not_avoided,
+            "a flipped sign": away_from_the_prompt,
+            "started at the prediction with the prompt": beyond_the_prompt,
+            "started without a prompt": from_no_prompt,
         },
     ),
     Exercise(
         name="07.8",
-        title="between two spells",
+        title="between two prompts",
         check=check_between,
         solution=between,
         hints=(
-            "Two lines: the mixed vectors, then a Text that holds them. Which words must be heard "
-            "on the way from a short spell to a long one?",
+            "Two lines: the mixed vectors, then a Text that holds them. Which words must be read "
+            "on the way from a short prompt to a long one?",
             "`replace(a, vectors=..., mask=...)` keeps the style of a; `a.mask | b.mask` lets in "
             "the words of either.",
         ),
         wrong={
             "from b to a": from_b_to_a,
-            "only the words of the first spell": words_of_the_first,
+            "only the words of the first prompt": words_of_the_first,
             "only words that both have": words_of_both,
             "added without taking away": added,
         },
     ),
     Exercise(
         name="07.9",
-        title="a spell that works",
-        check=check_my_spell,
-        solution=my_spell,
+        title="a prompt that works",
+        check=check_my_prompt,
+        solution=my_prompt,
         hints=(
             "The word must lie near 'dog' on the map, and mean the face rather than the whole "
             'animal, which is another emoji. `likeness("your word", "dog")` tells how near.',
