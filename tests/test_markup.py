@@ -36,6 +36,9 @@ frames = torch.rand(3, 3, 8, 8)
 scrubber({EVIL: {EVIL: frames}, "b": {EVIL: -frames}}, {EVIL: [EVIL] * 3, "b": [EVIL] * 3},
          label=EVIL, choice_label=EVIL, alt=EVIL)""",
     """\
+import matplotlib.pyplot as plt
+from diffusion_helpers.widgets.figures import show
+
 fig, ax = plt.subplots()
 ax.set_title(EVIL)
 show(fig, EVIL)
