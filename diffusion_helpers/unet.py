@@ -15,6 +15,7 @@ from torch import nn
 
 from .attention import SpatialAttention, zeroed
 from .checks import (
+    brief,
     check_count,
     check_floats,
     check_images,
@@ -263,3 +264,38 @@ class UNet(nn.Module):
         pooled, tokens, mask = self.encode_text(text).expand_to(x_t)
         embedding = pooled if time is None else time + pooled
         return embedding, tokens, mask
+
+
+@torch.no_grad()
+def look_inside(
+    net: nn.Module, x_t: torch.Tensor, parts: Sequence[str]
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """What went into each part of a network and what came out, {name: (in, out)}, for net(x_t).
+
+    `parts` are names as in `net.named_modules()`, such as "down.0". A forward hook, a function that
+    PyTorch calls each time a part has done its work, writes both down; the hooks are gone
+    afterwards. x_t is (B, C, H, W). Raises ValueError for a part that the network does not have or
+    does not use.
+    """
+    check_kind(net, nn.Module, "a network")
+    check_floats(x_t, "B C H W", "x_t")
+    there = dict(net.named_modules())
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise ValueError(f"expected a list of names of parts, got {brief(parts)}")
+    for name in parts:
+        if not isinstance(name, str) or name not in there:
+            raise ValueError(f"expected parts among {brief(list(there))}, got {brief(name)}")
+    seen = {}
+
+    def write_down(name):
+        return lambda part, inputs, out: seen.update({name: (inputs[0], out)})
+
+    hooks = [there[name].register_forward_hook(write_down(name)) for name in parts]
+    try:
+        net(x_t)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if unused := [name for name in parts if name not in seen]:
+        raise ValueError(f"net(x_t) does not use {brief(unused)}: name parts that it calls")
+    return {name: seen[name] for name in parts}

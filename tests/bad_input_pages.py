@@ -423,6 +423,12 @@ FIGURES = [
         },
         shown(figures.show_pictures),
     ),
+    Case(
+        "widgets.figures.feature_maps",
+        together(features=of_shape(4, 4, 8), n=one(1, 4), size=one(8, 16)),
+        lambda result, n, size, **_: right_bytes(figures.to_uint8(result), images=result),
+        {"features": lambda good: mix([*wrong_floats(good)]), "n": count(), "size": count()},
+    ),
     Case("widgets.figures.to_uint8", together(images=PICTURES), right_bytes, {"images": floats}),
     Case(
         "widgets.figures.png_data_uri",

@@ -47,6 +47,7 @@ COSINE = cosine_schedule()
 PICTURES, SCENES = of_shape("B", 3, 8, 8), of_shape("B", 3, 32, 32)
 T = whole_numbers(1000, "B")
 NET = lively(UNet((3, 8, 8), widths=(16, 32), blocks=1, attention=True))
+BLIND = lively(UNet((3, 8, 8), widths=(16, 32), blocks=1, time=False))
 LISTENER = lively(UNet((3, 8, 8), widths=(16,), blocks=1, text=True))
 
 
@@ -461,6 +462,12 @@ UNETS = [
         together(self=one(NET), x_t=PICTURES, t=T),
         right_answer(),
         {"x_t": floats, "t": level(None), "text": thing(but="none")},
+    ),
+    Case(
+        "unet.look_inside",
+        together(net=one(BLIND), x_t=PICTURES, parts=one(["enter", "leave"])),
+        lambda result, x_t, **_: finite(result["leave"][1][: len(x_t)]),
+        {"net": thing(), "x_t": floats, "parts": lambda good: mix([junk(but="list")])},
     ),
     Case(
         "attention.attend",

@@ -198,3 +198,24 @@ def test_a_table_escapes_names_its_rows_and_shortens_numbers():
 def test_charts_say_what_does_not_fit(call, words):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+# ---- feature maps -------------------------------------------------------------------------------
+
+
+def test_feature_maps_go_from_the_darkest_to_the_lightest_and_keep_sharp_pixels():
+    features = torch.arange(2.0 * 4).reshape(2, 2, 2) * 7 - 3
+    maps = figures.feature_maps(features, n=2, size=4)
+    assert maps.shape == (2, 1, 4, 4)
+    assert maps.amin((1, 2, 3)).tolist() == [-1, -1] and maps.amax((1, 2, 3)).tolist() == [1, 1]
+    assert torch.equal(maps[..., ::2, ::2], maps[..., 1::2, 1::2]), "each value fills a square"
+    assert torch.equal(
+        figures.feature_maps(torch.ones(1, 4, 4), n=1, size=4), -torch.ones(1, 1, 4, 4)
+    )
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (2, 5, 4), (2, 0, 4)])
+def test_feature_maps_that_do_not_fit_get_one_sentence(shape):
+    n = 4 if shape[0] == 3 else 2
+    with pytest.raises(ValueError, match=f"at least {n} channels whose height and width divide 8"):
+        figures.feature_maps(torch.zeros(shape), n=n, size=8)

@@ -7,7 +7,7 @@ from diffusion_helpers import device
 from diffusion_helpers.attention import capture_attention
 from diffusion_helpers.checks import PREDICTS
 from diffusion_helpers.text import MAX_WORDS, STYLES, Text
-from diffusion_helpers.unet import Block, TimeEmbedding, UNet
+from diffusion_helpers.unet import Block, TimeEmbedding, UNet, look_inside
 from diffusion_helpers.words import load_words
 
 
@@ -418,3 +418,36 @@ def test_positions_are_counted_as_the_pooling_leaves_them():
     with capture_attention(net) as maps:
         net(torch.zeros(1, 3, 5, 205), 5)
     assert all(m[0].shape[-1] <= 64 for m in maps.values()) and looks[-1]
+
+
+# ---- looking inside -----------------------------------------------------------------------------
+
+
+def test_look_inside_writes_down_what_goes_in_and_what_comes_out():
+    net, x_t = awake(tiny(time=False)), pictures(2)
+    seen = look_inside(net, x_t, ["leave", "enter", "down.0.0"])
+    assert list(seen) == ["leave", "enter", "down.0.0"], "in the order that was asked for"
+    assert seen["enter"][0].shape == x_t.shape
+    assert torch.equal(seen["down.0.0"][0], seen["enter"][1]), "one part feeds the next"
+    assert torch.equal(seen["leave"][1], net(x_t))
+    assert not any(part._forward_hooks for part in net.modules()), "no hook stays behind"
+
+
+def test_look_inside_leaves_no_hook_where_the_network_fails():
+    net = tiny(time=True)
+    with pytest.raises(ValueError, match="Sense of Time"):
+        look_inside(net, pictures(1), ["enter"])
+    assert not any(part._forward_hooks for part in net.modules())
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ("enter", "expected a list of names of parts"),
+        (["enter", "exit"], "expected parts among .* got 'exit'"),
+        (["down"], r"does not use \['down'\]"),  # a list of levels, which is never called
+    ],
+)
+def test_look_inside_says_which_part_is_missing(parts, words):
+    with pytest.raises(ValueError, match=words):
+        look_inside(tiny(time=False), pictures(1), parts)

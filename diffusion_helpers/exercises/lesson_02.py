@@ -1,4 +1,4 @@
-"""Lesson 02: stretching, the block's sum, the bridge, shapes, folding, weights, own widths."""
+"""Lesson 02: stretching, the block's sum, the bridge, shapes, folding, parameters, own widths."""
 
 import torch
 import torch.nn.functional as F
@@ -293,17 +293,17 @@ def check_unfold(function):
     return f"Off by {off:.2f} on average: use the same order of c, y, x as in fold."
 
 
-# ---- 02.7: count the weights --------------------------------------------------------------------
+# ---- 02.7: count the parameters -----------------------------------------------------------------
 
 
-def conv_weights(c_in, c_out, k=3):
+def conv_parameters(c_in, c_out, k=3):
     return k * k * c_in * c_out + c_out  # a kernel for each pair of channels, and the bias
 
 
-def check_conv_weights(function):
+def check_conv_parameters(function):
     for c_in, c_out, k in ((3, 32, 3), (160, 64, 3), (64, 96, 1)):
         got, kernel = function(c_in, c_out, k), k * k * c_in * c_out
-        if problem := no_number(got, "the number of weights"):
+        if problem := no_number(got, "the number of parameters"):
             return problem
         got, right = (
             float(got),
@@ -332,7 +332,7 @@ def my_widths():
 
 
 def cost(widths):
-    """(weights, multiplications for one 32x32 picture) of the lesson's hourglass."""
+    """(parameters, multiplications for one 32x32 picture) of the lesson's hourglass."""
     top, middle, deep = widths
     stages = (  # the residual blocks: channels in and out, and the pixels they work on
         (top, top, 32**2),
@@ -342,15 +342,17 @@ def cost(widths):
         (deep + middle, middle, 16**2),
         (middle + top, top, 32**2),
     )
-    weights = conv_weights(3, top) + 2 * top + conv_weights(top, 3)
+    parameters = conv_parameters(3, top) + 2 * top + conv_parameters(top, 3)
     work = 2 * 9 * 3 * top * 32**2
     for c_in, c_out, pixels in stages:
-        weights += 2 * c_in + 2 * c_out + conv_weights(c_in, c_out) + conv_weights(c_out, c_out)
+        parameters += (
+            2 * c_in + 2 * c_out + conv_parameters(c_in, c_out) + conv_parameters(c_out, c_out)
+        )
         work += (9 * c_in * c_out + 9 * c_out * c_out) * pixels
         if c_in != c_out:
-            weights += conv_weights(c_in, c_out, 1)
+            parameters += conv_parameters(c_in, c_out, 1)
             work += c_in * c_out * pixels
-    return weights, work
+    return parameters, work
 
 
 def check_my_widths(function):
@@ -361,16 +363,16 @@ def check_my_widths(function):
     for width in got:
         if not isinstance(width, int) or width < 16 or width % 16:
             return f"Each width is a multiple of 16, for the norm's groups; {width} is not."
-    (weights, work), (least, most) = cost(got), cost((32, 64, 96))
+    (parameters, work), (least, most) = cost(got), cost((32, 64, 96))
     if work > most:
         return (
             f"{work / 1e6:,.0f} million multiplications, {most / 1e6:,.0f} are allowed: where "
-            "there are most pixels, channels are dear."
+            "there are most pixels, channels are expensive."
         )
-    if weights < 2 * least:
+    if parameters < 2 * least:
         return (
-            f"{weights:,} weights, {2 * least:,} are wanted: where there are few pixels, channels "
-            "are cheap."
+            f"{parameters:,} parameters, {2 * least:,} are wanted: where there are few pixels, "
+            "channels are cheap."
         )
     return None
 
@@ -480,9 +482,9 @@ EXERCISES = (
     ),
     Exercise(
         name="02.7",
-        title="count the weights",
-        check=check_conv_weights,
-        solution=conv_weights,
+        title="count the parameters",
+        check=check_conv_parameters,
+        solution=conv_parameters,
         hints=(
             "For each pair of a channel that comes in and one that goes out there is one little "
             "square of numbers.",
@@ -502,8 +504,8 @@ EXERCISES = (
         check=check_my_widths,
         solution=my_widths,
         hints=(
-            "A layer's weights do not depend on the number of pixels, its multiplications do. At "
-            "32x32 there are sixteen times as many pixels as at 8x8.",
+            "How many parameters a layer has does not depend on the number of pixels, but its "
+            "multiplications do. At 32x32 there are sixteen times as many pixels as at 8x8.",
             "Go down to 16 channels at the top, and spend at the bottom what that saves. Keep the "
             "middle narrow: on the Path Up it works on the deep channels too.",
         ),

@@ -12,17 +12,18 @@ from collections.abc import Iterable, Mapping, Set
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from einops import rearrange
+from einops import rearrange, repeat
 from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..checks import brief, check_count, check_kind, utf8_safe
+from ..checks import brief, check_count, check_floats, check_kind, utf8_safe
 
 # Colours that stay apart for colour-blind eyes (Okabe and Ito, 2008).
 CLEAN = "#0072B2"  # blue: the picture, the signal
 DUST = "#D55E00"  # vermilion: the noise
 GREEN, ORANGE, PURPLE, SKY, BLACK = "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000"
+LARGEST_MAP = 4096  # pixels a side of an enlarged feature map
 
 STYLE = {
     "figure.figsize": (10, 4.5),  # inches: the width of a notebook, two of them fit a screen
@@ -257,6 +258,27 @@ def _written(value):
     """A cell of a table as words: numbers with three digits."""
     value = value.item() if torch.is_tensor(value) and value.numel() == 1 else value
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def feature_maps(features, n=16, size=32):
+    """The first n channels of features (C, H, W) as grey pictures (n, 1, size, size) in [-1, 1].
+
+    Each map is stretched from its darkest value to its lightest; small ones are enlarged without
+    smoothing. Raises ValueError on another shape, fewer than n channels, or an H and W that do not
+    divide `size`.
+    """
+    check_floats(features, "C H W", "feature maps")
+    n, size = check_count(n, "n"), check_count(size, "size", 1, LARGEST_MAP)
+    channels, height, width = features.shape
+    if channels < n or 0 in (height, width) or size % height or size % width:
+        raise ValueError(
+            f"expected at least {n} channels whose height and width divide {size}, got "
+            f"{brief(features)}"
+        )
+    maps = features[:n].detach().float().cpu()
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)  # (n, 1, 1)
+    maps = 2 * (maps - low) / (high - low).clamp(min=1e-6) - 1
+    return repeat(maps, "c h w -> c 1 (h y) (w x)", y=size // height, x=size // width)
 
 
 def to_uint8(images):
