@@ -1,10 +1,10 @@
 """What the skip connections are for: which waves of a picture are lost without them.
 
-    python benchmarks/bridges.py         (about eight minutes on one quiet core)
+    python benchmarks/bridges.py         (about four minutes on one quiet core)
 
 The hourglass of lesson 02 is trained with its skip connections and with zeros in their place, from
 the same first parameters, on the same pictures with the same noise; at two noise levels, with three
-seeds each, twice as many steps as in the lesson. Beside them stand the best linear filter that
+seeds each, for as many steps as in the lesson. Beside them stand the best linear filter that
 treats each wave by itself (Wiener, measured on the training pictures) and the course's apprentice.
 Errors are those on the held-out pictures, for all of them the same noisy ones. The figures go to
 data/bridges.json, which the lesson reads, and to benchmarks/bridges.txt. Finished trainings are
@@ -24,7 +24,7 @@ from diffusion_helpers.sampling import predict
 
 LEVELS = (0.5, 0.95)  # alpha_bar
 SEEDS = (0, 1, 2)
-STEPS = 300  # training steps of each net
+STEPS = 150  # training steps of each net, as many as in the lesson
 BATCH = 32
 RATE = 2e-3  # falls to zero in a straight line
 BANDS = {"coarse": slice(1, 4), "middle": slice(4, 9), "fine": slice(9, 17)}  # waves
