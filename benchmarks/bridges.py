@@ -142,7 +142,7 @@ def main():
     lines = [f"{STEPS} steps of {BATCH} pictures; mean (range) over the seeds {SEEDS}"]
     for alpha_bar, runs in levels.items():
         lines += [f"alpha_bar {alpha_bar}", *(line(name, found) for name, found in runs.items())]
-    lines.append("error: MSE; coarse, middle, fine: share lost of 1 to 3, 4 to 8, 9 to 16 waves")
+    lines.append("error: MSE; coarse, middle, fine: share lost of 1 to 3, 4 to 8, 9 and more waves")
     say("\n".join(lines))
     Path("benchmarks/bridges.txt").write_text("\n".join(lines) + "\n", "utf-8")
     (DATA / "bridges.json").write_text(
