@@ -1,7 +1,7 @@
 """The judge. Frozen: a test pins its numbers on fixed pictures, so old and new figures compare.
 
 Three questions are asked of generated pictures. Which emoji is it (`rank_among`)? Do they look,
-as a crowd, like the real crowd (`frechet_distance`, `precision_recall`)? Which training picture
+as a set, like the real set (`frechet_distance`, `precision_recall`)? Which training picture
 is nearest (`nearest`)? A fourth one is asked of a network: how large is its error, by noise level
 (`loss_by_level`)?
 """
@@ -108,11 +108,11 @@ def nearest(images: torch.Tensor, gallery: torch.Tensor) -> tuple[torch.Tensor, 
     return row, error
 
 
-# ---- do they look like the real crowd? ----------------------------------------------------------
+# ---- do they look like the real set? ------------------------------------------------------------
 
 
 class FeatureNet(nn.Module):
-    """A small CNN that names an emoji's group and style; its 64 features measure a crowd.
+    """A small CNN that names an emoji's group and style; its 64 features measure a set.
 
     (B, 3, 32, 32) in [-1, 1] -> features (B, 64). Trained once by data/build_judge.py.
     """
@@ -156,7 +156,7 @@ def extract_features(images: torch.Tensor, batch: int = 250) -> torch.Tensor:
     return torch.cat([net(b.clamp(-1, 1).float().cpu()) for b in images.split(batch)]).double()
 
 
-def _check_crowds(real, fake, least):
+def _check_sets(real, fake, least):
     """Both in float64, or one sentence."""
     check_floats(real, "N D", "features")
     check_floats(fake, "N D", "features", like=real, D=real.shape[1])
@@ -170,12 +170,12 @@ def _check_crowds(real, fake, least):
 
 
 def frechet_distance(real: torch.Tensor, fake: torch.Tensor) -> float:
-    """Fréchet distance of two crowds of features, each (N, D) (arXiv 1706.08500); 0 if equal.
+    """Fréchet distance of two sets of features, each (N, D) (arXiv 1706.08500); 0 if equal.
 
     It depends on N: compare only distances that were measured with the same N, beside the distance
     of real pictures to other real pictures.
     """
-    real, fake = _check_crowds(real, fake, least=2)
+    real, fake = _check_sets(real, fake, least=2)
     (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), torch.cov(x.T)) for x in (real, fake))
     # the trace of sqrt(cov_a cov_b), from the eigenvalues of the symmetric root_a cov_b root_a
     values, vectors = torch.linalg.eigh(cov_a)
@@ -188,11 +188,11 @@ def precision_recall(real: torch.Tensor, fake: torch.Tensor, k: int = 3) -> tupl
     """Precision and recall of arXiv 1904.06991: the share of fakes that lie among the reals, and
     of reals that lie among the fakes; "among" means nearer to some picture than its k-th neighbour.
     """
-    real, fake = _check_crowds(real, fake, least=check_count(k, "k") + 1)
+    real, fake = _check_sets(real, fake, least=check_count(k, "k") + 1)
 
-    def share_inside(points, crowd):
-        radius = torch.cdist(crowd, crowd).kthvalue(k + 1, dim=1).values  # the first is itself
-        return float((torch.cdist(points, crowd) <= radius).any(1).double().mean())
+    def share_inside(points, others):
+        radius = torch.cdist(others, others).kthvalue(k + 1, dim=1).values  # the first is itself
+        return float((torch.cdist(points, others) <= radius).any(1).double().mean())
 
     return share_inside(fake, real), share_inside(real, fake)
 

@@ -459,7 +459,7 @@ def test_a_long_name_is_told_briefly():
 def test_what_is_no_name_of_a_lesson_is_told_briefly(lesson):
     with refused("lessons with exercises are 01, 02"):
         exercises.of_lesson(lesson)
-    with refused("lessons with a patient are 03, 04") as raised:
+    with refused("lessons with a broken model are 03, 04") as raised:
         broken_model(lesson)
     assert "\n" not in str(raised.value)
 

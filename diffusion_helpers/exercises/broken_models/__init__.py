@@ -17,5 +17,5 @@ def broken_model(lesson, device=None):
     """
     there = sorted(m.name.removeprefix("lesson_") for m in pkgutil.iter_modules(__path__))
     if not isinstance(lesson, str) or lesson not in there:
-        raise ValueError(f"lessons with a patient are {', '.join(there)}, got {brief(lesson)}")
+        raise ValueError(f"lessons with a broken model are {', '.join(there)}, got {brief(lesson)}")
     return importlib.import_module(f"{__name__}.lesson_{lesson}").broken_model(device)
