@@ -42,10 +42,11 @@ class Exercise:
     `check` gets the reader's function and returns None when it is right, or one sentence that
     names the likely mistake. It runs with a seed of its own and leaves the lesson's random numbers
     alone. The function works on copies of the tensors that `check` gives it, so it may change
-    them; only a network is passed as it is. `solution` is ours; readers see its source, so it must be a plain
-    function with the name and the parameters of the stub, and use only what its lesson has imported
-    above the exercise. `wrong` maps a short description of a typical mistake ("forgot the square
-    root") to a function that makes it; its sentence must be one that no other mistake gets.
+    them; only a network is passed as it is. `solution` is ours; readers see its source, so it must
+    be a plain function with the name and the parameters of the stub, and use only what its lesson
+    has imported above the exercise. `wrong` maps a short description of a typical mistake ("forgot
+    the square root") to a function that makes it; its sentence must be one that no other mistake
+    gets.
     """
 
     name: str  # lesson and number: "01.1"
