@@ -39,10 +39,10 @@ from diffusion_helpers.unet import group_norm
 
 NETS = {
     "with attention": {"attention": True},
-    "near-sighted": {"attention": False},
-    "near-sighted, GroupNorm": {"attention": False, "norm": group_norm},
+    "convolutions only": {"attention": False},
+    "convolutions + GroupNorm": {"attention": False, "norm": group_norm},
 }
-SHIPPED = {"with attention": "twins_attention", "near-sighted": "twins_near"}
+SHIPPED = {"with attention": "twins_attention", "convolutions only": "twins_near"}
 SEEDS = (0, 1, 2)
 SCENES = 2000  # of 16 x 36 different ones: all of them are there
 N = 500  # samples a net: the agreement of one net is known within 0.04
@@ -124,7 +124,7 @@ def run(name, seed):
 
 def level_lines(runs):
     """A table: at every second noise level the velocity error and the agreement of each net."""
-    ts = runs["near-sighted"][0]["levels"]["t"]
+    ts = runs["convolutions only"][0]["levels"]["t"]
     lines = ["at each noise level: velocity error on new scenes / share of pairs that match"]
     lines += ["when sampling starts from such a scene under that much noise; mean over the seeds"]
     lines.append("t".ljust(24) + "".join(f"{t:>14}" for t in ts[1::2]))

@@ -150,7 +150,7 @@ class Score(NamedTuple):
         ]
 
 
-SCORED = ("well formed", "pairs match", "95 % interval", "luck")
+SCORED = ("well formed", "pairs match", "95 % interval", "match on different grounds")
 
 
 def score(pictures: torch.Tensor) -> Score:
@@ -308,7 +308,7 @@ def pixels_across(model: nn.Module) -> int:
 
 
 def load_twins(attention: bool = True, device: torch.device | str | None = None) -> TwinsNet:
-    """The shipped net that looks far (True) or the near-sighted one, in evaluation mode."""
+    """The shipped net with attention (True) or with convolutions only, in evaluation mode."""
     name = "twins_attention" if attention else "twins_near"
     tensors, notes = load_tensors(DATA / "checkpoints" / f"{name}.safetensors")
     model = TwinsNet(**notes["config"])

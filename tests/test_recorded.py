@@ -31,7 +31,7 @@ def test_the_step_of_the_ladder_is_that_of_its_runs():
 
 
 def test_the_twins_have_three_seeds_and_all_levels():
-    assert len(twins_runs("near-sighted", "agrees")) == 3
+    assert len(twins_runs("convolutions only", "agrees")) == 3
     t, error = twins_by_level("with attention", "velocity")
     assert len(t) == len(error) and t == sorted(t)
 
@@ -40,8 +40,8 @@ def test_the_twins_have_three_seeds_and_all_levels():
     "ask",
     [
         lambda: twins_runs("far", "agrees"),
-        lambda: twins_runs("near-sighted", None),
-        lambda: twins_by_level("near-sighted", "luck"),
+        lambda: twins_runs("convolutions only", None),
+        lambda: twins_by_level("convolutions only", "luck"),
         lambda: ladder_step("time", 3),
     ],
 )

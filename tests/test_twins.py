@@ -143,7 +143,7 @@ def test_a_frame_is_grey_and_changes_no_pixel_inside():
         ({"attention": True}, 144),
         ({"attention": False, "norm": group_norm}, 144),
     ],
-    ids=["near-sighted", "attention", "GroupNorm"],
+    ids=["convolutions only", "attention", "GroupNorm"],
 )
 def test_news_crosses_with_attention_or_group_norm_alone(parts, pixels):
     assert pixels_across(TwinsNet(**parts)) == pixels
