@@ -11,7 +11,8 @@ from . import Exercise, no_number, no_tensor, off_by, same
 
 
 def add_noise(x_0, t, eps, alpha_bar):
-    a = rearrange(alpha_bar[t], "b -> b 1 1 1")  # one number per picture
+    # shape (b,) becomes (b, 1, 1, 1), so that it multiplies whole pictures
+    a = rearrange(alpha_bar[t], "b -> b 1 1 1")
     return a.sqrt() * x_0 + (1 - a).sqrt() * eps
 
 
