@@ -331,8 +331,9 @@ def test_the_lesson_runs_without_the_extra(tmp_path):
     paths = f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     client = NotebookClient(lesson, timeout=300, resources={"metadata": {"path": str(tmp_path)}})
     client.execute(env=os.environ | {"PYTHONPATH": paths})
+    outputs = [output for cell in lesson.cells for output in cell.get("outputs", [])]
     said = "".join(
-        output.get("text", "") for cell in lesson.cells for output in cell.get("outputs", [])
+        output.get("text", "") + output.get("data", {}).get("text/html", "") for output in outputs
     )
     assert 'pip install -e ".[pocket]"' in said and "left out" in said
     assert "the spell" in said and "the chaos" in said  # the last experiment ran on our own core
