@@ -42,6 +42,7 @@ from diffusion_helpers import (
 )
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
+from diffusion_helpers.grain import grain
 from diffusion_helpers.widgets.figures import to_uint8
 from diffusion_helpers.words import load_words
 
@@ -81,12 +82,6 @@ def train_rung(rung, seed, emoji):
     if seed == SEEDS[0]:
         shutil.copyfile(path, DATA / "checkpoints" / f"ladder_{rung}.safetensors")
     return path
-
-
-def grain(pictures):
-    """How much the flattest quarter of all 4 x 4 patches still trembles (lesson 04); float."""
-    patches = rearrange(pictures, "b c (h a) (w d) -> (b h w) (c a d)", a=4, d=4)
-    return patches.std(1).sort().values[: len(patches) // 4].mean().item()
 
 
 def draw(model, sampler, seed, crowd):

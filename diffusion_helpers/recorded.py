@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .data import read_data
 
+FIGURES = ("distance", "precision", "recall", "grain")
 STUDENT_T = {2: 12.706, 3: 4.303}  # for a 95 % interval over two or three seeds
 
 
@@ -58,6 +59,48 @@ def ladder_step(below: str, above: str) -> dict[str, dict[str, tuple[float, floa
             for key, values in ((below, one), (above, other), ("change", change))
         }
     return steps
+
+
+def ladder_ratios() -> dict[str, tuple[list[int], list[float]]]:
+    """Velocity error, blind relative to told t: {"seed 1, recorded": (the levels t, the ratios)}.
+
+    The shipped networks, which a lesson measures itself, are those of seed 0: it is left out.
+    """
+    runs = zip(
+        *(json.loads(read_data("ladder.json"))["rungs"][rung][1:] for rung in ("blind", "time")),
+        strict=True,
+    )
+    return {
+        f"seed {told['seed']}, recorded": (
+            told["loss"]["t"],
+            [b / t for b, t in zip(blind["loss"]["velocity"], told["loss"]["velocity"])],
+        )
+        for blind, told in runs
+    }
+
+
+def ladder_changes(*figures: str) -> dict[str, list[str]]:
+    """Rows of a table, {"DDIM, grain": [blind, told t, change, verdict]}, means over three seeds.
+
+    `figures` are of "distance", "precision", "recall", "grain". The change is taken within a seed,
+    with its 95 % interval (Student's t); "undecided" says that it may be luck. Raises ValueError
+    for another figure.
+    """
+    rungs, rows = json.loads(read_data("ladder.json"))["rungs"], {}
+    for figure in figures:
+        if figure not in FIGURES:
+            raise ValueError(f"expected figures among {', '.join(FIGURES)}, got {figure!r:.60}")
+        for sampler in ("ddim", "ddpm"):
+            blind, told = ([run[sampler][figure] for run in rungs[r]] for r in ("blind", "time"))
+            change = [after - before for before, after in zip(blind, told, strict=True)]
+            mean, half = seed_interval(change)
+            rows[f"{sampler.upper()}, {figure}"] = [
+                f"{statistics.mean(blind):.3f}",
+                f"{statistics.mean(told):.3f}",
+                f"{mean:+.3f} ± {half:.3f}",
+                "decided" if abs(mean) > half else "undecided",
+            ]
+    return rows
 
 
 def _of(found, name, kind):

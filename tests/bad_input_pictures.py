@@ -640,7 +640,7 @@ EVALUATION = [
         {"real": crowds, "fake": crowds, "k": count()},
     ),
     *(
-        Case(f"clock.{name}", together(images=PICTURES), right_patches, {"images": floats})
+        Case(f"grain.{name}", together(images=PICTURES), right_patches, {"images": floats})
         for name in ("patches", "flat_patches", "grain")
     ),
     Case(

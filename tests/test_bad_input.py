@@ -30,8 +30,7 @@ ARGUMENTS = arguments_of(CASES)
 ELSEWHERE = {
     "checks.": "the checks themselves: what they refuse is what all others refuse",
     "classroom.": "for whoever keeps the server; readers never call it",
-    "clock.patch_errors": "compares what a lesson computed: test_clock.py",
-    "clock.ladder_": "shows what a benchmark measured: test_clock.py",
+    "grain.patch_errors": "compares what a lesson computed: test_grain.py",
     "authoring.names.": "called by IPython: test_names.py",
     "exercises.lesson_": "solutions and typical mistakes: test_exercises.py",
     "exercises.Exercise": "made by us; its judge is in a table",

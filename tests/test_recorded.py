@@ -1,12 +1,23 @@
 """What the benchmarks recorded: means and intervals over the seeds, as the lessons show them."""
 
 import json
+import re
 import statistics
+from pathlib import Path
 
 import pytest
 
 from diffusion_helpers.data import read_data
-from diffusion_helpers.recorded import ladder_step, seed_interval, twins_by_level, twins_runs
+from diffusion_helpers.recorded import (
+    ladder_changes,
+    ladder_ratios,
+    ladder_step,
+    seed_interval,
+    twins_by_level,
+    twins_runs,
+)
+
+LADDER = Path(__file__).parent.parent / "benchmarks" / "ladder.txt"
 
 
 def test_the_interval_is_that_of_student():
@@ -48,3 +59,22 @@ def test_the_twins_have_three_seeds_and_all_levels():
 def test_what_is_not_recorded_gets_one_sentence(ask):
     with pytest.raises(ValueError, match="there is no"):
         ask()
+
+
+def test_the_ladder_is_shown_as_its_table_says():
+    table = LADDER.read_text("utf-8")
+    for sampler in ("ddim", "ddpm"):
+        rows = ladder_changes("distance", "grain")
+        for figure in ("distance", "grain"):
+            line = re.search(rf"^{sampler}  \+ time .*$", table, re.M)[0]
+            mean, half = re.search(rf"{figure} (\S+) \+- (\S+)", line).groups()
+            assert rows[f"{sampler.upper()}, {figure}"][2] == f"{mean} ± {half}"
+    ratios = ladder_ratios()
+    assert list(ratios) == ["seed 1, recorded", "seed 2, recorded"]
+    for t, ratio in ratios.values():
+        assert t[0] == 77 and len(t) == len(ratio) and min(ratio) > 1
+
+
+def test_the_ladder_has_no_other_figures():
+    with pytest.raises(ValueError, match="figures among distance, precision, recall, grain"):
+        ladder_changes("loss")
