@@ -158,7 +158,7 @@ def ddpm(
     seed: int = 0,
     clip_sample: bool | None = None,
 ) -> Iterator[Step]:
-    """Ancestral sampling (arXiv 2006.11239, eq. 6 and 7): removes noise, then adds a little again.
+    """Ancestral sampling (arXiv 2006.11239, eq. 6 and 7): removes noise, then adds fresh noise.
 
     `seed` fixes the fresh noise, for each picture of the batch on its own.
     """

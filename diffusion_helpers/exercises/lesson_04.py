@@ -15,42 +15,42 @@ from .broken_models import broken_model
 # ---- 04.1: one DDPM step ------------------------------------------------------------------------
 
 
-def ddpm_step(x, clean, a_t, a_s, eps):
+def ddpm_step(x, clean, a_t, a_s, fresh):
     alpha, beta = a_t / a_s, 1 - a_t / a_s
     mean = (a_s.sqrt() * beta * clean + alpha.sqrt() * (1 - a_s) * x) / (1 - a_t)
-    return mean + ((1 - a_s) / (1 - a_t) * beta).sqrt() * eps
+    return mean + ((1 - a_s) / (1 - a_t) * beta).sqrt() * fresh
 
 
-def no_fresh_noise(x, clean, a_t, a_s, eps):
-    return ddpm_step(x, clean, a_t, a_s, 0 * eps)
+def no_fresh_noise(x, clean, a_t, a_s, fresh):
+    return ddpm_step(x, clean, a_t, a_s, 0 * fresh)
 
 
-def fresh_noise_subtracted(x, clean, a_t, a_s, eps):
-    return ddpm_step(x, clean, a_t, a_s, -eps)
+def fresh_noise_subtracted(x, clean, a_t, a_s, fresh):
+    return ddpm_step(x, clean, a_t, a_s, -fresh)
 
 
-def fresh_noise_without_root(x, clean, a_t, a_s, eps):
+def fresh_noise_without_root(x, clean, a_t, a_s, fresh):
     share = (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)
-    return ddpm_step(x, clean, a_t, a_s, 0 * eps) + share * eps
+    return ddpm_step(x, clean, a_t, a_s, 0 * fresh) + share * fresh
 
 
-def fresh_noise_as_it_is(x, clean, a_t, a_s, eps):
-    return ddpm_step(x, clean, a_t, a_s, 0 * eps) + eps
+def fresh_noise_as_it_is(x, clean, a_t, a_s, fresh):
+    return ddpm_step(x, clean, a_t, a_s, 0 * fresh) + fresh
 
 
-def fresh_noise_of_beta(x, clean, a_t, a_s, eps):
-    return ddpm_step(x, clean, a_t, a_s, 0 * eps) + (1 - a_t / a_s).sqrt() * eps
+def fresh_noise_of_beta(x, clean, a_t, a_s, fresh):
+    return ddpm_step(x, clean, a_t, a_s, 0 * fresh) + (1 - a_t / a_s).sqrt() * fresh
 
 
 def check_ddpm_step(function):
     alpha_bar = cosine_schedule().alpha_bar.float()
-    x, clean, eps = torch.randn(3, 4, 3, 8, 8)
-    a = (x, clean, alpha_bar[599], alpha_bar[399], eps)
+    x, clean, fresh = torch.randn(3, 4, 3, 8, 8)
+    a = (x, clean, alpha_bar[599], alpha_bar[399], fresh)
     got, want = function(*a), ddpm_step(*a)
     if problem := no_tensor(got, want.shape, "x_s"):
         return problem
-    true = ((want - no_fresh_noise(*a)) / eps).mean().item()
-    added = ((got - no_fresh_noise(*a)) / eps).mean().item()
+    true = ((want - no_fresh_noise(*a)) / fresh).mean().item()
+    added = ((got - no_fresh_noise(*a)) / fresh).mean().item()
     if same(got, no_fresh_noise(*a)):
         return f"That is the mean alone: fresh noise with a std of {true:.2f} is missing."
     if same(got, fresh_noise_subtracted(*a)):
@@ -61,7 +61,7 @@ def check_ddpm_step(function):
     if same(got, fresh_noise_without_root(*a)):
         return f"The fresh noise has std {added:.2f}, it should be {true:.2f}: a root is missing."
     if same(got, fresh_noise_as_it_is(*a)):
-        return f"You add all of eps; this step needs {true:.2f} times eps."
+        return f"You add all of the fresh noise; this step needs {true:.2f} times it."
     if same(got, fresh_noise_of_beta(*a)):
         last = (1 - alpha_bar[19]).sqrt().item()
         return (
@@ -425,7 +425,7 @@ EXERCISES = (
         solution=ddpm_step,
         hints=(
             "The formula has three parts, and `mean` already holds two. The third is the root "
-            "times the fresh noise `eps`.",
+            "times the fresh noise `fresh`.",
             "Under the root stand (1 - a_s) / (1 - a_t), times beta. A tensor has the method "
             "`.sqrt()`.",
         ),
@@ -433,7 +433,7 @@ EXERCISES = (
             "forgot the fresh noise": no_fresh_noise,
             "subtracted it": fresh_noise_subtracted,
             "forgot the root": fresh_noise_without_root,
-            "added all of eps": fresh_noise_as_it_is,
+            "added all of it": fresh_noise_as_it_is,
             "the root of beta alone": fresh_noise_of_beta,
         },
     ),
