@@ -10,10 +10,11 @@ of the clean picture (by SNR, or by SNR + 1). So both are crossed: two networks 
 the other one. Multiplying the noise's loss by 1 / alpha_bar gives the velocity's loss exactly, but
 that factor passes 1e8 at the end, so there it is limited to MOST.
 
-At every noise level the error of the clean picture is measured, without clipping, beside three
-answers that need no training: copy (say that x_t is the noise), the mean face, and fog (the average
-of the other faces, each weighted by how well it fits x_t). Then each network makes N pictures with
-clipping of the clean picture, and N without.
+At every noise level the error of the clean picture is measured, without clipping, on the faces that
+are held out from training. Beside it stand three answers that need no network: copy (say that x_t
+is the noise), the mean of the training faces, and fog (the average of the training faces, each
+weighted by how well it fits x_t). Then each network makes N pictures with clipping of the clean
+picture, and N without.
 
 Finished figures are kept in my_runs/objectives/: an interrupted run goes on from there. The table
 goes to benchmarks/objectives.txt, the figures to data/objectives.json, which lesson 03 reads.
@@ -57,19 +58,20 @@ WIDTHS = (16, 32, 64)  # as in the lesson
 RATE, WARM_UP = 2e-3, 50  # as in the lesson's loop
 MOST = 100  # of the factor 1 / alpha_bar
 LEVELS = torch.linspace(0, 999, 21).round().long()[1:-1].tolist()  # 50, 100, ... 949
+NOISES = 4  # of each face that is held out: they are few
 N, SAMPLE_STEPS = 64, 30
 T_OF_THREE = 4.303  # Student's t, 97.5 %, two degrees of freedom: three seeds
 FOLDER = Path("my_runs/objectives")
 
 
 def load_faces():
-    """The lesson's faces, (532, 3, 32, 32)."""
-    emoji = load_emoji().training()
+    """The lesson's faces (532, 3, 32, 32), and those that are held out from training (35, ...)."""
+    emoji = load_emoji()
     words = zip(emoji.names, emoji.keywords, emoji.groups, strict=True)
-    is_face = [
-        g == "smileys-emotion" and "face" in name + " ".join(keys) for name, keys, g in words
-    ]
-    return emoji.where(is_face).images
+    is_face = torch.tensor(
+        [g == "smileys-emotion" and "face" in name + " ".join(keys) for name, keys, g in words]
+    )
+    return emoji.images[is_face & ~emoji.held_out], emoji.images[is_face & emoji.held_out]
 
 
 def objective_loss(model, x_0, t, eps, measured_in, schedule):
@@ -104,32 +106,30 @@ def train_objective(name, seed, faces, schedule, steps=STEPS):
     return model.eval()
 
 
-def fog(x_t, t, faces, own, schedule):
-    """The average of the faces but the own one, each weighted by how well it fits x_t."""
+def fog(x_t, t, faces, schedule):
+    """The average of the faces, each weighted by how well it fits x_t."""
     signal_rate, noise_rate = schedule.rates(t, like=x_t)
     flat = faces.flatten(1)
     distance = torch.cdist(x_t.flatten(1), signal_rate.flatten() * flat).square()  # (B, N)
     fit = -distance / (2 * noise_rate.flatten() ** 2)
-    fit[torch.arange(len(own)), own] = -torch.inf
     return (fit.softmax(1) @ flat).view_as(x_t)
 
 
 @torch.no_grad()
-def by_level(answer, faces, schedule):
+def by_level(answer, unseen, schedule):
     """Error of the clean picture at each of LEVELS, for answer(x_t, t) -> clean picture."""
-    own = torch.arange(0, 256, 2)
-    x_0, errors = faces[own], []
+    x_0, errors = unseen.repeat(NOISES, 1, 1, 1), []
     for t in LEVELS:
         eps = torch.randn(x_0.shape, generator=seeded_generator(0))
-        errors.append(F.mse_loss(answer(add_noise(x_0, t, eps, schedule), t, own), x_0).item())
+        errors.append(F.mse_loss(answer(add_noise(x_0, t, eps, schedule), t), x_0).item())
     return errors
 
 
-def measure(model, seed, faces, schedule):
-    def clean(x_t, t, own):
+def measure(model, seed, faces, unseen, schedule):
+    def clean(x_t, t):
         return as_prediction(model(x_t), model.predicts, x_t, *schedule.rates(t, like=x_t)).clean
 
-    figures = {"picture": by_level(clean, faces, schedule)}
+    figures = {"picture": by_level(clean, unseen, schedule)}
     real = extract_features(faces)
     for clipped in (True, False):
         for step in ddpm(model, pure_noise(N, seed=seed), SAMPLE_STEPS, clip_sample=clipped):
@@ -142,16 +142,16 @@ def measure(model, seed, faces, schedule):
     return figures
 
 
-def baselines(faces, schedule):
-    def copy(x_t, t, own):
+def baselines(faces, unseen, schedule):
+    def copy(x_t, t):
         return as_prediction(x_t, "noise", x_t, *schedule.rates(t, like=x_t)).clean
 
     answers = {
         "copy": copy,
-        "mean face": lambda x_t, t, own: faces.mean(0, keepdim=True).expand_as(x_t),
-        "fog": lambda x_t, t, own: fog(x_t, t, faces, own, schedule),
+        "mean face": lambda x_t, t: faces.mean(0, keepdim=True).expand_as(x_t),
+        "fog": lambda x_t, t: fog(x_t, t, faces, schedule),
     }
-    return {name: by_level(answer, faces, schedule) for name, answer in answers.items()}
+    return {name: by_level(answer, unseen, schedule) for name, answer in answers.items()}
 
 
 def floor(faces):
@@ -177,7 +177,7 @@ def table(result):
     lines = [
         f"{result['steps']} steps of {BATCH} faces, widths {WIDTHS}, blind; mean over the seeds "
         "+- 95 % interval (Student's t over the seeds)",
-        "error of the clean picture, no clipping",
+        f"error of the clean picture on {result['held out']} faces that are held out, no clipping",
         f"{'t':24} " + " ".join(f"{t:>15}" for t in LEVELS),
     ]
     for name, errors in result["baselines"].items():
@@ -207,7 +207,7 @@ def main():
     parser.add_argument("--table", action="store_true", help="train nothing, only print the table")
     wish = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    faces, schedule = load_faces(), cosine_schedule()
+    (faces, unseen), schedule = load_faces(), cosine_schedule()
     runs = {name: [] for name in OBJECTIVES}
     for seed in SEEDS:
         for name in OBJECTIVES:
@@ -218,15 +218,16 @@ def main():
                 model = train_objective(name, seed, faces, schedule)
                 seconds = round(time.process_time() - began)
                 figures = {"seed": seed, "cpu_seconds": seconds}
-                figures |= measure(model, seed, faces, schedule)
+                figures |= measure(model, seed, faces, unseen, schedule)
                 path.write_text(json.dumps(figures), "utf-8")
             if path.exists():
                 runs[name].append(json.loads(path.read_text("utf-8")))
     result = {
         "steps": STEPS,
         "levels": LEVELS,
+        "held out": len(unseen),
         "floor": floor(faces),
-        "baselines": baselines(faces, schedule),
+        "baselines": baselines(faces, unseen, schedule),
         "runs": {name: done for name, done in runs.items() if done},
     }
     text = table(result)
