@@ -1,4 +1,4 @@
-"""Lesson 03: a loss, the price of an error, the velocity, the way back, a broken model, levels."""
+"""Lesson 03: a loss, a training step, the price of an error, the way back, a diagnosis, levels."""
 
 import functools
 
@@ -84,7 +84,97 @@ def check_loss(function):
     return None
 
 
-# ---- 03.2: the price of an error ----------------------------------------------------------------
+# ---- 03.2: a training step ----------------------------------------------------------------------
+
+
+def training_step(loss, optimizer):
+    loss.backward()  # adds the new gradients to those that are there
+    optimizer.step()
+    optimizer.zero_grad()  # so that the next ones are added to nothing
+    return loss.item()
+
+
+def never_backward(loss, optimizer):
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def never_a_step(loss, optimizer):
+    loss.backward()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def never_emptied(loss, optimizer):
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def emptied_too_soon(loss, optimizer):
+    loss.backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.item()
+
+
+def step_before_backward(loss, optimizer):
+    optimizer.step()
+    loss.backward()
+    optimizer.zero_grad()
+    return loss.item()
+
+
+def loss_as_a_tensor(loss, optimizer):
+    training_step(loss, optimizer)
+    return loss
+
+
+class Watched(torch.optim.SGD):
+    """Notes its calls in `calls`, and those of backward()."""
+
+    def __init__(self, weight):
+        super().__init__([weight], lr=0.25)
+        self.calls = []
+        weight.register_hook(lambda gradient: self.calls.append("backward"))
+
+    def step(self, closure=None):
+        self.calls.append("step")
+        return super().step(closure)
+
+    def zero_grad(self, set_to_none=True):
+        self.calls.append("zero_grad")
+        super().zero_grad(set_to_none)
+
+
+def check_step(function):
+    weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    optimizer, before = Watched(weight), weight.detach().clone()
+    loss = weight.square().sum() / 2  # its gradient is the weight: a step leaves 0.75 of it
+    got, calls = function(loss, optimizer), optimizer.calls
+    if "backward" not in calls:
+        return "There are no gradients: which call computes them from the loss?"
+    if "step" not in calls:
+        return "The gradients are there, but no parameter has moved: who takes the step?"
+    if calls.index("step") < calls.index("backward"):
+        return "You take the step before its gradients are computed."
+    if "zero_grad" in calls[calls.index("backward") : calls.index("step")]:
+        return "You empty the gradients before the step has used them."
+    if not torch.is_tensor(got) and (problem := no_number(got, "the loss")):
+        return problem
+    if torch.is_tensor(got) or abs(float(got) - loss.item()) > 1e-4:
+        return "The step is right. Return the loss as a plain number, `loss.item()`."
+    function(weight.square().sum() / 2, optimizer)
+    if not same(weight.detach(), 0.75**2 * before):
+        return (
+            "The first step is right, the second goes too far: the old gradients were still there, "
+            "and the new ones were added to them."
+        )
+    return None
+
+
+# ---- 03.3: the price of an error ----------------------------------------------------------------
 
 
 def price(alpha_bar):
@@ -111,49 +201,11 @@ def check_price(function):
     return None
 
 
-# ---- 03.3: the velocity -------------------------------------------------------------------------
+# ---- 03.4: the way back -------------------------------------------------------------------------
 
 
 def velocity_of(x_0, eps, signal_rate, noise_rate):
     return signal_rate * eps - noise_rate * x_0
-
-
-def sign_flipped(x_0, eps, signal_rate, noise_rate):
-    return noise_rate * x_0 - signal_rate * eps
-
-
-def rates_swapped(x_0, eps, signal_rate, noise_rate):
-    return noise_rate * eps - signal_rate * x_0
-
-
-def added(x_0, eps, signal_rate, noise_rate):
-    return signal_rate * eps + noise_rate * x_0
-
-
-def rates_forgotten(x_0, eps, signal_rate, noise_rate):
-    return eps - x_0
-
-
-def check_velocity(function):
-    x_0, eps = torch.rand(4, 3, 8, 8) * 2 - 1, torch.randn(4, 3, 8, 8)
-    signal_rate, noise_rate = cosine_schedule().rates(torch.tensor([0, 300, 600, 999]), like=x_0)
-    case = (x_0, eps, signal_rate, noise_rate)
-    got, want = function(*case), velocity_of(*case)
-    if problem := no_tensor(got, want.shape, "the velocity"):
-        return problem
-    off = off_by(got, want)
-    if same(got, sign_flipped(*case)):
-        return f"Off by {off:.2f}: the sign is flipped. At the clean end v is eps, not minus eps."
-    if same(got, rates_swapped(*case)):
-        return f"Off by {off:.2f}: the rates are swapped. At the clean end v is the noise."
-    if same(got, added(*case)):
-        return f"Off by {off:.2f}: a minus stands between the two."
-    if same(got, rates_forgotten(*case)):
-        return f"Off by {off:.2f}: the two rates are missing."
-    return None if same(got, want) else f"The velocity is off by {off:.2f} on average."
-
-
-# ---- 03.4: the way back -------------------------------------------------------------------------
 
 
 def turn_back(x_t, v, signal_rate, noise_rate):
@@ -359,6 +411,27 @@ EXERCISES = (
     ),
     Exercise(
         name="03.2",
+        title="a training step",
+        check=check_step,
+        solution=training_step,
+        hints=(
+            "A step uses gradients, so they must be computed before it; and what it has used must "
+            "not be added to the next ones. Return `loss.item()` at the end: as long as the "
+            "function returns `...`, it counts as not done.",
+            "`loss.backward()` adds gradients, `optimizer.step()` uses them, "
+            "`optimizer.zero_grad()` empties them.",
+        ),
+        wrong={
+            "no backward": never_backward,
+            "no step": never_a_step,
+            "never empties the gradients": never_emptied,
+            "empties them too soon": emptied_too_soon,
+            "a step before backward": step_before_backward,
+            "returned the tensor": loss_as_a_tensor,
+        },
+    ),
+    Exercise(
+        name="03.3",
         title="the price of an error",
         check=check_price,
         solution=price,
@@ -372,24 +445,6 @@ EXERCISES = (
             "forgot to square the factor": lambda alpha_bar: ((1 - alpha_bar) / alpha_bar) ** 0.5,
             "upside down": lambda alpha_bar: alpha_bar / (1 - alpha_bar),
             "only divided": lambda alpha_bar: 1 / alpha_bar,
-        },
-    ),
-    Exercise(
-        name="03.3",
-        title="the velocity",
-        check=check_velocity,
-        solution=velocity_of,
-        hints=(
-            "The formula stands above: the signal rate times the noise, minus the noise rate times "
-            "the clean picture.",
-            "In code `eps` is the noise itself, and `noise_rate` multiplies it in x_t: begin with "
-            "`signal_rate * eps`.",
-        ),
-        wrong={
-            "flipped the sign": sign_flipped,
-            "swapped the rates": rates_swapped,
-            "added": added,
-            "forgot the rates": rates_forgotten,
         },
     ),
     Exercise(
