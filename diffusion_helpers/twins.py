@@ -125,9 +125,9 @@ def compare_colours(pictures: torch.Tensor) -> Verdict:
     for corner in _cut(between):
         corner[:] = False
     right.append(paint[:, WHITE, between].mean(1) >= 0.95)
-    found, grounds = torch.stack(found, 1), torch.stack(grounds, 1)
-    agrees = (_same(found) | ~_same(grounds)).all(2).all(1) & (found < WHITE).all(1)
-    return Verdict(torch.stack(right).all(0), agrees, found, grounds)
+    shown, on = torch.stack(found, 1), torch.stack(grounds, 1)  # (B, 4) each
+    agrees = (_same(shown) | ~_same(on)).all(2).all(1) & (shown < WHITE).all(1)
+    return Verdict(torch.stack(right).all(0), agrees, shown, on)
 
 
 class Score(NamedTuple):
@@ -269,7 +269,7 @@ class TwinsNet(nn.Module):
 
 
 @torch.no_grad()
-def attention_to_corners(model: nn.Module, scenes: torch.Tensor, t: int) -> dict[str, torch.Tensor]:
+def attention_to_corners(model: TwinsNet, scenes: torch.Tensor, t: int) -> dict[str, torch.Tensor]:
     """How much attention the discs of scenes (B, 3, 32, 32) under noise pay to the other corners.
 
     Returns, for each head of a `TwinsNet` with attention, the mean share of a disc's attention that
@@ -294,7 +294,7 @@ def attention_to_corners(model: nn.Module, scenes: torch.Tensor, t: int) -> dict
     return heads
 
 
-def pixels_across(model: nn.Module) -> int:
+def pixels_across(model: TwinsNet) -> int:
     """How many of the 144 pixels of the bottom right corner can change the top left prediction.
 
     Asked of the gradient, at random parameters: the zeros of a fresh net would hide everything.
@@ -303,8 +303,9 @@ def pixels_across(model: nn.Module) -> int:
     for p in model.parameters():
         nn.init.normal_(p, std=0.1)
     x_t = torch.randn(1, *model.image_shape, requires_grad=True)
-    model(x_t, 500)[..., :CORNER, :CORNER].square().sum().backward()
-    return int((x_t.grad[0, :, -CORNER:, -CORNER:].abs().sum(0) > 0).sum())
+    prediction = model(x_t, 500)[..., :CORNER, :CORNER]
+    (grad,) = torch.autograd.grad(prediction.square().sum(), x_t)
+    return int((grad[0, :, -CORNER:, -CORNER:].abs().sum(0) > 0).sum())
 
 
 def load_twins(attention: bool = True, device: torch.device | str | None = None) -> TwinsNet:
