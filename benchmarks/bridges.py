@@ -4,11 +4,12 @@
 
 The hourglass of lesson 02 is trained with its skip connections and with zeros in their place, from
 the same first parameters, on the same pictures with the same noise; at two noise levels, with three
-seeds each, for as many steps as in the lesson, each with twice as many pictures. Beside them
-stand the best linear filter that treats each wave by itself (Wiener, measured on the training pictures) and the course's apprentice.
-Errors are those on the held-out pictures, for all of them the same noisy ones. The figures go to
-data/bridges.json, which the lesson reads, and to benchmarks/bridges.txt. Finished trainings are
-kept in my_runs/bridges/; delete the folder to start anew.
+seeds each, for as many steps as in the lesson, each with twice as many pictures. Beside them stand
+the best linear filter that treats each wave by itself (Wiener, measured on the training pictures)
+and the course's apprentice. Errors are those on the held-out pictures, for all of them the same
+noisy ones. The figures go to data/bridges.json, which the lesson reads, and to
+benchmarks/bridges.txt. Finished trainings are kept in my_runs/bridges/; delete the
+folder to start anew.
 """
 
 import json
