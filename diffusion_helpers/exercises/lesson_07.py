@@ -1,4 +1,4 @@
-"""Lesson 07: likeness, masks, attention weights, guidance, condition dropout, a diagnosis."""
+"""Lesson 07: likeness, attention weights, guidance, condition dropout, masks, a diagnosis."""
 
 import functools
 from dataclasses import replace
@@ -63,46 +63,7 @@ def check_alike(function):
     return None if abs(got - want) < 1e-4 else f"{said}it should be {want:.2f}."
 
 
-# ---- 07.2: the mask -----------------------------------------------------------------------------
-
-
-def word_mask(lengths, longest):
-    return torch.arange(longest) < lengths[:, None]
-
-
-def check_mask(function):
-    lengths = torch.tensor([2, 5, 0, 3])
-    for longest in (6, 9):
-        try:
-            got = function(lengths, longest)
-        except NotImplementedError:
-            raise
-        except RuntimeError as problem:
-            if "must match the size" not in str(problem):
-                raise
-            return (
-                f"A row of {longest} places does not fit beside a row of 4 lengths: make a column "
-                "of the lengths, so that each meets every place."
-            )
-        if problem := no_tensor(got, (4, longest), "the mask"):
-            return problem
-        if got.dtype != torch.bool:
-            return f"A tensor of bools was asked for, yours holds {got.dtype}."
-        place = torch.arange(longest)
-        if torch.equal(got, place <= lengths[:, None]):
-            words = got.sum(1).tolist()
-            return f"One word too many: you let in {words} for {lengths.tolist()}; count from 0."
-        if torch.equal(got, place >= lengths[:, None]):
-            return "It is turned round: True means that there is a word."
-        if torch.equal(got, place >= longest - lengths[:, None]):
-            return "Your words stand at the end of the row; a prompt begins at place 0."
-        if not torch.equal(got, word_mask(lengths, longest)):
-            wrong = (got != word_mask(lengths, longest)).double().mean().item()
-            return f"{wrong:.0%} of the places are wrong: compare a row of places with a column."
-    return None
-
-
-# ---- 07.3: attention weights ---------------------------------------------------------------------
+# ---- 07.2: attention weights ---------------------------------------------------------------------
 
 
 def attention_weights(scores, mask):
@@ -159,7 +120,7 @@ def check_attention_weights(function):
     )
 
 
-# ---- 07.4: guidance -----------------------------------------------------------------------------
+# ---- 07.3: guidance -----------------------------------------------------------------------------
 
 
 def guide(without, with_text, scale):
@@ -222,7 +183,7 @@ def check_guide(function):
     return None
 
 
-# ---- 07.5: condition dropout --------------------------------------------------------------------
+# ---- 07.4: condition dropout --------------------------------------------------------------------
 
 
 def drop_condition(mask, share):
@@ -275,6 +236,45 @@ def check_drop_condition(function):
         return f"{mean:.0%} of the prompts are hidden, asked for were 15%: the others stay."
     if abs(mean - 0.15) > 0.01:
         return f"{mean:.1%} of the prompts are hidden, asked for were 15%."
+    return None
+
+
+# ---- 07.5: the mask -----------------------------------------------------------------------------
+
+
+def word_mask(lengths, longest):
+    return torch.arange(longest) < lengths[:, None]
+
+
+def check_mask(function):
+    lengths = torch.tensor([2, 5, 0, 3])
+    for longest in (6, 9):
+        try:
+            got = function(lengths, longest)
+        except NotImplementedError:
+            raise
+        except RuntimeError as problem:
+            if "must match the size" not in str(problem):
+                raise
+            return (
+                f"A row of {longest} places does not fit beside a row of 4 lengths: make a column "
+                "of the lengths, so that each meets every place."
+            )
+        if problem := no_tensor(got, (4, longest), "the mask"):
+            return problem
+        if got.dtype != torch.bool:
+            return f"A tensor of bools was asked for, yours holds {got.dtype}."
+        place = torch.arange(longest)
+        if torch.equal(got, place <= lengths[:, None]):
+            words = got.sum(1).tolist()
+            return f"One word too many: you let in {words} for {lengths.tolist()}; count from 0."
+        if torch.equal(got, place >= lengths[:, None]):
+            return "It is turned round: True means that there is a word."
+        if torch.equal(got, place >= longest - lengths[:, None]):
+            return "Your words stand at the end of the row; a prompt begins at place 0."
+        if not torch.equal(got, word_mask(lengths, longest)):
+            wrong = (got != word_mask(lengths, longest)).double().mean().item()
+            return f"{wrong:.0%} of the places are wrong: compare a row of places with a column."
     return None
 
 
@@ -504,25 +504,6 @@ EXERCISES = (
     ),
     Exercise(
         name="07.2",
-        title="the mask",
-        check=check_mask,
-        solution=word_mask,
-        hints=(
-            "A place holds a word when its number is smaller than the length of its prompt; places "
-            "count from 0.",
-            "Compare a row, `torch.arange(longest)`, with a column, `lengths[:, None]`.",
-        ),
-        wrong={
-            "one word too many": lambda lengths, longest: torch.arange(longest) <= lengths[:, None],
-            "turned round": lambda lengths, longest: torch.arange(longest) >= lengths[:, None],
-            "words at the end of the row": lambda lengths, longest: word_mask(
-                lengths, longest
-            ).flip(1),
-            "lengths as a row": lambda lengths, longest: torch.arange(longest) < lengths,
-        },
-    ),
-    Exercise(
-        name="07.3",
         title="attention weights",
         check=check_attention_weights,
         solution=attention_weights,
@@ -542,7 +523,7 @@ EXERCISES = (
         },
     ),
     Exercise(
-        name="07.4",
+        name="07.3",
         title="guidance",
         check=check_guide,
         solution=guide,
@@ -561,7 +542,7 @@ EXERCISES = (
         },
     ),
     Exercise(
-        name="07.5",
+        name="07.4",
         title="condition dropout",
         check=check_drop_condition,
         solution=drop_condition,
@@ -575,6 +556,25 @@ EXERCISES = (
             "one random number for the whole batch": one_for_all,
             "hid the others": the_others,
             "hid nothing": nothing_hidden,
+        },
+    ),
+    Exercise(
+        name="07.5",
+        title="the mask",
+        check=check_mask,
+        solution=word_mask,
+        hints=(
+            "A place holds a word when its number is smaller than the length of its prompt; places "
+            "count from 0.",
+            "Compare a row, `torch.arange(longest)`, with a column, `lengths[:, None]`.",
+        ),
+        wrong={
+            "one word too many": lambda lengths, longest: torch.arange(longest) <= lengths[:, None],
+            "turned round": lambda lengths, longest: torch.arange(longest) >= lengths[:, None],
+            "words at the end of the row": lambda lengths, longest: word_mask(
+                lengths, longest
+            ).flip(1),
+            "lengths as a row": lambda lengths, longest: torch.arange(longest) < lengths,
         },
     ),
     Exercise(
