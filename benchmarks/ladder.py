@@ -43,6 +43,7 @@ from diffusion_helpers import (
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
 from diffusion_helpers.grain import grain
+from diffusion_helpers.recorded import seed_interval
 from diffusion_helpers.widgets.figures import to_uint8
 from diffusion_helpers.words import load_words
 
@@ -59,8 +60,6 @@ STEPS = 600  # the budget is in steps, so that it does not depend on what else t
 N = 1000  # pictures for each figure; with 2,000 the sampling would take as long as the training
 SAMPLE_STEPS = 20  # the course's default
 BATCH = 100  # pictures sampled at once
-T_OF_TWO = 12.706  # Student's t, 97.5 %, for one degree of freedom: two seeds
-T_OF_THREE = 4.303  # and for two degrees: three seeds
 FOLDER = Path("my_runs/ladder")
 CROWD = ("distance", "precision", "recall", "grain")
 FIGURES = (*CROWD, "adherence")
@@ -129,10 +128,7 @@ def save_sheet(pictures, path):
 
 def interval(values):
     """Mean and half of the 95 % interval of Student's t over the seeds."""
-    if len(values) < 2:
-        return values[0], float("nan")
-    t = {2: T_OF_TWO, 3: T_OF_THREE}[len(values)]
-    return statistics.mean(values), t * statistics.stdev(values) / len(values) ** 0.5
+    return seed_interval(values) if len(values) > 1 else (values[0], float("nan"))
 
 
 def table(ladder):

@@ -42,6 +42,7 @@ from diffusion_helpers import (
 from diffusion_helpers.checks import say, seeded_generator
 from diffusion_helpers.data import DATA
 from diffusion_helpers.denoiser import Prediction, as_prediction, velocity
+from diffusion_helpers.recorded import seed_interval
 from diffusion_helpers.sampling import pure_noise
 
 # what the output means, and in which of the three the loss is measured
@@ -60,7 +61,6 @@ MOST = 100  # of the factor 1 / alpha_bar
 LEVELS = torch.linspace(0, 999, 21).round().long()[1:-1].tolist()  # 50, 100, ... 949
 NOISES = 4  # of each face that is held out: they are few
 N, SAMPLE_STEPS = 64, 30
-T_OF_THREE = 4.303  # Student's t, 97.5 %, two degrees of freedom: three seeds
 FOLDER = Path("my_runs/objectives")
 
 
@@ -166,10 +166,10 @@ def floor(faces):
 
 def interval(values, digits):
     """Mean and half of the 95 % interval of Student's t over the seeds, as words."""
-    mean = f"{statistics.mean(values):.{digits}f}"
     if len(values) != 3:
-        return mean
-    return f"{mean} +- {T_OF_THREE * statistics.stdev(values) / 3**0.5:.{digits}f}"
+        return f"{statistics.mean(values):.{digits}f}"
+    mean, half = seed_interval(values)
+    return f"{mean:.{digits}f} +- {half:.{digits}f}"
 
 
 def table(result):
