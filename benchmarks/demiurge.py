@@ -43,6 +43,7 @@ from diffusion_helpers import (
 from diffusion_helpers.authoring import commands
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
+from diffusion_helpers.recorded import share_interval
 from diffusion_helpers.widgets.figures import to_uint8
 from diffusion_helpers.words import load_words
 
@@ -84,24 +85,16 @@ def hits(pictures, emoji, rows):
     return found
 
 
-def interval(right, n, z=1.96):
-    """Both ends of the 95 % interval of Wilson 1927 for `right` of `n`."""
-    share = right / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def wilson(right, n):
     """A share and its interval as words."""
-    low, high = interval(right, n)
+    low, high = share_interval(right, n)
     return f"{right / n:5.1%} ({low:.1%} to {high:.1%})"
 
 
 def adherence(model, emoji, rows, kind, scale):
     pictures = draw(model, emoji, rows, scale)
     right = sum(hits(pictures, emoji, rows))
-    low, high = interval(right, len(rows))
+    low, high = share_interval(right, len(rows))
     found = {"scale": scale, "kind": kind, "right": right, "n": len(rows), "low": low, "high": high}
     say(adherence_line(found))
     return pictures, found

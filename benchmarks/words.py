@@ -12,10 +12,10 @@ below 2 %. The interval is Wilson's, 95 %. The result stands in benchmarks/words
 import json
 
 import torch
-from demiurge import interval
 
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import DATA
+from diffusion_helpers.recorded import share_interval
 from diffusion_helpers.words import load_words, split_words
 
 BEST = 5
@@ -133,7 +133,7 @@ def main():
             hits += bool(wanted & set(found))
             if not wanted & set(found):
                 missed.append(f"    {prompt!r} found {', '.join(found)}")
-        low, high = interval(hits, len(prompts))
+        low, high = share_interval(hits, len(prompts))
         lines.append(
             f"{language}: {hits} of {len(prompts)} among the first {BEST}: "
             f"{hits / len(prompts):.0%} ({low:.0%} to {high:.0%}); missed:"

@@ -1,4 +1,4 @@
-"""What the benchmarks measured over several seeds, for the lessons to show."""
+"""What the benchmarks measured over several seeds, for the lessons to show, and its intervals."""
 
 import json
 import statistics
@@ -18,6 +18,14 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float]:
     except (TypeError, KeyError, AttributeError, statistics.StatisticsError):
         raise ValueError("expected two or three numbers, one for each seed") from None
     return middle, times * spread / len(values) ** 0.5
+
+
+def share_interval(right: float, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Both ends of the 95 % interval of Wilson 1927 for `right` of `n`; fair near 0 and 1, too."""
+    share = right / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def twins_runs(net: str, what: str) -> list[float]:

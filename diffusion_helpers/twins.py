@@ -27,6 +27,7 @@ from .checks import (
 from .data import DATA
 from .device import as_device, fast_math
 from .noising import add_noise, cosine_schedule
+from .recorded import share_interval
 from .sampling import pure_noise
 from .unet import TimeEmbedding
 
@@ -161,15 +162,13 @@ def score(pictures: torch.Tensor) -> Score:
     that likes a few colours, or paints each scene in one, agrees more often without having found
     any partner, and has more luck. It is NaN where no pair is on different grounds.
     """
-    verdict, n, z = compare_colours(pictures), len(pictures), 1.96
+    verdict, n = compare_colours(pictures), len(pictures)
     each = torch.ones(4, 4, dtype=torch.bool, device=pictures.device).triu(1)  # each pair once
     same, other = _same(verdict.grounds) & each, ~_same(verdict.grounds) & each  # (n, 4, 4)
     match = _same(verdict.colours) & (verdict.colours < WHITE)[:, None]
     agrees, luck = (match[pairs].double().mean().item() for pairs in (same, other))
-    middle = (agrees + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * (agrees * (1 - agrees) / n + (z / (2 * n)) ** 2) ** 0.5 / (1 + z**2 / n)
     formed = verdict.well_formed.double().mean().item()
-    return Score(formed, agrees, middle - half, middle + half, luck)
+    return Score(formed, agrees, *share_interval(agrees * n, n), luck)
 
 
 def with_frame(pictures: torch.Tensor) -> torch.Tensor:

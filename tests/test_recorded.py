@@ -13,6 +13,7 @@ from diffusion_helpers.recorded import (
     ladder_ratios,
     ladder_step,
     seed_interval,
+    share_interval,
     twins_by_level,
     twins_runs,
 )
@@ -23,6 +24,11 @@ LADDER = Path(__file__).parent.parent / "benchmarks" / "ladder.txt"
 def test_the_interval_is_that_of_student():
     middle, half = seed_interval([1.0, 2.0, 3.0])
     assert middle == 2 and abs(half - 4.303 / 3**0.5) < 1e-9
+
+
+def test_the_interval_of_a_share_is_that_of_wilson():
+    assert share_interval(5, 10) == pytest.approx((0.2366, 0.7634), abs=1e-4)
+    assert share_interval(0, 10) == pytest.approx((0, 0.2775), abs=1e-4)
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1, 2, 3, 4], None, ["a", "b"]])
