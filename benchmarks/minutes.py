@@ -10,8 +10,8 @@ cell by cell, in CPU seconds of one thread, so that a busy machine changes littl
 benchmarks/minutes.json.
 
 A section whose heading begins with "Deeper" is no part of the path, nor are the sections inside it.
-Text in <details> is no part of it either. Speaker's notes and hidden code take nobody's time; the
-seconds that hidden code computes do count.
+Text in <details> is no part of it either. Hidden code takes nobody's time; the seconds that it
+computes do count.
 """
 
 import argparse
@@ -48,7 +48,7 @@ def pieces(cells):
         text = "".join(cell["source"])
         if cell["cell_type"] == "code":
             yield cell, text, deep > 0
-        elif cell["metadata"].get("slideshow", {}).get("slide_type") != "notes":
+        else:
             for fold in FOLD.findall(text):
                 yield cell, fold, True
             text = FENCED.sub(lambda code: code[0].replace("#", "."), FOLD.sub("", text))

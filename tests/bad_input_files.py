@@ -166,17 +166,8 @@ def weights(good):
     )
 
 
-def notebooks(good):
-    return mix(
-        [
-            junk(but="text whole"),
-            names(),
-            one(ROOM, DATA / "emoji" / "noto_32.webp", on_disk("list.ipynb", b"[]")),
-            one(*(on_disk(f"{i}.ipynb", c) for i, c in enumerate((b"{}", b'{"cells": 5}')))),
-        ],
-        # some of the damaged are a notebook still
-        [one(str(NOTEBOOK)), damaged(b'{"cells": [{"source": []}]}', ".ipynb")],
-    )
+def lessons(good):
+    return mix([junk(), one("1", "../01", "99", "01 ", "<b>", "٠١")])
 
 
 def data_sets(good):
@@ -425,8 +416,8 @@ TRAINING = [
 ]
 
 REST = [
-    Case("authoring.notes.stage_notes", together(path=one(NOTEBOOK)), kept, {"path": notebooks}),
-    Case("authoring.notes.running_order", together(path=one(NOTEBOOK)), kept, {"path": notebooks}),
+    Case("authoring.notes.stage_notes", together(lesson=one("01")), kept, {"lesson": lessons}),
+    Case("authoring.notes.running_order", together(lesson=one("01")), kept, {"lesson": lessons}),
     Case(
         "exercises.broken_models.broken_model",
         together(lesson=one("03", "04"), device=one("cpu")),

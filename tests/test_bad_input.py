@@ -65,6 +65,7 @@ ELSEWHERE = {
     "denoiser.velocity": "plain arithmetic, called by target with what it has checked",
     "text.EncodedText": "made by UNet.encode_text; expand_to asks what that of Text asks",
     "authoring.commands.": "gets words from argparse: test_commands.py",
+    "authoring.notes.Note": "read from a file by stage_notes",
     "authoring.notes.main": "run from the command line by instructors: test_commands.py",
     "device.bf16_helps": "gets devices from tensors that were checked",
     "device.fast_": "gets tensors that were checked",

@@ -10,6 +10,7 @@ import pytest
 
 from diffusion_helpers import progress
 from diffusion_helpers.authoring import editions
+from diffusion_helpers.authoring.notes import stage_notes
 from diffusion_helpers.exercises import exercise, find
 
 LESSONS = sorted(editions.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
@@ -25,7 +26,10 @@ def text(cell):
 
 
 def is_note(cell):
-    return cell["metadata"].get("slideshow", {}).get("slide_type") == "notes"
+    return cell["metadata"] == {
+        "slideshow": {"slide_type": "notes"},
+        "jupyterlab-slideshow": {"layer": "none"},  # else the slides cannot leave it
+    }
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +57,20 @@ def test_the_instructors_edition_differs_only_where_it_should(path, made):
     before = {cell["id"]: cell for cell in read(path)["cells"]}
     after = {cell["id"]: cell for cell in read(made / "instructor" / path.name)["cells"]}
     names = [name for name, *_ in editions.stubs(before.values())]
-    extra = [f"instructor-{name.replace('.', '-')}" for name in names]
-    assert [cell for cell in after if cell not in extra] == list(before)
-    assert [cell for cell in after if cell in extra] == extra
+    helps = [f"instructor-{name.replace('.', '-')}" for name in names]
+    notes = [f"notes-{note.below}" for note in stage_notes(path.name[:2])]
+    assert [cell for cell in after if cell not in helps + notes] == list(before)
+    assert [cell for cell in after if cell in helps] == helps
+    assert [cell for cell in after if cell in notes] == notes
+    assert all(is_note(after[cell]) for cell in helps + notes)
     for cell_id, cell in before.items():
         if "@exercise" in text(cell) and cell["cell_type"] == "code":
             assert without_answers(text(after[cell_id])) == without_answers(text(cell))
-        elif is_note(cell):
-            opened = text(after[cell_id])
-            assert opened.startswith("<details open>")
-            assert opened.replace("<details open>", "<details>", 1) == text(cell)
         else:
             assert after[cell_id] == cell
+    for note in stage_notes(path.name[:2]):
+        said = text(after[f"notes-{note.below}"])
+        assert all(part in said for part in (note.title, note.words, f"{note.minutes} minute"))
 
 
 def without_answers(code):
@@ -81,7 +87,6 @@ def test_the_instructor_reads_hints_and_mistakes_off_the_slides(path, made):
     cells = {cell["id"]: cell for cell in read(made / "instructor" / path.name)["cells"]}
     for name, *_ in editions.stubs(read(path)["cells"]):
         cell, one = cells[f"instructor-{name.replace('.', '-')}"], find(name)
-        assert is_note(cell) and cell["metadata"]["jupyterlab-slideshow"] == {"layer": "none"}
         for words in (*one.hints, *one.wrong, *map(one.judge, one.wrong.values())):
             assert words in text(cell)
 
@@ -100,11 +105,8 @@ def test_the_solutions_are_right_with_what_the_lesson_imports(path, made, capsys
 def test_the_hand_out_differs_only_where_it_should(path, made):
     before = read(path)["cells"]
     after = {cell["id"]: cell for cell in read(made / "handout" / path.name)["cells"]}
-    assert not any(is_note(cell) for cell in after.values())
     for cell in before:
-        if is_note(cell):
-            assert cell["id"] not in after
-        elif "olution" in text(cell) and "<details" in text(cell):
+        if "olution" in text(cell) and "<details" in text(cell):
             assert text(after.get(cell["id"], {"source": ""})) in text(cell)
         else:
             assert after.pop(cell["id"]) == cell
@@ -129,7 +131,7 @@ def test_for_nbgrader_the_hand_out_has_one_point_below_each_exercise(path, made)
 def test_the_point_for_nbgrader_is_given_for_a_right_answer_only(capsys):
     stub = '@exercise("01.2")\ndef half_noise(alpha_bar):\n    return ...'
     cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": [stub]}
-    _, point = editions.nbgrader(notebook(cell))["cells"]
+    _, point = editions.nbgrader(notebook(cell), [])["cells"]
     answers = {"...": 0, "0": 0, "(alpha_bar - 0.5).abs().argmin().item()": 1}
     for answer, worth in answers.items():
         space = {"__name__": "__main__", "exercise": exercise}
@@ -158,7 +160,7 @@ def test_the_hand_out_takes_outputs_and_solutions_out():
     }
     deeper = "Words.\n\n<details><summary>Deeper: a proof</summary>\n\ny\n\n</details>"
     given = notebook(markdown(fold), markdown(f"{deeper}\n\n{fold}"), run)
-    made = editions.handout(given)
+    made = editions.handout(given, [])
     assert [text(cell) for cell in made["cells"]] == [deeper, "1"]
     assert made["cells"][1]["outputs"] == [] and made["cells"][1]["execution_count"] is None
     assert made["cells"][1]["metadata"] == {} and "widgets" not in made["metadata"]
@@ -173,7 +175,7 @@ def test_all_stubs_of_one_cell_are_solved_and_the_rest_stays():
         f"@exercise('01.5')\ndef {two.__name__}():\n    # think\n    return ...\n\n\nprint('ü')"
     )
     cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": code.splitlines(True)}
-    made = editions.instructor(notebook(cell))["cells"]
+    made = editions.instructor(notebook(cell), [])["cells"]
     assert text(made[0]) == (
         "%matplotlib inline\nimport torch\n\n\n@exercise('01.2')\n"
         f"{find('01.2').source}\n\n\n# between\n@exercise('01.5')\n{find('01.5').source}"

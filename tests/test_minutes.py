@@ -26,17 +26,13 @@ def hidden(source):
     return code(source, metadata={"jupyter": {"source_hidden": True}})
 
 
-def note(source):
-    return text(source, metadata={"slideshow": {"slide_type": "notes"}})
-
-
 @pytest.mark.parametrize(
     ("cells", "path", "everything"),
     [
         ([text(WORDS), code(LINES)], 2, 2),
         ([code("@exercise('01.1')\ndef f(): ...\n" + LINES)], 5, 5),
         ([code("# not an @exercise\n" + LINES)], 1, 1),
-        ([hidden(LINES), note(WORDS)], 0, 0),
+        ([hidden(LINES)], 0, 0),
         ([text(f"{WORDS}<details><summary>Deeper: why</summary>{WORDS}</details>")], 1, 2),
         ([text(f"## Deeper: proofs\n{WORDS}"), code(LINES), text(f"### The first\n{WORDS}")], 0, 3),
         ([text("## Deeper: proofs"), code(LINES), text(f"## Exercises\n{WORDS}")], 1, 2),

@@ -9,16 +9,13 @@ import pytest
 from browser import REPO, jupyter_lab, open_and_run_all
 from page_objects import Hand, LiveHand
 
-from diffusion_helpers.authoring.notes import NOTE, running_order, stage_notes
+from diffusion_helpers.authoring import editions, notes
+from diffusion_helpers.authoring.notes import Note, running_order, stage_notes
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 LESSON = "01_forward_noising.ipynb"
 PROJECTOR = {"width": 1920, "height": 1080}
 LOOKS = "@deathbeds/jupyterlab-fonts"  # the notebook's own style on slides
-
-# A notes cell is a dead end for jupyterlab-slideshow: Shift Enter leads there, the screen turns
-# empty and no arrow leads away. As a layer of a kind that is never shown, it is passed by.
-PASSED_BY = {"layer": "none"}
 
 # ---- what the notebooks say ---------------------------------------------------------------------
 
@@ -28,7 +25,7 @@ def cells_of(path):
 
 
 def kind(cell):
-    """slide, subslide, skip, notes, or None: on the slide of the cell above."""
+    """slide, subslide, skip, or None: on the slide of the cell above."""
     return cell.metadata.get("slideshow", {}).get("slide_type")
 
 
@@ -45,7 +42,7 @@ def test_every_cell_belongs_to_a_slide(path):
     cells = cells_of(path)
     assert kind(cells[0]) == "slide", f"{path.name} must begin with a slide"
     for cell in cells:
-        assert kind(cell) in ("slide", "subslide", "skip", "notes", None), (
+        assert kind(cell) in ("slide", "subslide", "skip", None), (
             f"{path.name}, cell {cell.id}: {kind(cell)!r} is no type of slide; a cell that stays "
             "on the slide above has no slide_type at all"
         )
@@ -74,18 +71,13 @@ def test_only_what_is_marked_deeper_or_folded_is_skipped(path):
 
 
 @lessons
-def test_speakers_notes_are_folded_and_say_how_long(path):
-    for cell in cells_of(path):
-        is_note = kind(cell) == "notes"
-        layer = cell.metadata.get("jupyterlab-slideshow")
-        assert layer == (PASSED_BY if is_note else None), f"{path.name}, cell {cell.id}: {layer}"
-        if is_note:
-            assert cell.cell_type == "markdown" and NOTE.fullmatch(cell.source), (
-                f"{path.name}, cell {cell.id}: fold the note as "
-                "<details><summary>On stage, 3 minutes: TITLE</summary>, the words, </details>"
-            )
-        else:
-            assert "<summary>On stage" not in cell.source, f"{path.name}: {cell.id} is a note"
+def test_a_reader_sees_no_speakers_notes_and_each_note_has_its_cell(path):
+    cells = {cell.id: cell for cell in cells_of(path)}
+    assert not any("<summary>On stage" in cell.source for cell in cells.values())
+    order = list(cells)
+    below = [order.index(note.below) for note in stage_notes(path.stem[:2])]
+    assert below == sorted(set(below)), f"{path.name}: the notes follow the lesson, one a cell"
+    assert all(kind(cells[order[i]]) != "skip" for i in below)
 
 
 @lessons
@@ -95,7 +87,7 @@ def test_the_minutes_add_up_to_the_time_on_stage(path):
     assert promised, f"{path.name}: its first cell must say how many minutes it takes on stage"
     low, high, alone = (int(word) if word else None for word in promised.groups())
     most = high or alone
-    minutes = sum(minutes for minutes, _, _ in stage_notes(path))
+    minutes = sum(note.minutes for note in stage_notes(path.stem[:2]))
     assert (low or most) <= minutes <= most, (
         f"{path.name} promises {promised[0]!r}, its notes take {minutes} minutes"
     )
@@ -124,18 +116,34 @@ def style_of(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
 def test_the_last_note_has_questions_to_discuss(path):
-    _, _, words = stage_notes(path)[-1]
+    words = stage_notes(path.stem[:2])[-1].words
     assert words.count("*To discuss afterwards.*") == 1
     assert words.partition("*To discuss afterwards.*")[2].count("?") >= 2
 
 
-def test_the_running_order_says_when_each_note_begins(tmp_path):
-    notes = ["", "Words.", "More\nwords.\n\nAnd more."]
-    cells = [nbformat.v4.new_markdown_cell(note(i, words)) for i, words in enumerate(notes) if i]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "lesson.ipynb")
-    assert stage_notes(tmp_path / "lesson.ipynb") == [(1, "T1", "Words."), (2, "T2", notes[2])]
-    assert running_order(tmp_path / "lesson.ipynb").splitlines() == [
-        "lesson",
+NOTES = """\
+## Below `title`, 1 minute: T1
+
+Words.
+
+## Below `more`, 2 minutes: T2
+
+More
+words.
+
+And more.
+"""
+
+
+def test_the_running_order_says_when_each_note_begins(tmp_path, monkeypatch):
+    monkeypatch.setattr(notes, "FOLDER", tmp_path)
+    (tmp_path / "lesson_01.md").write_text(NOTES, "utf-8")
+    assert stage_notes("01") == [
+        Note("title", 1, "T1", "Words."),
+        Note("more", 2, "T2", "More\nwords.\n\nAnd more."),
+    ]
+    assert running_order("01").splitlines() == [
+        "Lesson 01 on stage",
         "",
         " 0  T1 (1 min)",
         "    Words.",
@@ -148,10 +156,14 @@ def test_the_running_order_says_when_each_note_begins(tmp_path):
     ]
 
 
-def note(minutes, words):
-    unit = "minute" if minutes == 1 else "minutes"
-    summary = f"<summary>On stage, {minutes} {unit}: T{minutes}</summary>"
-    return f"<details>{summary}\n\n{words}\n\n</details>"
+@pytest.mark.parametrize(
+    "broken", ["## Below title, 1 minute: T1\n\nWords.\n", NOTES + "\n## T3\n"]
+)
+def test_notes_of_another_form_get_one_sentence(broken, tmp_path, monkeypatch):
+    monkeypatch.setattr(notes, "FOLDER", tmp_path)
+    (tmp_path / "lesson_01.md").write_text(broken, "utf-8")
+    with pytest.raises(ValueError, match=r"lesson_01\.md: a note begins with ## Below `cell`"):
+        stage_notes("01")
 
 
 # ---- the slides in a browser --------------------------------------------------------------------
@@ -193,11 +205,11 @@ def small():
     """A title with notes, then a slide for each control, then a slide of text."""
     v4, cells = nbformat.v4, []
     cells.append(slide("title", "# Title\n\nWords."))
-    cells.append(v4.new_markdown_cell(note(1, "Say it."), id="notes", metadata=note_metadata()))
+    cells.append(note_cell("notes"))
     for name, code in CONTROLS.items():
         cells.append(slide(f"{name}-text", f"## {name}"))
         cells.append(v4.new_code_cell(code, id=name))
-    cells.append(v4.new_markdown_cell(note(2, "And this."), id="more", metadata=note_metadata()))
+    cells.append(note_cell("more"))
     cells.append(slide("end", "## The end"))
     made = v4.new_notebook(cells=cells)
     made.metadata.kernelspec = {"name": "python3", "display_name": "Py", "language": "python"}
@@ -210,8 +222,9 @@ def slide(name, text):
     return nbformat.v4.new_markdown_cell(text, id=name, metadata=metadata)
 
 
-def note_metadata():
-    return {"slideshow": {"slide_type": "notes"}, "jupyterlab-slideshow": PASSED_BY}
+def note_cell(name):
+    """A note of the instructor's edition."""
+    return nbformat.v4.new_markdown_cell("Say it.", id=name, metadata=editions.NOTES)
 
 
 @pytest.fixture(scope="module")
@@ -327,7 +340,7 @@ def test_shift_enter_passes_the_speakers_notes(visit, lab):
 
 @pytest.mark.slow  # most of a minute; controls on slides are in the quick tests
 def test_lesson_01_presents(visit, lab, tmp_path):
-    shown = [c for c in cells_of(lab.root / LESSON) if kind(c) not in ("skip", "notes")]
+    shown = [c for c in cells_of(lab.root / LESSON) if kind(c) != "skip"]
     with visit() as tab:
         open_and_run_all(tab.page, lab, LESSON, timeout=120)
         show = Show(tab.page)

@@ -5,9 +5,8 @@ python -m diffusion_helpers.authoring.editions handout editions/handout
 python -m diffusion_helpers.authoring.editions nbgrader source/sculptor
 
 The instructor's edition holds our solutions where the reader's stubs stand, hints and typical
-mistakes below them, and the speaker's notes unfolded. The hand-out is what a reader gets: no
-outputs, no speaker's notes, no solutions. For nbgrader, the hand-out has a point below each
-exercise.
+mistakes below them, and the speaker's notes of `stage_notes/`. The hand-out is the lesson without
+outputs and folded solutions. For nbgrader, the hand-out has a point below each exercise.
 """
 
 import ast
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from ..checks import as_path, brief, say
 from ..exercises import find
+from .notes import stage_notes
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 USAGE = (
@@ -27,42 +27,44 @@ USAGE = (
 SOLUTION = re.compile(
     r"\s*<details[^>]*>\s*<summary>[^<]*solution[^<]*</summary>.*?</details>", re.S | re.I
 )
+# A notes cell alone is a dead end for jupyterlab-slideshow: Shift Enter leads there, the screen
+# turns empty and no arrow leads away. As a layer of a kind that is never shown, it is passed by.
 NOTES = {"slideshow": {"slide_type": "notes"}, "jupyterlab-slideshow": {"layer": "none"}}
 
 
-def instructor(notebook):
-    """The lesson `notebook` (a dict) with solutions, hints, typical mistakes and open notes."""
+def instructor(notebook, notes):
+    """The lesson `notebook` (a dict) with solutions, hints, typical mistakes, and its `notes`."""
     made = _without_outputs(notebook)
+    said = {note.below: note for note in notes}
     cells = []
     for cell in made["cells"]:
-        text = _source(cell)
-        if _is_note(cell):
-            cell["source"] = _lines(text.replace("<details>", "<details open>", 1))
         cells.append(cell)
         found = _stubs_in(cell)
         if found:
-            cell["source"] = _lines(_solved(text, found))
+            cell["source"] = _lines(_solved(_source(cell), found))
             cells += [_help(find(name)) for name, _ in found]
+        if cell["id"] in said:
+            cells.append(_note(said[cell["id"]]))
     return made | {"cells": cells}
 
 
-def handout(notebook):
-    """The lesson `notebook` (a dict) without outputs, speaker's notes and folded solutions."""
+def handout(notebook, _):
+    """The lesson `notebook` (a dict) without outputs and folded solutions."""
     made = _without_outputs(notebook)
     cells = []
     for cell in made["cells"]:
         if cell["cell_type"] == "markdown":
             left = SOLUTION.sub("", _source(cell))
-            if _is_note(cell) or not left.strip():
+            if not left.strip():
                 continue
             cell["source"] = _lines(left)
         cells.append(cell)
     return made | {"cells": cells}
 
 
-def nbgrader(notebook):
+def nbgrader(notebook, _):
     """The hand-out, with a cell below each exercise from which nbgrader takes one point."""
-    made = handout(notebook)
+    made = handout(notebook, _)
     cells = []
     for cell in made["cells"]:
         cells.append(cell)
@@ -91,7 +93,10 @@ def write(edition, folder, notebooks=NOTEBOOKS):
     if any((folder / path.name).resolve() == path.resolve() for path in lessons):  # links, too
         raise ValueError(f"{folder} holds the lessons themselves: choose another folder.")
     made = {  # all of them first: a lesson that fails leaves no half edition
-        path.name: EDITIONS[edition](json.loads(path.read_text("utf-8"))) for path in lessons
+        path.name: EDITIONS[edition](
+            json.loads(path.read_text("utf-8")), stage_notes(path.name[:2])
+        )
+        for path in lessons
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, notebook in made.items():
@@ -141,8 +146,16 @@ def _solved(text, found):
     return "\n".join(lines)
 
 
+def _note(note):
+    """A cell for the instructor, off the slides: what to say, and for how long."""
+    unit = "minute" if note.minutes == 1 else "minutes"
+    summary = f"<summary>On stage, {note.minutes} {unit}: {note.title}</summary>"
+    text = f"<details open>{summary}\n\n{note.words}\n\n</details>"
+    return _off_the_slides(f"notes-{note.below}", text)
+
+
 def _help(exercise):
-    """A folded cell for the instructor, off the slides: the hints, and what mistakes are told."""
+    """A cell for the instructor, off the slides: the hints, and what mistakes are told."""
     hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, start=1))
     mistakes = "\n".join(
         f"- *{what}*: {exercise.judge(function)}" for what, function in exercise.wrong.items()
@@ -151,13 +164,12 @@ def _help(exercise):
         f"<details open><summary>Exercise {exercise.name}, {exercise.title}: hints and typical "
         f"mistakes</summary>\n\n{hints}\n\n{mistakes}\n\n</details>"
     )
-    name = "instructor-" + exercise.name.replace(".", "-")
-    return {
-        "cell_type": "markdown",
-        "id": name,
-        "metadata": copy.deepcopy(NOTES),
-        "source": _lines(text),
-    }
+    return _off_the_slides("instructor-" + exercise.name.replace(".", "-"), text)
+
+
+def _off_the_slides(name, text):
+    metadata = copy.deepcopy(NOTES)
+    return {"cell_type": "markdown", "id": name, "metadata": metadata, "source": _lines(text)}
 
 
 def _point(name, function):
@@ -188,10 +200,6 @@ def _without_outputs(notebook):
 def _parsed(text):
     """The cell's code as a tree, without Jupyter's own %lines and !lines."""
     return ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.M))
-
-
-def _is_note(cell):
-    return cell["metadata"].get("slideshow", {}).get("slide_type") == "notes"
 
 
 def _source(cell):

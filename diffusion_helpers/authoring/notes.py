@@ -1,53 +1,73 @@
-"""The speaker's notes of a lesson on one page, to print or to keep on the other screen.
+"""The speaker's notes of a lesson: what to say on stage, and when.
 
-python -m diffusion_helpers.authoring.notes notebooks/01_forward_noising.ipynb
+python -m diffusion_helpers.authoring.notes 01
+
+prints them as one page, to print or to keep on the other screen. They stand in `stage_notes/`, one
+file a lesson, so that a reader's lesson shows none; the instructor's edition shows them all.
 """
 
-import json
 import re
 import sys
 import textwrap
+from dataclasses import dataclass
+from pathlib import Path
 
-from ..checks import as_path, brief, say
+from ..checks import brief, say
 
-USAGE = "Say which lesson: python -m diffusion_helpers.authoring.notes LESSON.ipynb"
-NOTE = re.compile(
-    r"<details><summary>On stage, (\d+) minutes?: ([^<]+)</summary>\n\n(.+)\n\n</details>", re.S
-)
-
-
-def stage_notes(path):
-    """The notes in the notebook at `path`, in their order: (minutes, title, words) each."""
-    try:
-        cells = json.loads(as_path(path).read_text("utf-8"))["cells"]
-        found = [NOTE.fullmatch("".join(cell["source"])) for cell in cells]
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"there is no notebook {brief(str(path))}: check its name"
-        ) from None
-    except (OSError, ValueError, LookupError, TypeError):
-        raise ValueError(f"{brief(str(path))} is no notebook that can be read") from None
-    return [(int(note[1]), note[2], note[3]) for note in found if note]
+FOLDER = Path(__file__).with_name("stage_notes")
+USAGE = "Say which lesson: python -m diffusion_helpers.authoring.notes 01"
+HEAD = re.compile(r"^## Below `([^`\n]+)`, (\d+) minutes?: (.+)\n\n", re.M)
 
 
-def running_order(path):
-    """The notes as plain text, each with the minute at which it begins."""
-    lines, minute = [as_path(path).stem], 0
-    for minutes, title, words in stage_notes(path):
-        lines += ["", f"{minute:2}  {title.upper()} ({minutes} min)"]
-        for paragraph in words.split("\n\n"):
+@dataclass(frozen=True)
+class Note:
+    """What to say on the slide of the cell `below`, and for how many minutes."""
+
+    below: str  # the id of the cell
+    minutes: int
+    title: str
+    words: str  # Markdown
+
+
+def lessons():
+    """The numbers of the lessons that have notes: "00", "01" and so on."""
+    return sorted(path.stem.removeprefix("lesson_") for path in FOLDER.glob("lesson_*.md"))
+
+
+def stage_notes(lesson):
+    """The notes to a lesson ("01"), in their order. Raises ValueError where there are none."""
+    if not isinstance(lesson, str) or lesson not in lessons():
+        there = ", ".join(lessons())
+        raise ValueError(f"there are no notes to lesson {brief(lesson)}: there are to {there}")
+    start, *parts = HEAD.split((FOLDER / f"lesson_{lesson}.md").read_text("utf-8"))
+    if start.strip() or any("\n## " in words for words in parts[3::4]):
+        raise ValueError(
+            f"lesson_{lesson}.md: a note begins with ## Below `cell`, 2 minutes: title"
+        )
+    return [
+        Note(below, int(minutes), title, words.strip())
+        for below, minutes, title, words in zip(*(parts[i::4] for i in range(4)))
+    ]
+
+
+def running_order(lesson):
+    """The notes to a lesson ("01") as plain text, each with the minute at which it begins."""
+    lines, minute = [f"Lesson {lesson} on stage"], 0
+    for note in stage_notes(lesson):
+        lines += ["", f"{minute:2}  {note.title.upper()} ({note.minutes} min)"]
+        for paragraph in note.words.split("\n\n"):
             lines += [textwrap.fill(paragraph, 76, initial_indent="    ", subsequent_indent="    ")]
-        minute += minutes
+        minute += note.minutes
     return "\n".join([*lines, "", f"{minute:2}  the end", ""])
 
 
-def main(paths):
-    """Print the notes of each lesson; one sentence where one of them cannot be read."""
-    if not paths:
+def main(numbers):
+    """Print the notes to each lesson; one sentence where there are none."""
+    if not numbers:
         sys.exit(USAGE)
     try:
-        pages = [running_order(path) for path in paths]
-    except (OSError, ValueError) as problem:
+        pages = [running_order(number) for number in numbers]
+    except ValueError as problem:
         sys.exit(str(problem))
     sys.stdout.reconfigure(encoding="utf-8")  # a file on Windows shall hold every letter, too
     say("\n".join(pages))

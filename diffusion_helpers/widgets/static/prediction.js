@@ -23,6 +23,7 @@
       delete here[name];
       show();
     });
+    document.addEventListener("visibilitychange", show); // whatever happened while out of sight
     show();
   };
   const ask = (root) => {
