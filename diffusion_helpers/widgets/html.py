@@ -66,8 +66,19 @@ def static_image(name, picture, caption, height):
     picture = repeat(picture, "h w c -> (h tall) (w wide) c", tall=scale, wide=scale)
     name, caption = escape(name), escape(caption)
     # The style is for JupyterLab without trust, which drops our <style> but keeps this.
-    return f"""<figure style="display:inline-block;margin:0 16px 0 0">
+    return f"""<figure style="display:inline-block;margin:0 16px 0 0;--wide:{w * scale}px">
 <figcaption>{name}</figcaption>
 <img class="picture" alt="{name}: {caption}" width="{w * scale}" height="{h * scale}"
  src="{png_data_uri(picture)}">
 </figure>"""
+
+
+def stage(images, sizes, height, panel):
+    """Pictures, `images` of HTML, and a panel with what belongs to them: beside or below them.
+
+    `sizes` are the (width, height) of the pictures, of which the widest decides on their places.
+    """
+    w, h = max(sizes, key=lambda size: size[0] * round(height / size[1]))
+    style = f"--n:{len(images)};--wide:{w * max(1, round(height / h))}px;--ratio:{w / h:.3f}"
+    return f"""<div class="stage"><div class="pictures" style="{style}">{"".join(images)}</div>
+<div class="panel">{panel}</div></div>"""

@@ -18,7 +18,7 @@ from einops import rearrange
 from ..checks import brief, check_count, check_floats, check_kind, check_t, utf8_safe
 from ..sampling import Step
 from .figures import check_captions, escape, png_data_uri
-from .html import AGAIN, CSS, STATIC, HtmlOutput, as_frames, static_image
+from .html import AGAIN, CSS, STATIC, HtmlOutput, as_frames, stage, static_image
 
 SCRIPT = (STATIC / "scrubber.js").read_text("utf-8")
 LARGEST_SPRITE = 8192  # pixels a side; larger pictures fail on phones and old graphics cards
@@ -85,7 +85,8 @@ def scrubber(
     ]
     alt = alt or f"{', '.join(data['names'])}: a slider over {frames} frames"
     choices = "" if choice_label is None else _choices(data["id"], choice_label, pictures)
-    return HtmlOutput(_page(data, stills, choices, label, alt), f"Scrubber: {alt}")
+    page = _page(data, stage(stills, data["sizes"], height, _panel(data, choices, label)), alt)
+    return HtmlOutput(page, f"Scrubber: {alt}")
 
 
 def scrub_steps(steps, schedule=None, **kw):
@@ -180,27 +181,37 @@ def _choices(group, choice_label, names):
 </div>"""
 
 
-def _page(data, stills, choices, label, alt):
-    """The fragment. What needs the script is hidden until the script runs."""
+def _panel(data, choices, label):
+    """What one reads and moves. What needs the script is hidden until the script runs."""
     caption = escape(data["choices"][0]["captions"][data["start"]])
-    # "<" would let a caption end the script; its JSON escape means the same to JavaScript.
-    script = SCRIPT.replace("DATA", json.dumps(data).replace("<", "\\u003c"), 1)
+    longest = max((words for c in data["choices"] for words in c["captions"]), key=len)
     # JupyterLab takes the arrow keys unless a control says data-lm-suppress-shortcuts.
     return f"""
-<div class="sculptor scrubber" data-scrubber="{data["id"]}"
- role="group" aria-label="{escape(alt)}">
-<style>{CSS}</style>
 {choices}
-<div class="columns">{"".join(stills)}</div>
 <div class="controls" hidden="hidden">
 <button type="button" data-lm-suppress-shortcuts>Play</button>
 <label>{escape(label)}<input type="range" min="0" max="{data["frames"] - 1}"
  value="{data["start"]}" aria-valuetext="{caption}" autocomplete="off"
  data-lm-suppress-shortcuts></label>
-<button type="button" class="quiet" data-lm-suppress-shortcuts
+</div>
+<div class="last">
+<div class="said" data-longest="{escape(longest)}">
+<p class="caption" aria-live="polite">{caption}</p></div>
+<div class="actions"></div>
+<button type="button" class="quiet" hidden="hidden" data-lm-suppress-shortcuts
  title="{AGAIN}">Start over</button>
 </div>
-<p class="caption" aria-live="polite">{caption}</p>
-<p class="asleep">Run this cell to move through the frames.</p>
+<p class="asleep">Run this cell to move through the frames.</p>"""
+
+
+def _page(data, shown, alt):
+    """The fragment, alive or, where no script runs, still."""
+    # "<" would let a caption end the script; its JSON escape means the same to JavaScript.
+    script = SCRIPT.replace("DATA", json.dumps(data).replace("<", "\\u003c"), 1)
+    return f"""
+<div class="sculptor scrubber" data-scrubber="{data["id"]}"
+ role="group" aria-label="{escape(alt)}">
+<style>{CSS}</style>
+{shown}
 <script>{script}</script>
 </div>"""

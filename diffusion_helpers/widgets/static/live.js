@@ -142,21 +142,19 @@ function prompt(spec, ask) {
   };
 }
 
-function drawing(spec, ask, complain) {
+function drawing(spec, ask, complain, height) {
   const { size, start, label } = spec;
-  const scale = Math.max(1, Math.round(256 / size));
   const board = make("canvas", {
     class: "picture board", width: size, height: size, tabindex: 0, role: "application", ...KEYS,
     "aria-roledescription": "drawing board", "aria-label":
       `${label}. Arrow keys move the brush, space paints, shift with an arrow key draws a line.`,
-    style: `width:${size * scale}px;height:${size * scale}px`,
   });
   const pen = board.getContext("2d", { willReadFrequently: true });
-  const place = make("p", { class: "caption", "aria-live": "polite" });
+  const place = make("p", { class: "caption place", "aria-live": "polite" });
   const palette = newName();
   const inks = Object.entries(INKS).map(([name, colour]) => make("input", {
     type: "radio", name: palette, value: colour, "aria-label": name, title: name,
-    style: `--ink:${colour}`, checked: name === "black", ...KEYS,
+    style: `--colour:${colour}`, checked: name === "black", ...KEYS,
   }));
   const thick = Math.max(1, Math.round(size / 16)); // a finger's width on a small board
   const shift = Math.floor((thick - 1) / 2);
@@ -232,10 +230,11 @@ function drawing(spec, ask, complain) {
   };
   startOver();
   return {
-    board: make("figure", {}, make("figcaption", {}, label), board,
-      make("div", { class: "palette", role: "radiogroup", "aria-label": "colour" }, ...inks)),
-    element: make("div", { class: "row" }, make("label", { class: "upload" }, "Upload a picture",
-      upload), button("Clear the board", clear), place),
+    board: figure(label, board, height),
+    element: make("div", { class: "row" },
+      make("div", { class: "palette", role: "radiogroup", "aria-label": "colour" }, ...inks),
+      make("label", { class: "upload" }, "Upload a picture", upload),
+      button("Clear the board", clear), place),
     value: () => ({ pixels: new Uint8Array(pen.getImageData(0, 0, size, size).data) }),
     startOver,
   };
@@ -254,8 +253,8 @@ function render({ model, el }) {
     trouble.textContent = words;
     trouble.hidden = !words;
   };
-  const columns = make("div", { class: "columns" });
-  const drawn = make("div", { class: "columns" });
+  const pictures = make("div", { class: "pictures" });
+  const drawn = make("div", { class: "drawn" });
   const caption = make("p", { class: "caption", "aria-live": "polite" });
   const progress = make("progress", { class: "rest", max: 1, "aria-label": "computing" });
 
@@ -282,7 +281,7 @@ function render({ model, el }) {
     wanted = true;
     pump();
   };
-  const parts = specs.map((spec) => KINDS[spec.kind](spec, ask, complain));
+  const parts = specs.map((spec) => KINDS[spec.kind](spec, ask, complain, height));
   const startOver = () => {
     parts.forEach((part) => part.startOver());
     ask();
@@ -302,13 +301,24 @@ function render({ model, el }) {
     pump();
     drawn.setAttribute("aria-busy", open.length > 0);
   };
+  const setUp = (columns) => {
+    drawn.replaceChildren(...columns.map(({ name, size: [width, tall] }) => figure(name,
+      make("canvas", { class: "picture", width, height: tall, role: "img" }), height)));
+    const figures = [...pictures.querySelectorAll("figure")];
+    const widest = figures.reduce((a, b) => (b.dataset.wide > +a.dataset.wide ? b : a));
+    for (const name of ["--wide", "--ratio"]) {
+      pictures.style.setProperty(name, widest.style.getPropertyValue(name));
+    }
+    // As many as at the start fit beside each other; when more come, the others make room.
+    if (!pictures.style.getPropertyValue("--n")) pictures.style.setProperty("--n", figures.length);
+  };
   const paint = (frame) => {
     const same = frame.columns.length === drawn.children.length && frame.columns.every(
       ({ name, size }, i) => {
         const figure = drawn.children[i], canvas = figure.querySelector("canvas");
         return figure.title === name && canvas.width === size[0] && canvas.height === size[1];
       });
-    if (!same) drawn.replaceChildren(...frame.columns.map((column) => figure(column, height)));
+    if (!same) setUp(frame.columns);
     frame.columns.forEach(({ name, size }, i) => {
       const canvas = drawn.children[i].querySelector("canvas"), view = frame.pixels[i];
       const bytes = new Uint8ClampedArray(view.buffer, view.byteOffset, view.byteLength);
@@ -317,17 +327,21 @@ function render({ model, el }) {
     });
     caption.textContent = frame.caption;
     parts.forEach((part) => part.offer?.(frame.offers));
+    if (frame.done) [caption, pictures].forEach(letKeysScroll);
   };
 
-  columns.append(...parts.map((part) => part.board).filter(Boolean), drawn);
+  pictures.append(...parts.map((part) => part.board).filter(Boolean), drawn);
   const reset = button("Start over", (event) => {
     if (event.shiftKey) window.dispatchEvent(new Event("start-over"));
     else startOver();
   }, { title: again });
   const root = { class: "sculptor live", "data-name": name, role: "group", "aria-label": alt };
-  el.append(make("div", root, columns,
-    make("div", { class: "controls" }, ...parts.map((part) => part.element)),
-    progress, make("div", { class: "last" }, caption, reset), trouble));
+  el.append(make("div", root, make("div", { class: "stage" }, pictures,
+    make("div", { class: "panel" },
+      make("div", { class: "controls" }, ...parts.map((part) => part.element)),
+      progress,
+      make("div", { class: "last" }, make("div", { class: "said" }, caption, trouble),
+        make("div", { class: "actions" }), reset)))));
   paint(model.get("frame"));
   model.on("change:frame", answer);
   window.addEventListener("start-over", startOver);
@@ -339,11 +353,20 @@ function render({ model, el }) {
   };
 }
 
-function figure({ name, size: [width, height] }, tall) {
-  const scale = Math.max(1, Math.round(tall / height)); // whole multiples keep pixels square
-  const canvas = make("canvas", { class: "picture", width, height, role: "img",
-    style: `width:${width * scale}px` });
-  return make("figure", { title: name }, make("figcaption", {}, name), canvas);
+// A titled picture; the style sheet draws it in this many CSS pixels, or in fewer where there is
+// less room. Whole multiples keep its pixels square.
+function figure(name, canvas, tall) {
+  const wide = canvas.width * Math.max(1, Math.round(tall / canvas.height));
+  return make("figure", { title: name, "data-wide": wide,
+    style: `--wide:${wide}px;--ratio:${canvas.width / canvas.height}` },
+    make("figcaption", {}, name), canvas);
+}
+
+// What overflows its place can be scrolled with the keys, too.
+function letKeysScroll(place) {
+  const { scrollWidth, clientWidth, scrollHeight, clientHeight } = place;
+  if (scrollWidth > clientWidth || scrollHeight > clientHeight) place.tabIndex = 0;
+  else place.removeAttribute("tabindex");
 }
 
 export default { render };

@@ -20,7 +20,6 @@
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = data.sizes[column];
       canvas.className = img.className;
-      canvas.style.width = `${img.getAttribute("width")}px`;
       canvas.setAttribute("role", "img");
       return canvas;
     });
