@@ -14,7 +14,9 @@ from .figures import check_bytes, escape, png_data_uri, to_uint8
 
 STATIC = Path(__file__).with_name("static")
 CSS = (STATIC / "control.css").read_text("utf-8")
+KEYS = (STATIC / "keys.js").read_text("utf-8")
 AGAIN = "With Shift: every control on this page starts over"  # the tip on "Start over"
+FRAME = 0.0  # a grey that is seen beside white pictures and beside black ones
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ def as_frames(track, name):
         return to_uint8(track[:, 0])
     rows = math.isqrt(n)
     columns = math.ceil(n / rows)
-    track = pad(track, (0, 1, 0, 1), value=1.0)  # one white pixel between neighbours
-    track = pad(track, (0, 0, 0, 0, 0, 0, 0, rows * columns - n), value=1.0)  # fill the last row
+    track = pad(track, (0, 1, 0, 1), value=FRAME)  # one pixel between neighbours
+    track = pad(track, (0, 0, 0, 0, 0, 0, 0, rows * columns - n), value=FRAME)  # the last row
     track = rearrange(track, "f (r n) c h w -> f c (r h) (n w)", r=rows)  # (F, C, rows H, cols W)
     return to_uint8(track[..., :-1, :-1])  # no gap after the last
 

@@ -2,13 +2,15 @@
 // and only the newest of all others is kept, so the picture always ends on the last value.
 
 const PATIENCE = 1500; // ms without an answer, then a sentence says why
-const WAITING = "Waiting for Python: it is still computing, another cell is running, or the " +
-  "kernel was restarted (then run this cell again).";
-const GONE = "The kernel that drew this is gone: run this cell again.";
+const AGAIN = "In JupyterLab choose Run > Run All Above Selected Cell, then run this cell; elsewhere " +
+  "run the cells above, then this one.";
+const WAITING = "Waiting for Python: it is still computing, or another cell is running.";
+const GONE = `Python was restarted. ${AGAIN}`;
 const INKS = {
   black: "#000000", white: "#ffffff", blue: "#0072b2", sky: "#56b4e9", green: "#009e73",
   yellow: "#f0e442", orange: "#e69f00", red: "#d0342c", pink: "#cc79a7", brown: "#8b5a2b",
 };
+const MANY = 1000; // steps of a slider: with more of them, a pixel is several
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 // Makes ids that no other control on the page has; each control loads this file anew, so counting
 // alone would give two of them the same.
@@ -38,17 +40,27 @@ function button(text, onclick, attributes = {}) {
 function slider(spec, ask) {
   const id = newName();
   const { first: min, last: max, step, start, label } = spec;
-  const output = make("output", { for: id });
   const input = make("input", { type: "range", id, min, max, step, value: start, ...KEYS });
+  const fine = (max - min) / step > MANY; // then the number can be typed, too
+  const number = fine
+    ? make("input", { type: "number", min, max, step, ...KEYS, "aria-label": `${label}, typed` })
+    : make("output", { for: id });
   const say = () => {
-    output.textContent = input.value;
+    number.value = input.value;
     input.setAttribute("aria-valuetext", input.value);
   };
   input.addEventListener("input", () => { say(); ask(); });
+  number.addEventListener("input", () => {
+    if (!number.validity.valid || number.value === "") return;
+    input.value = number.value;
+    input.setAttribute("aria-valuetext", input.value);
+    ask();
+  });
+  number.addEventListener("blur", say);
   say();
   return {
     element: make("div", { class: "row" },
-      make("label", { for: id, class: "name" }, label), input, output),
+      make("label", { for: id, class: "name" }, label), input, number),
     value: () => ({ value: input.valueAsNumber }),
     startOver: () => { input.value = start; say(); },
   };
@@ -117,6 +129,15 @@ function prompt(spec, ask) {
   const input = make("input", {
     type: "text", id, maxlength: spec.longest, value: spec.start, spellcheck: "false", ...KEYS,
     oninput: ask,
+  });
+  input.addEventListener("paste", (event) => { // cut what is too long between two words
+    const { selectionStart: from, selectionEnd: to, value } = input;
+    const room = spec.longest - value.length + to - from;
+    const words = event.clipboardData.getData("text/plain").replace(/\s+/g, " ");
+    if (words.length <= room) return;
+    event.preventDefault();
+    input.setRangeText(words.slice(0, room + 1).replace(/\S*$/, "").trimEnd(), from, to, "end");
+    ask();
   });
   const offers = make("div", { class: "offers" });
   const respelt = (word, known) =>
@@ -336,12 +357,14 @@ function render({ model, el }) {
     else startOver();
   }, { title: again });
   const root = { class: "sculptor live", "data-name": name, role: "group", "aria-label": alt };
-  el.append(make("div", root, make("div", { class: "stage" }, pictures,
+  const card = make("div", root, make("div", { class: "stage" }, pictures,
     make("div", { class: "panel" },
       make("div", { class: "controls" }, ...parts.map((part) => part.element)),
       progress,
       make("div", { class: "last" }, make("div", { class: "said" }, caption, trouble),
-        make("div", { class: "actions" }), reset)))));
+        make("div", { class: "actions" }), reset))));
+  handKeysOn(card);
+  el.append(card);
   paint(model.get("frame"));
   model.on("change:frame", answer);
   window.addEventListener("start-over", startOver);

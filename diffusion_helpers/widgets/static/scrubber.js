@@ -2,6 +2,7 @@
   const data = DATA;
   const wake = async (root) => {
     root.dataset.alive = Math.random().toString(36).slice(2);
+    handKeysOn(root);
     const slider = root.querySelector("[type=range]");
     const [button, again] = root.querySelectorAll("button");
     const caption = root.querySelector(".caption");
