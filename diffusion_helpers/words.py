@@ -29,7 +29,8 @@ from .text import MAX_WORDS, SIZE, Text, style_number
 NAMED = 8  # unknown words that are compared with the known ones; the box must answer while you type
 ALIKE = 0.75  # similar words have at least this likeness: 1 less the share of wrong letters
 DRAWN = 0.11  # what a word gains that names an emoji: "elefant" is an elephant, not "elegant"
-SMALL = frozenset("am as be by he i is it my or we о".split())  # not in the table, nor missed
+# Words that the table lacks and nobody misses: they say nothing that can be drawn.
+SMALL = {"am", "as", "be", "by", "he", "i", "is", "it", "my", "or", "we", "о"}
 
 # ---- what is not heard --------------------------------------------------------------------------
 

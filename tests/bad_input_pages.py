@@ -436,6 +436,13 @@ FIGURES = [
         shown(figures.show_pictures),
     ),
     Case(
+        "widgets.figures.show_pictures",
+        together(images=of_shape(3, 3, 4, 5), alt=one("pictures"), columns=one(1)),
+        right_grid,
+        {"rows": captions(3)},
+        shown(figures.show_pictures),
+    ),
+    Case(
         "widgets.figures.feature_maps",
         together(features=of_shape(4, 4, 8), n=one(1, 4), size=one(8, 16)),
         lambda result, n, size, **_: right_bytes(figures.to_uint8(result), images=result),
