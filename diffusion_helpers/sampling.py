@@ -1,13 +1,13 @@
 """Lesson 04: the Creation. From pure noise to a picture, by taking away the predicted noise.
 
 A sampler is a generator over a model. It yields one `Step` for every call of the network; the
-finished picture is the `clean` of the last one.
+finished picture is the `clean` of the last one, and `with_end` makes it a step of its own.
 """
 
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -213,6 +213,21 @@ def dpm_solver(
             extrapolated = extrapolated + h / (2 * h_before) * (guess.clean - clean_before)
         x = noise_next / noise_rate * x - signal_next * torch.expm1(-h) * extrapolated
         noise_rate, previous = noise_next, (guess.clean, h)
+
+
+def with_end(steps: Iterable[Step]) -> Iterator[Step]:
+    """The steps of a sampler, then the end: t = -1, where x_t is the finished picture.
+
+    A sampler's last step still looks at a noisy x_t; what it returns is the clean picture of that
+    step. So a film of x_t needs one picture more than there are steps. Raises ValueError where
+    there is no step.
+    """
+    last = None
+    for last in steps if isinstance(steps, Iterable) else ():
+        yield last
+    if last is None or not all(hasattr(last, part) for part in Step._fields):
+        raise ValueError("expected at least one step of a sampler, such as ddim(model, x_T)")
+    yield Step(-1, last.clean, last.clean, last.noise)
 
 
 def _fresh_noise(x_T, seed):

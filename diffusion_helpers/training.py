@@ -57,6 +57,7 @@ class TrainingResult:
     losses: list[float] = field(default_factory=list)
     seconds: float = 0.0
     finished: bool = False
+    stopped: bool = False  # by the stop button or Ctrl-C
 
     @property
     def steps(self) -> int:
@@ -211,7 +212,7 @@ def train(
             value, run.seconds, stopped = stats
             run.losses.append(value)
             share = run.share_of(steps, seconds)
-            run.finished = share == 1
+            run.finished, run.stopped = share == 1, bool(stopped) and share < 1
             reported = int(share_before * reports)
             if int(share * reports) > reported or stopped or run.finished:
                 saved = file.save(run)

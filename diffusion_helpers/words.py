@@ -27,8 +27,10 @@ from .data import read_data
 from .text import MAX_WORDS, SIZE, Text, style_number
 
 NAMED = 8  # unknown words that are compared with the known ones; the box must answer while you type
-ALIKE = 0.65  # similar words have at least this likeness: 1 less the share of wrong letters
+ALIKE = 0.75  # similar words have at least this likeness: 1 less the share of wrong letters
 DRAWN = 0.11  # what a word gains that names an emoji: "elefant" is an elephant, not "elegant"
+# Words that the table lacks and nobody misses: they say nothing that can be drawn.
+SMALL = {"am", "as", "be", "by", "he", "i", "is", "it", "my", "or", "we", "о"}
 
 # ---- what is not heard --------------------------------------------------------------------------
 
@@ -181,12 +183,13 @@ class Words:
         return {word: self._like(word, n) if i < NAMED else [] for i, word in enumerate(unknown)}
 
     def _like(self, word: str, n: int) -> list[str]:
-        """Known words with a similar spelling, no two from the same row, the likeliest first.
+        """Known words with nearly the same spelling, no two from one row, the likeliest first.
 
         A letter too many, too few, wrong or exchanged with its neighbour counts as one mistake.
         """
+        cutoff = ALIKE - DRAWN
         found = process.extract(
-            word, self._known, scorer=OSA.normalized_similarity, score_cutoff=ALIKE, limit=None
+            word, self._known, scorer=OSA.normalized_similarity, score_cutoff=cutoff, limit=None
         )
 
         def order(match):
@@ -195,8 +198,9 @@ class Words:
             return -likeness - DRAWN * (row in self._drawn), known[0] != word[0], row, known
 
         nearest: dict[int, str] = {}
-        for known, *_ in sorted(found, key=order):
-            nearest.setdefault(self.rows[known], known)
+        for less, _, row, known in sorted(map(order, found)):
+            if -less >= ALIKE:
+                nearest.setdefault(row, known)
         return list(nearest.values())[:n]
 
     @functools.cached_property
@@ -220,7 +224,7 @@ class Words:
         return (known + [none] * MAX_WORDS)[:MAX_WORDS]
 
     def _warn(self, words: list[str], signs: list[str]) -> None:
-        unknown = self._unknown(words, n=3)
+        unknown = self._unknown([word for word in words if word not in SMALL], n=3)
         for word, similar in list(unknown.items())[:NAMED]:
             like = f"; similar words I know: {', '.join(similar)}" if similar else ""
             PromptWarning.say(f"I do not know the word {word[:30]!r}{like}", word, similar)

@@ -135,6 +135,13 @@ def steps(good):
     )
 
 
+def some_steps(good):
+    return mix(
+        [junk(), one([None], [good[0], None], [SimpleNamespace(t=3)], good[0])],
+        [one(iter(good), tuple(good), good[:1], good * 3)],
+    )
+
+
 def schedules(good):
     return mix(
         [junk(but="none"), one(COSINE.alpha_bar, SimpleNamespace(alpha_bar=[1, 0]))],
@@ -300,6 +307,11 @@ def right_scrubber(result, *, scripts=1, **_):
     assert len(json.loads(data)["names"]) >= 1
 
 
+def right_end(result, **_):
+    assert len(result) > 1 and result[-1].t == -1
+    assert result[-1].x_t is result[-1].clean is result[-2].clean
+
+
 def right_still(result, **_):
     right_html(result)
 
@@ -424,6 +436,13 @@ FIGURES = [
         shown(figures.show_pictures),
     ),
     Case(
+        "widgets.figures.show_pictures",
+        together(images=of_shape(3, 3, 4, 5), alt=one("pictures"), columns=one(1)),
+        right_grid,
+        {"rows": captions(3)},
+        shown(figures.show_pictures),
+    ),
+    Case(
         "widgets.figures.feature_maps",
         together(features=of_shape(4, 4, 8), n=one(1, 4), size=one(8, 16)),
         lambda result, n, size, **_: right_bytes(figures.to_uint8(result), images=result),
@@ -530,8 +549,13 @@ SCRUBBERS = [
         "widgets.scrubber.scrub_steps",
         together(steps=one(STEPS), schedule=one(None, COSINE)),
         right_scrubber,
-        {"steps": steps, "schedule": schedules},
+        {
+            "steps": steps,
+            "schedule": schedules,
+            "names": lambda _: mix([junk(), one([], "abc", ["a", "b"])], [one(["a", "b", "c"])]),
+        },
     ),
+    Case("sampling.with_end", together(steps=one(STEPS)), right_end, {"steps": some_steps}),
 ]
 
 CONTROLS = [

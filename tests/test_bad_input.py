@@ -81,6 +81,7 @@ ELSEWHERE = {
     "widgets.figures.show_points": "draws what a lesson computed: test_figures.py",
     "widgets.figures.show_table": "shows what a lesson computed: test_figures.py",
     "widgets.html.HtmlOutput": "holds what others made",
+    "widgets.html.stage": "called by scrubber and live with pictures that they have drawn",
     "optim.Muon": "made by make_optimizers",
     "training.TrainingResult": "made by train",
     "distributed.ProcessGroup": "made by train",

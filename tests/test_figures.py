@@ -73,6 +73,15 @@ def test_show_pictures_escapes_and_decodes():
         assert np.array_equal(decode(uri), expected)
 
 
+def test_rows_of_pictures_have_names_for_the_eye_and_the_ear():
+    zeros = torch.zeros(5, 3, 8, 8)
+    page = displayed(figures.show_pictures, zeros, "two", columns=3, rows=["a", "<"])
+    assert page.count(">a</span>") == page.count(">&lt;</span>") == 1
+    assert re.findall('alt="two: (.*?)"', page)[2:4] == ["a, 3 of 5", "&lt;, 4 of 5"]
+    with pytest.raises(ValueError, match="expected 2 captions, one a row, got 1"):
+        figures.show_pictures(torch.zeros(5, 3, 8, 8), "two", columns=3, rows=["a"])
+
+
 @pytest.mark.parametrize(("width", "wanted"), [(1300, 80), (600, 42)])
 def test_a_row_of_pictures_is_never_cut_off(visit, tmp_path, width, wanted):
     images = torch.rand(12, 3, 8, 8) * 2 - 1

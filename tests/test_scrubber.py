@@ -46,13 +46,13 @@ def test_a_thousand_frames_stay_within_what_browsers_draw():
         scrubber({"x_t": torch.zeros(1000, 1, 300, 3)}, ["."] * 1000)
 
 
-def test_a_batch_becomes_a_grid_with_white_gaps():
+def test_a_batch_becomes_a_grid_of_framed_pictures():
     track = pictures(FRAMES, 5, 3, 8, 8)
     data = data_of(scrubber({"x_t": track}, list("abcdefg")).page)
     assert data["sizes"] == [[3 * 9 - 1, 2 * 9 - 1]]  # 5 pictures: 2 rows of 3, the last one empty
     frame = frame_of(data, 3)
     assert np.array_equal(frame[9:17, 9:17], to_uint8(track[3])[4])
-    assert (frame[8] == 255).all() and (frame[9:, 18:] == 255).all()
+    assert (frame[8] == 128).all() and (frame[9:, 18:] == 128).all()  # seen on white and black
 
 
 def test_a_batch_of_one_is_a_picture():
@@ -151,7 +151,15 @@ def test_scrub_steps_tells_the_story_of_a_sampler():
     schedule = SimpleNamespace(alpha_bar=torch.linspace(1, 0, 1000))
     data = data_of(scrub_steps(iter(steps), schedule).page)
     assert data["names"] == ["x_t", "predicted clean picture", "predicted noise"]
-    assert data["choices"][0]["captions"][1] == "step 2 of 3, t = 400, share of noise 40 %"
+    captions = data["choices"][0]["captions"]
+    assert captions[1] == "step 2 of 3, t = 400, share of noise 40 %"
     assert data_of(scrub_steps(steps).page)["choices"][0]["captions"][2] == "step 3 of 3, t = 0"
-    with pytest.raises(ValueError, match="at least one step"):
-        scrub_steps([])
+    assert captions[3].startswith("the end") and data["start"] == 3
+    x_t, clean, _ = (frame_of(data, 3, column) for column in range(3))
+    assert np.array_equal(x_t, clean) and np.array_equal(x_t, to_uint8(steps[-1].clean)[0])
+    assert data_of(scrub_steps(steps, names=list("acd")).page)["names"] == list("acd")
+    for wrong in ([], 3):
+        with pytest.raises(ValueError, match="at least one step"):
+            scrub_steps(wrong)
+    with pytest.raises(ValueError, match="names of 3 columns"):
+        scrub_steps(steps, names=["one"])

@@ -1,5 +1,7 @@
 """The live view keeps what it showed, and its pictures are what the network really makes."""
 
+import signal
+
 import torch
 
 from diffusion_helpers import UNet, sample, train
@@ -29,6 +31,22 @@ def test_the_live_page_says_where_the_training_stands_and_names_every_picture():
     assert "50%, step 2" in pages[0].data
     assert "100%, step 4" in pages[1].data
     assert pages[0].data.count("<img alt=") == 2
+
+
+def test_after_a_stop_no_time_is_promised():
+    model = UNet(image_shape=(3, 8, 8), widths=(16, 32), blocks=1, time=False)
+    watch, pages = LiveReport(n=1, steps=1), []
+    watch._draw = pages.append
+
+    def press_stop(run, share, model):
+        watch(run, share, model)
+        if run.steps == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    run = train(model, torch.zeros(4, 3, 8, 8), steps=4, batch=2, report=press_stop, reports=4)
+    assert run.stopped and not run.finished
+    assert "s to go" in pages[0].data and "s to go" not in pages[-1].data
+    assert "50%, step 2" in pages[-1].data and ", stopped, loss" in pages[-1].data
 
 
 def test_the_recorded_run_of_lesson_03_has_a_picture_row_for_every_report():

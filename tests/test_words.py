@@ -18,6 +18,7 @@ from diffusion_helpers.data import DATA, load_emoji
 from diffusion_helpers.text import MAX_WORDS, SIZE, STYLES, Captions, empty_text
 from diffusion_helpers.words import (
     NAMED,
+    SMALL,
     PromptWarning,
     _concepts,
     _emoji_names,
@@ -326,8 +327,14 @@ def test_a_warning_holds_the_word_and_the_known_words_for_a_page_that_offers_the
     assert said[0].similar == tuple(words.unknown("rokcet")["rokcet"])
 
 
+def test_small_words_are_not_scolded_and_only_near_words_are_similar(words):
+    assert heard(words, "it is a red apple or о яблоке")[1] == []
+    assert words.unknown("is rokcet") == {"is": [], "rokcet": ["rocket"]}  # not "its" or "rocked"
+    assert not SMALL & set(words.rows)  # what is known is heard
+
+
 def test_n_says_how_many_known_words_are_named(words):
-    assert [len(words.unknown("rokcet", n)["rokcet"]) for n in (0, 1, 2)] == [0, 1, 2]
+    assert [len(words.unknown("snaek", n)["snaek"]) for n in (0, 1, 2)] == [0, 1, 2]
 
 
 def test_known_words_are_passed_over_in_silence(words):

@@ -28,11 +28,7 @@ from ..noising import Schedule
 from ..text import Text
 from ..widgets.html import HtmlOutput, as_html
 
-COLOURS = {  # of the edge and the ground, as in a prediction
-    "right": ("#009e73", "#edf8f4"),
-    "wrong": ("#d55e00", "#fff4ec"),
-    "open": ("#718898", "#f2f4f6"),
-}
+COLOURS = {"right": "#009e73", "wrong": "#d55e00", "open": "#718898"}  # as in a prediction
 
 
 @dataclass(frozen=True)
@@ -158,11 +154,12 @@ def of_lesson(number: str) -> tuple[Exercise, ...]:
 
 def _show(words, verdict):
     """Show one line in the colour of its verdict: right, wrong or open."""
-    edge, ground = COLOURS[verdict]
-    # Styles of its own, not the style sheet: a lesson says a dozen such lines.
+    edge = COLOURS[verdict]
+    # Styles of its own, not the style sheet: a lesson says a dozen such lines. The ground is a
+    # veil (1f of ff) over that of the page, so it suits light and dark.
     box = (
         "width:fit-content;max-width:min(860px,100%);box-sizing:border-box;margin:0 0 8px;"
-        f"padding:8px 12px;border-left:6px solid {edge};background:{ground};color:#1a1a1a;"
+        f"padding:8px 12px;border-left:6px solid {edge};background:{edge}1f;color:inherit;"
         "font:18px/1.4 system-ui,sans-serif;overflow-wrap:anywhere"
     )
     code = '<code style="padding:0;color:inherit;background:none;font-size:.92em">'

@@ -23,7 +23,7 @@ from traitlets import Dict
 from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
 from ..words import PromptWarning, gather_warnings
 from .figures import check_alt, escape, to_uint8
-from .html import AGAIN, CSS, STATIC, as_frames, static_image
+from .html import AGAIN, CSS, KEYS, STATIC, as_frames, stage, static_image
 
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
@@ -192,7 +192,7 @@ CONTROLS = (Slider, Choice, Switches, Seed, Prompt, Drawing)
 class Live(anywidget.AnyWidget):
     """What `live` returns. Shown by a notebook it is alive; saved or exported, a still picture."""
 
-    _esm = STATIC / "live.js"
+    _esm = KEYS + (STATIC / "live.js").read_text("utf-8")
     _css = STATIC / "control.css"
     spec = Dict().tag(sync=True)  # what the page needs once
     frame = Dict().tag(sync=True)  # what it shows now
@@ -226,16 +226,17 @@ class Live(anywidget.AnyWidget):
     def static_image(self):
         """The picture shown now as a fragment of HTML, with its words and how to wake it."""
         alt, caption = escape(self.spec["alt"]), self.frame["caption"]
-        pictures = "".join(
-            static_image(column["name"], _array(column, pixels), caption, self.spec["height"])
-            for column, pixels in zip(self.frame["columns"], self.frame["pixels"])
-        )
+        height, columns = self.spec["height"], self.frame["columns"]
+        images = [
+            static_image(column["name"], _array(column, pixels), caption, height)
+            for column, pixels in zip(columns, self.frame["pixels"])
+        ]
+        words = f'<p class="caption">{escape(caption)}</p><p class="asleep">{ASLEEP}</p>'
         name = self.spec["name"]
         return (
             f'<div class="sculptor still" data-still-of="{name}" role="group" aria-label="{alt}">'
             f"<style>{CSS}{ALIVE_OR_STILL.replace('NAME', name)}</style>"
-            f'<div class="columns">{pictures}</div>'
-            f'<p class="caption">{escape(caption)}</p><p class="asleep">{ASLEEP}</p></div>'
+            f"{stage(images, [column['size'] for column in columns], height, words)}</div>"
         )
 
     def _hear(self, _, request, buffers):
@@ -340,7 +341,7 @@ class Live(anywidget.AnyWidget):
 
 
 def live(draw, *, alt, height=256, **parts):
-    """Show controls above the pictures that `draw` makes of their values.
+    """Show controls beside the pictures that `draw` makes of their values.
 
     `parts` maps each parameter of `draw` to a Slider, Choice, Switches, Seed, Prompt or Drawing;
     the parameter's name, with spaces for underscores, is the control's label. `draw` returns

@@ -7,6 +7,7 @@ So every figure of the course goes through `show`, and every batch through `show
 import base64
 import html
 import io
+import math
 from collections.abc import Iterable, Mapping, Set
 
 import matplotlib.pyplot as plt
@@ -23,12 +24,19 @@ from ..checks import brief, check_count, check_floats, check_kind, utf8_safe
 CLEAN = "#0072B2"  # blue: the picture, the signal
 DUST = "#D55E00"  # vermilion: the noise
 GREEN, ORANGE, PURPLE, SKY, BLACK = "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000"
+FRAME = "outline:1px solid #808080"  # is seen on white and on black, in light and dark themes
+# A figure stands on paper of its own; where the page is dark, the paper is not glaring white.
+PAPER = """<style>
+:is(body[data-jp-theme-light="false"], body.vscode-dark,
+  body.vscode-high-contrast:not(.vscode-high-contrast-light), html[theme="dark"])
+  .sculptor-paper { filter: brightness(.84); }
+</style>"""
 LARGEST_MAP = 4096  # pixels a side of an enlarged feature map
 
 STYLE = {
     "figure.figsize": (10, 4.5),  # inches: the width of a notebook, two of them fit a screen
     "figure.constrained_layout.use": True,  # labels never overlap or fall off the edge
-    "figure.facecolor": "white",  # readable in JupyterLab's dark theme too
+    "figure.facecolor": "white",  # `show` dims it where the page is dark
     "font.size": 16,  # readable from the back row
     "axes.titlesize": 18,
     "axes.prop_cycle": plt.cycler(color=[CLEAN, DUST, GREEN, ORANGE, PURPLE, SKY, BLACK]),
@@ -56,44 +64,55 @@ def show(fig, alt):
     check_kind(fig, Figure, "a matplotlib figure, such as fig, ax = plt.subplots()")
     png = io.BytesIO()
     try:
-        fig.savefig(png, format="png", dpi=192, bbox_inches="tight")  # 2 dots for each CSS pixel
+        # 2 dots for each CSS pixel, and a margin: the figure may stand on a dark page
+        fig.savefig(png, format="png", dpi=192, bbox_inches="tight", pad_inches=0.15)
     except ValueError as problem:  # most often a $ in a title that was not meant as a formula
         first = str(problem).strip().splitlines()[0]
         raise ValueError(f"the figure cannot be drawn; write \\$ for a dollar: {first}") from None
     finally:
         plt.close(fig)
     width = Image.open(png).width // 2
-    style = f"width:{width}px;max-width:100%;height:auto"
-    display(HTML(f'<img alt="{escape(alt)}" style="{style}" src="{_data_uri(png)}">'))
+    style = f"width:{width}px;max-width:100%;height:auto;border-radius:10px"
+    paper = f'{PAPER}<img class="sculptor-paper" alt="{escape(alt)}" style="{style}"'
+    display(HTML(f'{paper} src="{_data_uri(png)}">'))
 
 
-def show_pictures(images, alt, captions=None, columns=8, height=96):
+def show_pictures(images, alt, captions=None, columns=8, height=96, rows=None):
     """Show a batch as a grid of crisp pixels, `columns` wide, each `height` CSS pixels tall.
 
     Where the page is too narrow for that, all of them shrink; none is cut off. `images` is
     (N, C, H, W) in [-1, 1], C = 1 or 3; values outside are clamped, for display only. `captions`,
-    if given, are N strings, one under each picture. Raises ValueError on an empty `alt`, a wrong
-    shape, NaN, or captions that do not match.
+    if given, are N strings, one under each picture; `rows` are words, one before each row. Raises
+    ValueError on an empty `alt`, a wrong shape, NaN, or captions or rows that do not match.
     """
     check_alt(alt)
     arrays = to_uint8(images)
-    captions = None if captions is None else check_captions(captions, len(arrays), "a picture")
     check_count(columns, "columns"), check_count(height, "height")
+    captions = None if captions is None else check_captions(captions, len(arrays), "a picture")
+    n_rows = math.ceil(len(arrays) / columns)
+    rows = None if rows is None else check_captions(rows, n_rows, "a row")
     cells = []
     for i, array in enumerate(arrays):
         caption = "" if captions is None else escape(captions[i])
         words = caption or f"{i + 1} of {len(arrays)}"
+        if rows is not None:
+            row = escape(rows[i // columns])
+            words = f"{row}, {words}"
+            if i % columns == 0:
+                cells.append(f'<span style="align-self:center;font-size:16px">{row}</span>')
         width = round(height * array.shape[1] / array.shape[0])
+        style = f"width:{width}px;max-width:100%;height:auto;image-rendering:pixelated;{FRAME}"
         cells.append(
             '<figure style="min-width:0;margin:0;text-align:center">'
-            f'<img alt="{escape(alt)}: {words}" src="{png_data_uri(array)}"'
-            f' style="width:{width}px;max-width:100%;height:auto;image-rendering:pixelated">'
+            f'<img alt="{escape(alt)}: {words}" src="{png_data_uri(array)}" style="{style}">'
             f'<figcaption style="max-width:{height}px;font-size:16px">{caption}</figcaption>'
             "</figure>"
         )
-    grid = f"display:grid;grid-template-columns:repeat({columns},minmax(0,max-content));gap:8px"
+    tracks = "" if rows is None else "minmax(4em,max-content) "
+    grid = f"grid-template-columns:{tracks}repeat({columns},minmax(0,max-content))"
+    style = f"display:grid;gap:8px;padding:1px;{grid}"
     group = f'role="group" aria-label="{escape(alt)}"'
-    display(HTML(f'<div {group} style="{grid}">{"".join(cells)}</div>'))
+    display(HTML(f'<div {group} style="{style}">{"".join(cells)}</div>'))
 
 
 LINE_STYLES = ("-", "--", "-.", ":")  # lines stay apart in print, too

@@ -14,7 +14,9 @@ from .figures import check_bytes, escape, png_data_uri, to_uint8
 
 STATIC = Path(__file__).with_name("static")
 CSS = (STATIC / "control.css").read_text("utf-8")
+KEYS = (STATIC / "keys.js").read_text("utf-8")
 AGAIN = "With Shift: every control on this page starts over"  # the tip on "Start over"
+FRAME = 0.0  # a grey that is seen beside white pictures and beside black ones
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ def as_frames(track, name):
         return to_uint8(track[:, 0])
     rows = math.isqrt(n)
     columns = math.ceil(n / rows)
-    track = pad(track, (0, 1, 0, 1), value=1.0)  # one white pixel between neighbours
-    track = pad(track, (0, 0, 0, 0, 0, 0, 0, rows * columns - n), value=1.0)  # fill the last row
+    track = pad(track, (0, 1, 0, 1), value=FRAME)  # one pixel between neighbours
+    track = pad(track, (0, 0, 0, 0, 0, 0, 0, rows * columns - n), value=FRAME)  # the last row
     track = rearrange(track, "f (r n) c h w -> f c (r h) (n w)", r=rows)  # (F, C, rows H, cols W)
     return to_uint8(track[..., :-1, :-1])  # no gap after the last
 
@@ -66,8 +68,19 @@ def static_image(name, picture, caption, height):
     picture = repeat(picture, "h w c -> (h tall) (w wide) c", tall=scale, wide=scale)
     name, caption = escape(name), escape(caption)
     # The style is for JupyterLab without trust, which drops our <style> but keeps this.
-    return f"""<figure style="display:inline-block;margin:0 16px 0 0">
+    return f"""<figure style="display:inline-block;margin:0 16px 0 0;--wide:{w * scale}px">
 <figcaption>{name}</figcaption>
 <img class="picture" alt="{name}: {caption}" width="{w * scale}" height="{h * scale}"
  src="{png_data_uri(picture)}">
 </figure>"""
+
+
+def stage(images, sizes, height, panel):
+    """Pictures, `images` of HTML, and a panel with what belongs to them: beside or below them.
+
+    `sizes` are the (width, height) of the pictures, of which the widest decides on their places.
+    """
+    w, h = max(sizes, key=lambda size: size[0] * round(height / size[1]))
+    style = f"--n:{len(images)};--wide:{w * max(1, round(height / h))}px;--ratio:{w / h:.3f}"
+    return f"""<div class="stage"><div class="pictures" style="{style}">{"".join(images)}</div>
+<div class="panel">{panel}</div></div>"""

@@ -12,9 +12,9 @@ import json
 
 from ..checks import brief
 from ..exercises import questions
-from .html import AGAIN, CSS, STATIC, HtmlOutput, as_html
+from .html import AGAIN, CSS, KEYS, STATIC, HtmlOutput, as_html
 
-SCRIPT = (STATIC / "prediction.js").read_text("utf-8")
+SCRIPT = KEYS + (STATIC / "prediction.js").read_text("utf-8")
 UNSEEN = "Run this cell to answer: your choice is then kept in this browser."
 UNTOLD = "Run this cell to see it beside your prediction."
 

@@ -8,7 +8,6 @@ on in an exported page. Without its script the reader still sees the start frame
 import hashlib
 import json
 import math
-from collections.abc import Iterable
 from types import NoneType
 
 import numpy as np
@@ -16,11 +15,11 @@ import torch
 from einops import rearrange
 
 from ..checks import brief, check_count, check_floats, check_kind, check_t, utf8_safe
-from ..sampling import Step
+from ..sampling import Step, with_end
 from .figures import check_captions, escape, png_data_uri
-from .html import AGAIN, CSS, STATIC, HtmlOutput, as_frames, static_image
+from .html import AGAIN, CSS, KEYS, STATIC, HtmlOutput, as_frames, stage, static_image
 
-SCRIPT = (STATIC / "scrubber.js").read_text("utf-8")
+SCRIPT = KEYS + (STATIC / "scrubber.js").read_text("utf-8")
 LARGEST_SPRITE = 8192  # pixels a side; larger pictures fail on phones and old graphics cards
 
 
@@ -85,29 +84,38 @@ def scrubber(
     ]
     alt = alt or f"{', '.join(data['names'])}: a slider over {frames} frames"
     choices = "" if choice_label is None else _choices(data["id"], choice_label, pictures)
-    return HtmlOutput(_page(data, stills, choices, label, alt), f"Scrubber: {alt}")
+    page = _page(data, stage(stills, data["sizes"], height, _panel(data, choices, label)), alt)
+    return HtmlOutput(page, f"Scrubber: {alt}")
 
 
-def scrub_steps(steps, schedule=None, **kw):
+PARTS = ("x_t", "predicted clean picture", "predicted noise")
+
+
+def scrub_steps(steps, schedule=None, names=PARTS, **kw):
     """Draw a sampler's `steps` (each with `.t`, `.x_t`, `.clean`, `.noise`) as three columns.
 
-    The tensors are (B, C, H, W); B pictures make a small grid. With `schedule`, whose `alpha_bar`
-    is (T,), the caption also gives the share of noise, 1 - alpha_bar. Other
-    arguments go to `scrubber`. Raises ValueError when there is no step.
+    One frame more than there are steps: the last one shows the finished picture, see
+    `sampling.with_end`. The tensors are (B, C, H, W); B pictures make a small grid. With
+    `schedule`, whose `alpha_bar` is (T,), the caption also gives the share of noise,
+    1 - alpha_bar. `names` are those of the columns. Other arguments go to `scrubber`. Raises
+    ValueError when there is no step.
     """
-    steps = list(steps) if isinstance(steps, Iterable) else []
-    if not steps or not all(hasattr(step, part) for step in steps for part in Step._fields):
-        raise ValueError("expected at least one step of a sampler, such as list(ddim(model, x_T))")
+    check_kind(names, (list, tuple), "the names of three columns, a list")
+    if len(names) != len(PARTS):
+        raise ValueError(f"expected the names of {len(PARTS)} columns, got {brief(names)}")
+    steps = list(with_end(steps))
+    if not all(hasattr(step, part) for step in steps for part in Step._fields):
+        raise ValueError("expected steps of a sampler, such as ddim(model, x_T)")
     captions = []
-    for i, step in enumerate(steps, start=1):
+    for i, step in enumerate(steps[:-1], start=1):
         t = int(check_t(step.t, 1))
-        caption = f"step {i} of {len(steps)}, t = {t}"
+        caption = f"step {i} of {len(steps) - 1}, t = {t}"
         if schedule is not None:
             caption += f", share of noise {100 * (1 - _alpha_bar(schedule, t)):.0f} %"
         captions.append(caption)
-    parts = {"x_t": "x_t", "predicted clean picture": "clean", "predicted noise": "noise"}
+    captions.append("the end: the clean picture of the last step")
     tracks = {}  # each (F, B, C, H, W)
-    for name, part in parts.items():
+    for name, part in zip(names, Step._fields[1:], strict=True):
         pictures = [check_floats(getattr(step, part), "B C H W", name) for step in steps]
         if len({p.shape for p in pictures}) > 1:
             raise ValueError("expected steps over the same pictures, got different shapes")
@@ -180,27 +188,37 @@ def _choices(group, choice_label, names):
 </div>"""
 
 
-def _page(data, stills, choices, label, alt):
-    """The fragment. What needs the script is hidden until the script runs."""
+def _panel(data, choices, label):
+    """What one reads and moves. What needs the script is hidden until the script runs."""
     caption = escape(data["choices"][0]["captions"][data["start"]])
-    # "<" would let a caption end the script; its JSON escape means the same to JavaScript.
-    script = SCRIPT.replace("DATA", json.dumps(data).replace("<", "\\u003c"), 1)
+    longest = max((words for c in data["choices"] for words in c["captions"]), key=len)
     # JupyterLab takes the arrow keys unless a control says data-lm-suppress-shortcuts.
     return f"""
-<div class="sculptor scrubber" data-scrubber="{data["id"]}"
- role="group" aria-label="{escape(alt)}">
-<style>{CSS}</style>
 {choices}
-<div class="columns">{"".join(stills)}</div>
 <div class="controls" hidden="hidden">
 <button type="button" data-lm-suppress-shortcuts>Play</button>
 <label>{escape(label)}<input type="range" min="0" max="{data["frames"] - 1}"
  value="{data["start"]}" aria-valuetext="{caption}" autocomplete="off"
  data-lm-suppress-shortcuts></label>
-<button type="button" class="quiet" data-lm-suppress-shortcuts
+</div>
+<div class="last">
+<div class="said" data-longest="{escape(longest)}">
+<p class="caption" aria-live="polite">{caption}</p></div>
+<div class="actions"></div>
+<button type="button" class="quiet" hidden="hidden" data-lm-suppress-shortcuts
  title="{AGAIN}">Start over</button>
 </div>
-<p class="caption" aria-live="polite">{caption}</p>
-<p class="asleep">Run this cell to move through the frames.</p>
+<p class="asleep">Run this cell to move through the frames.</p>"""
+
+
+def _page(data, shown, alt):
+    """The fragment, alive or, where no script runs, still."""
+    # "<" would let a caption end the script; its JSON escape means the same to JavaScript.
+    script = SCRIPT.replace("DATA", json.dumps(data).replace("<", "\\u003c"), 1)
+    return f"""
+<div class="sculptor scrubber" data-scrubber="{data["id"]}"
+ role="group" aria-label="{escape(alt)}">
+<style>{CSS}</style>
+{shown}
 <script>{script}</script>
 </div>"""

@@ -6,7 +6,7 @@ from IPython.display import HTML, display
 
 from ..checks import brief, check_count, check_number, check_seed
 from ..sampling import ddim, sample
-from .figures import png_data_uri, to_uint8
+from .figures import FRAME, png_data_uri, to_uint8
 
 
 class LiveReport:
@@ -43,14 +43,15 @@ class LiveReport:
 
     def _page(self, run, share, pictures):
         recent = run.losses[-50:]
-        left = run.seconds / share - run.seconds
+        left = f"about {run.seconds / share - run.seconds:.0f} s to go"
         words = (
-            f"{share:.0%}, step {run.steps}, {run.seconds:.0f} s, about {left:.0f} s to go, "
-            f"loss {sum(recent) / len(recent):.4f}"
+            f"{share:.0%}, step {run.steps}, {run.seconds:.0f} s, "
+            f"{'stopped' if run.stopped else left}, loss {sum(recent) / len(recent):.4f}"
         )
+        style = f"height:{self.height}px;image-rendering:pixelated;margin:1px 7px 7px 1px;{FRAME}"
         images = "".join(
             f'<img alt="Sample {i + 1} after {run.steps} steps" src="{png_data_uri(array)}" '
-            f'style="height:{self.height}px;image-rendering:pixelated;margin:0 6px 6px 0">'
+            f'style="{style}">'
             for i, array in enumerate(to_uint8(pictures))
         )
         return HTML(

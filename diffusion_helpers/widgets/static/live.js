@@ -2,13 +2,15 @@
 // and only the newest of all others is kept, so the picture always ends on the last value.
 
 const PATIENCE = 1500; // ms without an answer, then a sentence says why
-const WAITING = "Waiting for Python: it is still computing, another cell is running, or the " +
-  "kernel was restarted (then run this cell again).";
-const GONE = "The kernel that drew this is gone: run this cell again.";
+const AGAIN = "In JupyterLab choose Run > Run All Above Selected Cell, then run this cell; elsewhere " +
+  "run the cells above, then this one.";
+const WAITING = "Waiting for Python: it is still computing, or another cell is running.";
+const GONE = `Python was restarted. ${AGAIN}`;
 const INKS = {
   black: "#000000", white: "#ffffff", blue: "#0072b2", sky: "#56b4e9", green: "#009e73",
   yellow: "#f0e442", orange: "#e69f00", red: "#d0342c", pink: "#cc79a7", brown: "#8b5a2b",
 };
+const MANY = 1000; // steps of a slider: with more of them, a pixel is several
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 // Makes ids that no other control on the page has; each control loads this file anew, so counting
 // alone would give two of them the same.
@@ -38,17 +40,27 @@ function button(text, onclick, attributes = {}) {
 function slider(spec, ask) {
   const id = newName();
   const { first: min, last: max, step, start, label } = spec;
-  const output = make("output", { for: id });
   const input = make("input", { type: "range", id, min, max, step, value: start, ...KEYS });
+  const fine = (max - min) / step > MANY; // then the number can be typed, too
+  const number = fine
+    ? make("input", { type: "number", min, max, step, ...KEYS, "aria-label": `${label}, typed` })
+    : make("output", { for: id });
   const say = () => {
-    output.textContent = input.value;
+    number.value = input.value;
     input.setAttribute("aria-valuetext", input.value);
   };
   input.addEventListener("input", () => { say(); ask(); });
+  number.addEventListener("input", () => {
+    if (!number.validity.valid || number.value === "") return;
+    input.value = number.value;
+    input.setAttribute("aria-valuetext", input.value);
+    ask();
+  });
+  number.addEventListener("blur", say);
   say();
   return {
     element: make("div", { class: "row" },
-      make("label", { for: id, class: "name" }, label), input, output),
+      make("label", { for: id, class: "name" }, label), input, number),
     value: () => ({ value: input.valueAsNumber }),
     startOver: () => { input.value = start; say(); },
   };
@@ -118,6 +130,15 @@ function prompt(spec, ask) {
     type: "text", id, maxlength: spec.longest, value: spec.start, spellcheck: "false", ...KEYS,
     oninput: ask,
   });
+  input.addEventListener("paste", (event) => { // cut what is too long between two words
+    const { selectionStart: from, selectionEnd: to, value } = input;
+    const room = spec.longest - value.length + to - from;
+    const words = event.clipboardData.getData("text/plain").replace(/\s+/g, " ");
+    if (words.length <= room) return;
+    event.preventDefault();
+    input.setRangeText(words.slice(0, room + 1).replace(/\S*$/, "").trimEnd(), from, to, "end");
+    ask();
+  });
   const offers = make("div", { class: "offers" });
   const respelt = (word, known) =>
     input.value.replace(WORD, (found) => plain(found) === word ? known : found);
@@ -142,21 +163,19 @@ function prompt(spec, ask) {
   };
 }
 
-function drawing(spec, ask, complain) {
+function drawing(spec, ask, complain, height) {
   const { size, start, label } = spec;
-  const scale = Math.max(1, Math.round(256 / size));
   const board = make("canvas", {
     class: "picture board", width: size, height: size, tabindex: 0, role: "application", ...KEYS,
     "aria-roledescription": "drawing board", "aria-label":
       `${label}. Arrow keys move the brush, space paints, shift with an arrow key draws a line.`,
-    style: `width:${size * scale}px;height:${size * scale}px`,
   });
   const pen = board.getContext("2d", { willReadFrequently: true });
-  const place = make("p", { class: "caption", "aria-live": "polite" });
+  const place = make("p", { class: "caption place", "aria-live": "polite" });
   const palette = newName();
   const inks = Object.entries(INKS).map(([name, colour]) => make("input", {
     type: "radio", name: palette, value: colour, "aria-label": name, title: name,
-    style: `--ink:${colour}`, checked: name === "black", ...KEYS,
+    style: `--colour:${colour}`, checked: name === "black", ...KEYS,
   }));
   const thick = Math.max(1, Math.round(size / 16)); // a finger's width on a small board
   const shift = Math.floor((thick - 1) / 2);
@@ -232,10 +251,11 @@ function drawing(spec, ask, complain) {
   };
   startOver();
   return {
-    board: make("figure", {}, make("figcaption", {}, label), board,
-      make("div", { class: "palette", role: "radiogroup", "aria-label": "colour" }, ...inks)),
-    element: make("div", { class: "row" }, make("label", { class: "upload" }, "Upload a picture",
-      upload), button("Clear the board", clear), place),
+    board: figure(label, board, height),
+    element: make("div", { class: "row" },
+      make("div", { class: "palette", role: "radiogroup", "aria-label": "colour" }, ...inks),
+      make("label", { class: "upload" }, "Upload a picture", upload),
+      button("Clear the board", clear), place),
     value: () => ({ pixels: new Uint8Array(pen.getImageData(0, 0, size, size).data) }),
     startOver,
   };
@@ -254,8 +274,8 @@ function render({ model, el }) {
     trouble.textContent = words;
     trouble.hidden = !words;
   };
-  const columns = make("div", { class: "columns" });
-  const drawn = make("div", { class: "columns" });
+  const pictures = make("div", { class: "pictures" });
+  const drawn = make("div", { class: "drawn" });
   const caption = make("p", { class: "caption", "aria-live": "polite" });
   const progress = make("progress", { class: "rest", max: 1, "aria-label": "computing" });
 
@@ -282,7 +302,7 @@ function render({ model, el }) {
     wanted = true;
     pump();
   };
-  const parts = specs.map((spec) => KINDS[spec.kind](spec, ask, complain));
+  const parts = specs.map((spec) => KINDS[spec.kind](spec, ask, complain, height));
   const startOver = () => {
     parts.forEach((part) => part.startOver());
     ask();
@@ -302,13 +322,24 @@ function render({ model, el }) {
     pump();
     drawn.setAttribute("aria-busy", open.length > 0);
   };
+  const setUp = (columns) => {
+    drawn.replaceChildren(...columns.map(({ name, size: [width, tall] }) => figure(name,
+      make("canvas", { class: "picture", width, height: tall, role: "img" }), height)));
+    const figures = [...pictures.querySelectorAll("figure")];
+    const widest = figures.reduce((a, b) => (b.dataset.wide > +a.dataset.wide ? b : a));
+    for (const name of ["--wide", "--ratio"]) {
+      pictures.style.setProperty(name, widest.style.getPropertyValue(name));
+    }
+    // As many as at the start fit beside each other; when more come, the others make room.
+    if (!pictures.style.getPropertyValue("--n")) pictures.style.setProperty("--n", figures.length);
+  };
   const paint = (frame) => {
     const same = frame.columns.length === drawn.children.length && frame.columns.every(
       ({ name, size }, i) => {
         const figure = drawn.children[i], canvas = figure.querySelector("canvas");
         return figure.title === name && canvas.width === size[0] && canvas.height === size[1];
       });
-    if (!same) drawn.replaceChildren(...frame.columns.map((column) => figure(column, height)));
+    if (!same) setUp(frame.columns);
     frame.columns.forEach(({ name, size }, i) => {
       const canvas = drawn.children[i].querySelector("canvas"), view = frame.pixels[i];
       const bytes = new Uint8ClampedArray(view.buffer, view.byteOffset, view.byteLength);
@@ -317,17 +348,23 @@ function render({ model, el }) {
     });
     caption.textContent = frame.caption;
     parts.forEach((part) => part.offer?.(frame.offers));
+    if (frame.done) [caption, pictures].forEach(letKeysScroll);
   };
 
-  columns.append(...parts.map((part) => part.board).filter(Boolean), drawn);
+  pictures.append(...parts.map((part) => part.board).filter(Boolean), drawn);
   const reset = button("Start over", (event) => {
     if (event.shiftKey) window.dispatchEvent(new Event("start-over"));
     else startOver();
   }, { title: again });
   const root = { class: "sculptor live", "data-name": name, role: "group", "aria-label": alt };
-  el.append(make("div", root, columns,
-    make("div", { class: "controls" }, ...parts.map((part) => part.element)),
-    progress, make("div", { class: "last" }, caption, reset), trouble));
+  const card = make("div", root, make("div", { class: "stage" }, pictures,
+    make("div", { class: "panel" },
+      make("div", { class: "controls" }, ...parts.map((part) => part.element)),
+      progress,
+      make("div", { class: "last" }, make("div", { class: "said" }, caption, trouble),
+        make("div", { class: "actions" }), reset))));
+  handKeysOn(card);
+  el.append(card);
   paint(model.get("frame"));
   model.on("change:frame", answer);
   window.addEventListener("start-over", startOver);
@@ -339,11 +376,20 @@ function render({ model, el }) {
   };
 }
 
-function figure({ name, size: [width, height] }, tall) {
-  const scale = Math.max(1, Math.round(tall / height)); // whole multiples keep pixels square
-  const canvas = make("canvas", { class: "picture", width, height, role: "img",
-    style: `width:${width * scale}px` });
-  return make("figure", { title: name }, make("figcaption", {}, name), canvas);
+// A titled picture; the style sheet draws it in this many CSS pixels, or in fewer where there is
+// less room. Whole multiples keep its pixels square.
+function figure(name, canvas, tall) {
+  const wide = canvas.width * Math.max(1, Math.round(tall / canvas.height));
+  return make("figure", { title: name, "data-wide": wide,
+    style: `--wide:${wide}px;--ratio:${canvas.width / canvas.height}` },
+    make("figcaption", {}, name), canvas);
+}
+
+// What overflows its place can be scrolled with the keys, too.
+function letKeysScroll(place) {
+  const { scrollWidth, clientWidth, scrollHeight, clientHeight } = place;
+  if (scrollWidth > clientWidth || scrollHeight > clientHeight) place.tabIndex = 0;
+  else place.removeAttribute("tabindex");
 }
 
 export default { render };

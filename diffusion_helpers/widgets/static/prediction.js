@@ -16,6 +16,7 @@
   };
   const follow = (root, show) => { // every copy on the page shows the same choice
     root.dataset.alive = "yes";
+    handKeysOn(root);
     root.querySelector(".asleep").remove();
     window.addEventListener("prediction", show);
     window.addEventListener("storage", (event) => { // chosen in another frame or another tab

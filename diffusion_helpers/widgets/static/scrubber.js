@@ -2,6 +2,7 @@
   const data = DATA;
   const wake = async (root) => {
     root.dataset.alive = Math.random().toString(36).slice(2);
+    handKeysOn(root);
     const slider = root.querySelector("[type=range]");
     const [button, again] = root.querySelectorAll("button");
     const caption = root.querySelector(".caption");
@@ -20,7 +21,6 @@
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = data.sizes[column];
       canvas.className = img.className;
-      canvas.style.width = `${img.getAttribute("width")}px`;
       canvas.setAttribute("role", "img");
       return canvas;
     });

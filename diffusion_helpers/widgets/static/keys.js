@@ -1,0 +1,13 @@
+// JupyterLab hears no key that is pressed in a control, because ours need the arrows. The keys that
+// run a cell, and Escape, go on to the cell around, as if it had the focus itself.
+function handKeysOn(root) {
+  root.addEventListener("keydown", (event) => {
+    const cell = root.closest(".jp-Cell");
+    const { key, shiftKey, ctrlKey, altKey } = event;
+    const runs = key === "Enter" && (shiftKey || ctrlKey || altKey);
+    if (!cell || !(runs || key === "Escape")) return;
+    event.preventDefault();
+    cell.focus();
+    if (runs) cell.dispatchEvent(new KeyboardEvent("keydown", event));
+  });
+}
