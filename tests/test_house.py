@@ -41,6 +41,11 @@ SECOND_COMMAND = (
     'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest'
 )
 
+FIRST_LINE = (  # of each lesson's code
+    "# Package missing? Run  %pip install -e ..  "
+    "(Colab: upload the course's wheel,  %pip install *.whl)"
+)
+
 
 def git(*args):
     """What git prints, as bytes; None where git or the repository is missing."""
@@ -378,10 +383,15 @@ def test_lesson_says_how_to_install_the_package(path):
     notebook = read_notebook(path.read_text(encoding="utf-8"))
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     assert code, f"{path.name} has no code cell."
-    assert "pip install" in code[0], (
-        f"{path.name}: its first code cell must say in one line what to `pip install` where the "
-        "package is missing."
-    )
+    first, *_ = code[0].splitlines()
+    assert first == FIRST_LINE, f"{path.name}: its first code cell begins with {FIRST_LINE!r}"
+    assert "In Colab and VS Code" in text("README.md")  # says where the wheel comes from
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_lesson_asks_for_what_only_a_checkout_can(path):
+    """Readers may have nothing but the wheel; messages of the package know which it is."""
+    assert "!git" not in path.read_text("utf-8")
 
 
 # ---- style --------------------------------------------------------------------------------------
