@@ -22,6 +22,11 @@ from .checks import as_path, as_tensor, brief, check_count, say, utf8_safe
 
 _INSIDE_WHEEL = Path(__file__).parent / "data"
 DATA = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else Path(__file__).parent.parent / "data"
+RESTORE = (  # a file that is missing or damaged
+    "install the wheel again, with `pip install --force-reinstall --no-deps`"
+    if DATA == _INSIDE_WHEEL
+    else "restore it with `git checkout data`, or download the course again"
+)
 # Pillow knows the endings of these formats, but it reads them on Windows alone (WMF), with another
 # program (EPS) or not at all.
 NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
@@ -46,10 +51,7 @@ def shipped(folder: str) -> list[str]:
 
 def _checked(name: str, content: bytes, checksums: list[str]) -> bytes:
     if f"{hashlib.sha256(content).hexdigest()}  {name}" not in checksums:
-        raise ValueError(
-            f"{DATA / name} is damaged: restore it with `git checkout data`, "
-            "or install the package again"
-        )
+        raise ValueError(f"{DATA / name} is damaged: {RESTORE}")
     return content
 
 
@@ -62,10 +64,7 @@ def _read(name: str) -> bytes:
     try:
         return (DATA / as_path(name)).read_bytes()
     except OSError:
-        raise FileNotFoundError(
-            f"{DATA / name} is missing: restore it with `git checkout data`, "
-            "or install the package again"
-        ) from None
+        raise FileNotFoundError(f"{DATA / name} is missing: {RESTORE}") from None
 
 
 @dataclass(frozen=True)

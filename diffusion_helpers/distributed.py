@@ -24,7 +24,7 @@ class ProcessGroup:
             try:
                 from accelerate import Accelerator
             except ImportError:
-                sentence = 'several devices need the extra: pip install -e ".[multi]"'
+                sentence = "several devices need Accelerate: pip install accelerate"
                 raise ImportError(sentence) from None
             self.accelerator = Accelerator()
             rank = self.accelerator.process_index

@@ -112,7 +112,7 @@ def house():
     for module, others in imports().items():
         graph[part_of(module)] |= {part_of(other) for other in others} - {part_of(module)}
     graph["notebooks"] = {part_of(other) for others in lessons().values() for other in others}
-    del graph[""]  # the package itself only gathers names
+    del graph[""], graph["__main__"]  # these only gather names, and call others
     return {part: others - {""} for part, others in graph.items()}
 
 

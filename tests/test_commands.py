@@ -174,6 +174,21 @@ def test_a_wrong_word_gets_one_sentence(words, sentence, tmp_path, monkeypatch, 
     assert stopped.value.code == sentence and not capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ([], "Say where the lessons go: python -m diffusion_helpers FOLDER."),
+        (["notebooks"], "notebooks holds the lessons themselves: choose another folder."),
+        (["README.md"], "README.md cannot be written: File exists."),
+    ],
+)
+def test_lessons_that_cannot_be_laid_out(words, sentence, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit) as stopped:
+        run("__main__", words, monkeypatch)
+    assert stopped.value.code == sentence and not capsys.readouterr().out
+
+
 def test_a_class_in_a_folder_that_is_not_there_yet_can_be_prepared(tmp_path):
     assert readable(Path("/usr/is/not/there")) and not readable(tmp_path / "not" / "there")
 

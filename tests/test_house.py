@@ -9,6 +9,8 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
+import venv
 import warnings
 import zipfile
 from pathlib import Path
@@ -37,6 +39,12 @@ FIRST_COMMAND = (
 )
 SECOND_COMMAND = (
     'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest'
+)
+
+IN_COLAB = "%pip install --no-deps *.whl rapidfuzz"
+FIRST_LINES = (  # of each lesson's code
+    "# Package missing? Run  %pip install -e ..  and restart.\n"
+    f"# In Colab, upload the course's wheel and run  {IN_COLAB}\n"
 )
 
 
@@ -376,10 +384,14 @@ def test_lesson_says_how_to_install_the_package(path):
     notebook = read_notebook(path.read_text(encoding="utf-8"))
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
     assert code, f"{path.name} has no code cell."
-    assert "pip install" in code[0], (
-        f"{path.name}: its first code cell must say in one line what to `pip install` where the "
-        "package is missing."
-    )
+    assert code[0].startswith(FIRST_LINES), f"{path.name}: its code begins with {FIRST_LINES!r}"
+    assert f"`{IN_COLAB}`" in text("README.md")  # which says where the wheel comes from
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_no_lesson_asks_for_what_only_a_checkout_can(path):
+    """Readers may have nothing but the wheel; messages of the package know which it is."""
+    assert "!git" not in path.read_text("utf-8")
 
 
 # ---- style --------------------------------------------------------------------------------------
@@ -426,10 +438,19 @@ def test_every_public_function_of_the_core_is_annotated():
 # ---- the wheel ----------------------------------------------------------------------------------
 
 
+WHEEL_COMMAND = ".venv/bin/pip wheel . --no-deps"
+
+
+def test_readme_says_how_the_wheel_is_made():
+    assert WHEEL_COMMAND in text("README.md").splitlines()
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
+    """The file that the README's command makes, here without the internet."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, "."]
+    words = WHEEL_COMMAND.split()[1:]
+    build = [sys.executable, "-m", "pip", *words, "--no-build-isolation", "--wheel-dir", folder]
     result = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
     if result.returncode != 0:
         pytest.fail(f"The wheel cannot be built:\n{result.stdout}{result.stderr}", pytrace=False)
@@ -437,7 +458,7 @@ def wheel(tmp_path_factory):
     return path
 
 
-def test_the_wheel_carries_the_package_and_its_data(wheel, tracked):
+def test_the_wheel_carries_the_package_its_data_and_the_lessons(wheel, tracked):
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
     modules = {name for name in tracked if name.startswith("diffusion_helpers/")}
@@ -448,7 +469,8 @@ def test_the_wheel_carries_the_package_and_its_data(wheel, tracked):
         and not name.startswith("data/readme/")
         and not name.endswith(".py")
     }
-    missing = sorted((modules | data) - inside)
+    lessons = {f"diffusion_helpers/notebooks/{path.name}" for path in NOTEBOOKS}
+    missing = sorted((modules | data | lessons) - inside)
     assert not missing, f"The wheel lacks these files; see [tool.hatch] in pyproject: {missing}"
     for kind in (".webp", ".safetensors"):
         assert any(name.endswith(kind) for name in inside), f"The wheel carries no {kind} file."
@@ -463,34 +485,71 @@ def test_the_wheel_carries_the_package_and_its_data(wheel, tracked):
     )
 
 
-DRAW_ONE = """
-import diffusion_helpers
-from diffusion_helpers import load_checkpoint, load_emoji, sample
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The Python of a new environment with the wheel, in a folder without the course.
 
-assert load_emoji().images.shape[1:] == (3, 32, 32)
-assert sample(load_checkpoint("apprentice"), steps=2).shape == (1, 3, 32, 32)
-print(diffusion_helpers.__file__)
+    All other packages are borrowed from this environment: no test needs the internet.
+    """
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder)
+    install = ["install", "--quiet", "--no-index", "--no-deps", "--ignore-installed"]
+    subprocess.run([sys.executable, "-m", "pip", *install, "--prefix", folder, wheel], check=True)
+    paths = sysconfig.get_paths(vars={"base": str(folder), "platbase": str(folder)})
+    # A line of a .pth file brings the packages of a folder, but not what stands in its .pth files:
+    # an editable install of the course stays out.
+    borrowed = [path for path in sys.path if Path(path).name.endswith("-packages")]
+    Path(paths["purelib"], "borrowed.pth").write_text("\n".join(borrowed), encoding="utf-8")
+    return Path(paths["scripts"], Path(sys.executable).name), folder
+
+
+def run_installed(installed, *words, **environment):
+    """What a Python command says in the folder of the new environment."""
+    python, folder = installed
+    offline = str(ROOT / "tests" / "offline")  # and no repository
+    env = os.environ | {"PYTHONPATH": offline} | environment
+    result = subprocess.run([python, *words], cwd=folder, env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result.stdout.strip()
+
+
+FIRST_CELLS = """
+import json, pathlib, runpy, sys
+import diffusion_helpers
+from diffusion_helpers import load_checkpoint, sample
+from diffusion_helpers.data import DATA, read_data
+
+assert pathlib.Path(diffusion_helpers.__file__).is_relative_to(sys.prefix)
+sys.argv[1:] = ["lessons"]
+for _ in ("once", "again"):
+    runpy.run_module("diffusion_helpers", run_name="__main__")
+for path in sorted(pathlib.Path("lessons").glob("*.ipynb")):
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    exec("".join(next(cell["source"] for cell in cells if cell["cell_type"] == "code")), {})
+picture = sample(load_checkpoint("demiurge"), "a red apple", style="noto", steps=2)
+print(tuple(picture.shape))
+(DATA / "ladder.json").unlink()
+try:
+    read_data("ladder.json")
+except FileNotFoundError as error:
+    print(error)
 """
 
 
-@pytest.mark.slow
-def test_the_wheel_draws_a_picture_in_an_empty_folder(wheel, tmp_path):
-    site, empty = tmp_path / "site", tmp_path / "empty"
-    empty.mkdir()
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
-    subprocess.run([*install, "--target", site, wheel], check=True)
+def test_the_wheel_lays_the_lessons_out_and_their_first_cells_run(installed):
+    new, again, *_, picture, missing = run_installed(installed, "-c", FIRST_CELLS).splitlines()
+    assert new == f"New in lessons: {', '.join(path.name for path in NOTEBOOKS)}."
+    assert again == "All lessons in lessons are up to date."
+    assert picture == "(1, 3, 32, 32)"
+    assert "ladder.json is missing: install the wheel again" in missing and "git" not in missing
 
-    # `site` comes before the environment's own packages, an editable install among them.
-    path = os.pathsep.join([str(site), os.environ["PYTHONPATH"]])
-    result = subprocess.run(
-        [sys.executable, "-c", DRAW_ONE],
-        cwd=empty,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-    )
-    if result.returncode != 0:
-        pytest.fail(f"The installed wheel draws nothing:\n{result.stderr}", pytrace=False)
-    assert Path(result.stdout.strip()).is_relative_to(site), (
-        f"The picture came from {result.stdout.strip()}, not from the wheel."
-    )
+
+@pytest.mark.slow
+def test_a_lesson_from_the_wheel_runs_and_folds_in_its_page(installed):
+    run_installed(installed, "-m", "diffusion_helpers", "lessons")
+    templates = [str(Path(sys.prefix, "share", "jupyter"))]  # nbconvert's own, borrowed too
+    command = ["-m", "nbconvert", "--to", "html", "--execute", "lessons/00_start_here.ipynb"]
+    run_installed(installed, *command, JUPYTER_PATH=os.pathsep.join(templates))
+    page = (installed[1] / "lessons" / "00_start_here.html").read_text("utf-8")
+    assert '<details class="folded">' in page and 'class="sculptor scrubber"' in page
+    assert "Traceback" not in page

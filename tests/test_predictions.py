@@ -1,12 +1,15 @@
 """Predict and reveal: nothing is judged too early, nothing is lost without script or storage."""
 
+import functools
 import itertools
 import re
-from contextlib import contextmanager
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from bs4 import BeautifulSoup
 from page_objects import PredictionHand, check_accessible, check_prediction, check_prediction_keys
+from playwright.sync_api import expect
 
 from diffusion_helpers.exercises import questions
 from diffusion_helpers.widgets import predictions
@@ -188,30 +191,87 @@ def test_a_choice_outlives_new_words(visit, page, folder, tmp_path):
         assert "You said: about half, in other words." in hand.revealed.inner_text()
 
 
-def test_a_choice_in_another_frame_is_followed(visit, page):
-    """Some front ends put each cell's outputs into a frame of their own."""
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A folder, and the port at which this machine serves what stands in it."""
+    folder = tmp_path_factory.mktemp("served")
+    serve = functools.partial(QuietHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, server.server_port
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("how", ["one origin", "two origins", "no storage"])
+def test_a_choice_in_another_frame_is_followed(visit, served, how):
+    """As where each cell's outputs stand in a frame of their own, with what that frame may do."""
+    folder, port = served
+    inside = 'sandbox="allow-scripts"' if how == "no storage" else ""  # then storage throws
+    there = "localhost" if how == "two origins" else "127.0.0.1"
+    asked, revealed = both()
+    pages = {"asked": asked.page, "revealed": revealed.page}
+    pages["deeper"] = f'<iframe title="r" src="http://{there}:{port}/revealed.html"></iframe>'
+    pages["lesson"] = "".join(
+        f'<iframe id="{name}" title="{name}" {inside} width="900" height="500"'
+        f' src="http://127.0.0.1:{port}/{name}.html"></iframe>'
+        for name in ("asked", "deeper")
+    )
+    for name, body in pages.items():
+        page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>x</title>{body}</html>'
+        (folder / f"{name}.html").write_text(page, "utf-8")
+
+    with visit() as tab:
+        tab.page.goto(f"http://127.0.0.1:{port}/lesson.html")
+        asked = tab.page.frame_locator("#asked").locator(".prediction")
+        revealed = tab.page.frame_locator("#deeper").frame_locator("iframe").locator(".revealed")
+        verdict = functools.partial(expect(revealed).to_have_attribute, "data-verdict")
+        verdict("none")
+        for part in revealed.locator("details").all():  # all can be read without an answer
+            part.locator("summary").click()
+            expect(part.locator("p")).to_be_visible()
+        for option, right in (("half", False), ("nine tenths", True)):
+            asked.locator(f'[value="{option}"]').check()
+            verdict("right" if right else "wrong")
+        caption = asked.locator(".caption")
+        expect(caption).to_contain_text("until this page" if how == "no storage" else "Kept. Go on")
+
+        tab.page.locator("#deeper").evaluate("(frame) => { frame.src += ''; }")  # it runs again
+        verdict("right")
+        asked.get_by_role("button", name="Start over").click()
+        verdict("none")
+        tab.check_quiet()
+
+
+def test_a_choice_in_another_tab_is_followed(visit, page):
+    with visit() as tab, visit() as other:
+        for one in (tab, other):
+            one.page.goto(page.as_uri())
+        for first, second in ((tab, other), (other, tab)):
+            for option, verdict in (("half", "wrong"), ("nine tenths", "right")):
+                first.page.bring_to_front()
+                PredictionHand(first.page, 0).choose(option)
+                second.page.bring_to_front()
+                hand = PredictionHand(second.page, 0)
+                expect(hand.revealed).to_have_attribute("data-verdict", verdict, timeout=60_000)
+                assert hand.chosen == [option]
+
+
+def test_a_page_that_comes_into_sight_looks_again(visit, page):
+    """Whatever was missed out of sight."""
     with visit() as tab:
         tab.page.goto(page.as_uri())
-        with visit_again(tab, page) as other:
-            for option in ("half", "nine tenths"):
-                PredictionHand(tab.page, 0).choose(option)
-                hand = PredictionHand(other, 0)
-                chosen = f"document.querySelector('[type=radio]:checked')?.value === '{option}'"
-                other.wait_for_function(chosen, polling=100)  # a hidden window draws no frames
-                assert hand.verdict == ("right" if option == "nine tenths" else "wrong")
-            hand.start_over()
-            none = "!document.querySelector('[type=radio]:checked')"
-            tab.page.wait_for_function(none, polling=100)
-            assert PredictionHand(tab.page, 0).verdict == "none"
-
-
-@contextmanager
-def visit_again(tab, page):
-    """A second window of the same browser on the page."""
-    other = tab.page.context.new_page()
-    other.goto(page.as_uri())
-    yield other
-    other.close()
+        tab.page.evaluate(
+            """() => {
+              localStorage.setItem("sculptor-prediction-01.a", "half");
+              document.dispatchEvent(new Event("visibilitychange"));
+            }"""
+        )
+        assert PredictionHand(tab.page, 0).chosen == ["half"]
 
 
 def test_an_option_that_is_no_longer_there_counts_as_nothing(visit, page):

@@ -152,10 +152,14 @@ def code_of(path):
     return [(cell["id"], text) for cell, text in cells_of(path) if cell["cell_type"] == "code"]
 
 
+def parsed(text):
+    """The tree of a cell's code, without Jupyter's own lines."""
+    return ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.M))
+
+
 def called(text, function):
     """The first argument of each call of this function in the code of a cell."""
-    tree = ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.M))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parsed(text)) if isinstance(node, ast.Call)]
     return [n.args[0].value for n in calls if getattr(n.func, "id", "") == function]
 
 
@@ -218,6 +222,70 @@ def test_a_truth_is_the_key_of_an_option(path):
             strings = {n.value for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Constant)}
             for string in strings & words.keys():
                 assert string in words.values(), f"{path.name}, {cell}: {string!r} is no key"
+
+
+def made_in(tree):
+    """The names that a piece of code makes: what it assigns, defines and imports."""
+    nodes = list(ast.walk(tree))
+    names = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
+    return names | {a.asname or a.name.split(".")[0] for n in imports for a in n.names}
+
+
+def decides(text, name):
+    """The names from other cells that the truth in `reveal(name, truth, ...)` is made of."""
+    tree = parsed(text)
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    calls = [n for n in calls if getattr(n.func, "id", "") == "reveal"]
+    (truth,) = [n.args[1] for n in calls if n.args[0].value == name]
+    found, left = set(), [truth]
+    while left:
+        for node in ast.walk(left.pop()):
+            if isinstance(node, ast.Name) and node.id not in found:
+                found.add(node.id)
+                left += [line for line in tree.body if node.id in made_in(line)]
+    return found - made_in(tree)
+
+
+@lessons
+def test_an_answer_is_measured_and_below_its_question(path):
+    """No key of the right answer stands in the code, and nothing above a question computes it."""
+    code = code_of(path)
+    place = {n: i for i, (_, text) in enumerate(code) for n in called(text, "ask")}
+    for end, (cell, text) in enumerate(code):
+        for name in called(text, "reveal"):
+            between = [made_in(parsed(made)) for _, made in code[place[name] + 1 : end]]
+            assert decides(text, name) & set().union(*between), (
+                f"{path.name}, {cell}: what decides {name} is made of nothing that is computed "
+                "between the question and here"
+            )
+
+
+# What a plot shows, and not what comes out: "largest at the ends" would answer a question.
+OUTCOME = re.compile(
+    r"\b(larg|small|high|low|grow|ris|fall|stay)(e?st|er|e?s|ing)?\b"
+    r"|\b(above|below|far|near|more|less|most|least|never|always|everywhere|hardly)\b",
+    re.I,
+)
+
+
+@lessons
+def test_no_description_of_a_plot_tells_what_comes_out(path):
+    """Code is read before it runs, and where nothing is folded all of it is in sight."""
+    code = code_of(path)
+    place = {n: i for i, (_, text) in enumerate(code) for n in called(text, "ask")}
+    ends = [(place[n], i) for i, (_, text) in enumerate(code) for n in called(text, "reveal")]
+    for i, (cell, text) in enumerate(code):
+        if not any(start < i <= end for start, end in ends):
+            continue
+        for node in ast.walk(parsed(text)):
+            plot = getattr(getattr(node, "func", None), "id", "")
+            if plot in ("show_curves", "show_bars", "show_heat_map", "show_points"):
+                (alt,) = [word.value for word in node.keywords if word.arg == "alt"]
+                fixed = [p.value for p in ast.walk(alt) if isinstance(p, ast.Constant)]
+                said = OUTCOME.search(" ".join(map(str, fixed)))
+                assert not said, f"{path.name}, {cell}: compute it, or leave it out: {said[0]!r}"
 
 
 def test_the_questions_differ():

@@ -20,7 +20,9 @@ from ..checks import as_path, brief, say
 from ..exercises import find
 from .notes import stage_notes
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+_INSIDE_WHEEL = Path(__file__).resolve().parents[1] / "notebooks"
+_IN_A_CHECKOUT = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else _IN_A_CHECKOUT
 USAGE = (
     "Say which edition and where: python -m diffusion_helpers.authoring.editions instructor FOLDER"
 )

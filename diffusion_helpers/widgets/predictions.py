@@ -4,7 +4,8 @@ jupyterquiz judges an answer at once, which spoils a prediction; here the answer
 judged only by what the lesson then measures. Questions, options and explanations stand in
 exercises/questions, so that no notebook holds an answer. Each output is HTML that carries its own
 script. The choice stays in the browser, so it needs no kernel, survives a restart, and works in an
-exported page. Without the script the question and every explanation can still be read.
+exported page. Where each output stands in a frame of its own, the frames tell one another. Without
+the script the question and every explanation can still be read.
 """
 
 import html

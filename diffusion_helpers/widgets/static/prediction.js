@@ -6,13 +6,23 @@
     if (name in here) return here[name];
     try { return localStorage.getItem(key); } catch { return null; }
   };
+  let kept = true;
   const choose = (option) => {
     here[name] = option;
     try {
       if (option === null) localStorage.removeItem(key);
       else localStorage.setItem(key, option);
-    } catch { /* no storage: the page remembers until it closes */ }
+      kept = true;
+    } catch { kept = false; }
+    tell({ option });
     window.dispatchEvent(new Event("prediction"));
+  };
+  // Where each output stands in a frame of its own, frames may share no storage: they talk.
+  const tell = (words, frames = window.top) => {
+    for (let i = 0; i < frames.length; i += 1) {
+      if (frames[i] !== window) frames[i].postMessage({ sculptorPrediction: name, ...words }, "*");
+      tell(words, frames[i]);
+    }
   };
   const follow = (root, show) => { // every copy on the page shows the same choice
     root.dataset.alive = "yes";
@@ -24,7 +34,16 @@
       delete here[name];
       show();
     });
+    window.addEventListener("message", ({ data, source }) => {
+      if (data?.sculptorPrediction !== name) return;
+      const option = chosen();
+      if ("option" in data) {
+        here[name] = data.option;
+        show();
+      } else if (option !== null) source.postMessage({ sculptorPrediction: name, option }, "*");
+    });
     document.addEventListener("visibilitychange", show); // whatever happened while out of sight
+    tell({}); // ask the other frames
     show();
   };
   const ask = (root) => {
@@ -44,7 +63,7 @@
     follow(root, () => {
       radios.forEach((radio) => { radio.checked = radio.value === chosen(); });
       caption.textContent = radios.some((radio) => radio.checked)
-        ? "Kept. Go on: what happens will judge it."
+        ? `Kept${kept ? "" : " until this page closes"}. Go on: what happens will judge it.`
         : "Choose before you go on.";
     });
   };
