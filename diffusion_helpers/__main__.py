@@ -11,7 +11,7 @@ from .checks import as_path, say
 from .classroom.student import hand_out
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Lay the lessons out where the command line says; one sentence where that fails."""
     if len(arguments) != 1:
         sys.exit("Say where the lessons go: python -m diffusion_helpers FOLDER.")
