@@ -350,9 +350,14 @@ def my_noise(*arguments, **named):
 hint("01.1")
 card("01")""",
 ]
-THEME = """async (theme) => {
-  await jupyterapp.commands.execute("apputils:change-theme", { theme });
-}"""
+
+
+def wear(page, theme):
+    """Change JupyterLab's theme, as its menu does, and wait until its style sheet is there."""
+    change = "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })"
+    page.evaluate(change, theme)
+    page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=theme)
+    page.wait_for_timeout(1500)
 
 
 @pytest.fixture(scope="module")
@@ -406,15 +411,12 @@ def test_the_theme_is_followed_without_running_anything_again(lab):
     assert ground > 0.9 and figure == "none"
     check_accessible(lab, shown)
     try:
-        lab.evaluate(THEME, "JupyterLab Dark")
-        lab.wait_for_selector('body[data-jp-theme-light="false"]')
-        lab.wait_for_timeout(1500)  # its style sheet arrives
+        wear(lab, "JupyterLab Dark")
         ground, figure = look()
         assert ground < 0.05 and figure == "brightness(0.84)"
         check_accessible(lab, shown)
     finally:
-        lab.evaluate(THEME, "JupyterLab Light")
-        lab.wait_for_selector('body[data-jp-theme-light="true"]')
+        wear(lab, "JupyterLab Light")
 
 
 def test_the_keys_of_jupyterlab_work_in_a_control(lab):

@@ -80,7 +80,8 @@ def stage(images, sizes, height, panel):
 
     `sizes` are the (width, height) of the pictures, of which the widest decides on their places.
     """
-    w, h = max(sizes, key=lambda size: size[0] * round(height / size[1]))
-    style = f"--n:{len(images)};--wide:{w * max(1, round(height / h))}px;--ratio:{w / h:.3f}"
+    w, h = max(sizes, key=lambda size: size[0] * max(1, round(height / size[1])))
+    n, wide = len(images), w * max(1, round(height / h))
+    style = f"--n:{n};--count:{n};--wide:{wide}px;--ratio:{w / h:.3f}"
     return f"""<div class="stage"><div class="pictures" style="{style}">{"".join(images)}</div>
 <div class="panel">{panel}</div></div>"""

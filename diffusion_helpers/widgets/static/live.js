@@ -330,6 +330,7 @@ function render({ model, el }) {
     for (const name of ["--wide", "--ratio"]) {
       pictures.style.setProperty(name, widest.style.getPropertyValue(name));
     }
+    pictures.style.setProperty("--count", figures.length);
     // As many as at the start fit beside each other; when more come, the others make room.
     if (!pictures.style.getPropertyValue("--n")) pictures.style.setProperty("--n", figures.length);
   };
