@@ -284,6 +284,26 @@ def test_absolute_paths_are_recognised(line, is_absolute):
     assert bool(ABSOLUTE.search(line)) == is_absolute
 
 
+# ---- other front ends ---------------------------------------------------------------------------
+
+HARMLESS = {"overflow", "color-scheme", "filter"}  # beside colours, which are variables
+ALIVE_RULE = ":not(:has(.sculptor)) { display: none; }"  # where the kernel of a control is gone
+
+
+@pytest.mark.parametrize("name", ["control.css", "figures.py", "controls.py", "html.py"])
+def test_nothing_depends_on_the_styles_of_jupyterlab(name):
+    """VS Code and Colab have others: what only JupyterLab's classes give may be comfort at most."""
+    folder = "static/" if name.endswith(".css") else ""
+    source = text(f"diffusion_helpers/widgets/{folder}{name}")
+    source = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", source, flags=re.S))
+    for selector, rule in re.findall(r"([^{}]*jp-[^{}]*)\{([^{}]*)\}", source):
+        if f"{selector}{{{rule}}}".endswith(ALIVE_RULE):
+            continue
+        properties = {line.split(":")[0].strip() for line in rule.split(";") if line.strip()}
+        strange = {p for p in properties if not p.startswith("--")} - HARMLESS
+        assert not strange, f"{name}: {selector.strip()} decides {sorted(strange)}"
+
+
 # ---- lessons ------------------------------------------------------------------------------------
 
 
