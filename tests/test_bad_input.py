@@ -30,6 +30,7 @@ ARGUMENTS = arguments_of(CASES)
 ELSEWHERE = {
     "checks.": "the checks themselves: what they refuse is what all others refuse",
     "__main__.": "run from the command line: test_commands.py",
+    "update.": "run from the command line: test_update.py",
     "classroom.": "for whoever keeps the server; readers never call it",
     "grain.patch_errors": "compares what a lesson computed: test_grain.py",
     "authoring.names.": "called by IPython: test_names.py",
