@@ -34,6 +34,8 @@ ELSEWHERE = {
     "classroom.": "for whoever keeps the server; readers never call it",
     "grain.patch_errors": "compares what a lesson computed: test_grain.py",
     "authoring.names.": "called by IPython: test_names.py",
+    "exercises.card.Card": "made by card",
+    "progress.watch": "called by cards with a function of theirs",
     "exercises.lesson_": "solutions and typical mistakes: test_exercises.py",
     "exercises.Exercise": "made by us; its judge is in a table",
     "exercises.same": "compares what no_tensor let through",
