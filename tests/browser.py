@@ -121,7 +121,7 @@ class Lab:
 def jupyter_lab(root, home, words=()):
     """Run `jupyter lab` over `root`; its settings, workspaces and runtime files stay in `home`.
 
-    words       said to JupyterLab in that folder, where they decide what its root is
+    words       said to JupyterLab in that folder, in place of what we say of root and browser
     The server, its kernels and their children are gone afterwards.
     """
     home = Path(home)
@@ -134,10 +134,10 @@ def jupyter_lab(root, home, words=()):
         port = probe.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), Path(root), home / "server.log")
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *(sys.executable, "-m", "jupyterlab", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         f"--IdentityProvider.token={lab.token}",
-        *(words or [f"--ServerApp.root_dir={lab.root}"]),
+        *(words or ["--no-browser", f"--ServerApp.root_dir={lab.root}"]),
         "--LabApp.expose_app_in_browser=True",  # window.jupyterapp, to run its commands
         "--LabApp.extension_manager=readonly",  # asks no registry
     ]
