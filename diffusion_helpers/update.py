@@ -28,9 +28,9 @@ UNFINISHED = {  # files in .git: what git has not finished, and how to leave it
     "rebase-apply": "rebase",
 }
 NO_CHECKOUT = (
-    "no git checkout (it came as a zip, or by pip), so it cannot be updated. Get the new edition "
-    "by git clone, and copy sculptor_progress.json, the folder gallery and your own notebooks into "
-    "its folder notebooks"
+    "no git checkout, so it cannot update itself. If the course came as a wheel, install the new "
+    "one. If it came as a zip, get the new edition by git clone, and copy sculptor_progress.json, "
+    "the folder gallery and your own notebooks into its folder notebooks"
 )
 
 

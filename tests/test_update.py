@@ -229,7 +229,7 @@ def test_without_git(course, monkeypatch):
 
 def test_in_a_folder_from_a_zip(course, tmp_path):
     shutil.rmtree(course / ".git")
-    check_refused(course, "no git checkout .* git clone, and copy sculptor_progress.json")
+    check_refused(course, "no git checkout.* git clone, and copy sculptor_progress.json")
     git(tmp_path, "init", "--quiet")  # a checkout of something else around it is left alone
     check_refused(course, "no git checkout")
 
