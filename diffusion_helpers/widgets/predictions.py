@@ -96,13 +96,16 @@ def prediction_score():
         for number in questions.lessons()
         if (found := questions.of_lesson(number))
     }
-    lines = "".join(f"<li>Lesson {number}: <span>not counted</span></li>" for number in asked)
+    lines = "".join(
+        f'<p data-lesson="{number}">Lesson {number}: <span>not counted</span></p>'
+        for number in asked
+    )
     page = f"""
 <div class="sculptor card score" role="group" aria-label="Your predictions">
 <style>{CSS}</style>
 <p class="title">Your predictions</p>
 <p class="said" aria-live="polite" hidden="hidden"></p>
-<details><summary>Lesson by lesson</summary><ul>{lines}</ul></details>
+<details><summary>Lesson by lesson</summary>{lines}</details>
 <p class="asleep">{UNCOUNTED}</p>
 <script>{SCORE.replace("QUESTIONS", json.dumps(asked), 1)}</script>
 </div>"""

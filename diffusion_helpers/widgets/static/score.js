@@ -1,5 +1,6 @@
 (() => {
   const questions = QUESTIONS; // {lesson: {question: its options}}
+  const FEW = 8; // results, with which luck is still too uncertain to be told
   const stored = (kind, name) => localStorage.getItem(`sculptor-${kind}-${name}`);
   const judge = ([name, options]) => { // open: chosen, and its result is not known yet
     const choice = stored("prediction", name), truth = stored("truth", name);
@@ -12,19 +13,20 @@
     const [right, wrong, open, none] = ["right", "wrong", "open", "none"].map(
       (verdict) => count(judged, verdict));
     if (none === judged.length) {
-      return "This browser holds no prediction. They stay in the browser in which they were made.";
+      return "No prediction is found here. They stay in the browser in which they were made, and " +
+        "some programs forget them with the page.";
     }
     const rest = [[wrong, "wrong"], [open, "without their result yet"], [none, "not answered"]]
       .filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(", ");
-    const luck = Math.round(judged.reduce((sum, one) => sum + one.luck, 0));
+    const results = right + wrong, luck = judged.reduce((sum, one) => sum + one.luck, 0);
     return `You predicted ${right} of ${judged.length} right${rest && `; ${rest}`}.` +
-      (right + wrong ? ` Guessing at random would have got about ${luck} of those ${right + wrong}` +
-        " right that have a result." : "");
+      (results < FEW ? "" : ` Of the ${results} that have a result, guessing at random would have ` +
+        `got about ${Math.round(luck)} right.`);
   };
   const start = (root) => {
     root.dataset.alive = "yes";
     root.querySelector(".asleep").remove();
-    const said = root.querySelector(".said"), lines = [...root.querySelectorAll("li")];
+    const said = root.querySelector(".said"), lines = [...root.querySelectorAll("[data-lesson]")];
     const show = () => {
       try {
         const lessons = Object.values(questions).map((lesson) => Object.entries(lesson).map(judge));
