@@ -1,6 +1,8 @@
 """This course and four well-known libraries: each with its own network, recipe and sampler.
 
-    pip install -e . diffusers smalldiffusion denoising-diffusion-pytorch k-diffusion
+    pip install -e . smalldiffusion denoising-diffusion-pytorch k-diffusion "setuptools<82"
+
+(k-diffusion imports clip-anytorch, and that needs pkg_resources, which setuptools 82 left out.)
 
 A contender is a class with a network of about 1 or 3 million weights, a loss, an optimiser and a
 sampler. The numbers are those of the library's own example for pictures of 32x32, which is named

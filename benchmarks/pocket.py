@@ -2,7 +2,7 @@
 
     python benchmarks/pocket.py [--quick] [--sheet SHEET.png]
 
-Needs `pip install -e ".[pocket]"`. Everything goes through the stock StableDiffusionPipeline.
+Everything goes through the stock StableDiffusionPipeline.
 Autoencoder: PSNR of all held-out emoji, which it never saw, beside a thumbnail of as many numbers.
 Adherence: the judge of benchmarks/demiurge.py on pictures averaged down to 32x32; 200 concepts,
 chosen by seed, each in one style of which the painter saw it, and all held-out pairs of its three

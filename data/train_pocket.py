@@ -4,7 +4,7 @@
     python data/train_pocket.py tokenizer             prompts to numbers, built from the captions
     python data/train_pocket.py painter SECONDS       the text encoder and the UNet, together
 
-Needs `pip install -e ".[pocket]"`. The parts are stock classes of diffusers and transformers, and
+The parts are stock classes of diffusers and transformers, and
 what is written to data/pocket-stable-diffusion/ is read by the stock StableDiffusionPipeline. Each
 command may be stopped and started again with the same SECONDS: it goes on from my_runs/. What they
 reached: data/README.md.

@@ -2,7 +2,7 @@
 
 The pocket Stable Diffusion was trained by this course on emoji of 64x64 pixels
 (data/train_pocket.py). Its parts are stock classes of diffusers and transformers, and diffusers'
-own pipeline draws with it. Both libraries come with the extra `pocket`.
+own pipeline draws with it.
 """
 
 import re
@@ -19,15 +19,15 @@ from .words import PromptWarning, name_emoji
 POCKET = DATA / "pocket-stable-diffusion"
 STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
 MISSING = (
-    'this needs diffusers and transformers. Run  %pip install -e "..[pocket]"  in the notebook, '
-    'or  pip install -e ".[pocket]"  in the folder of the course, then restart the kernel'
+    "this needs diffusers and transformers, which belong to the course. Run  %pip install -e ..  "
+    "in the notebook, or  pip install -e .  in the folder of the course, then restart the kernel"
 )
 
 
 def load_pocket(device: torch.device | str | None = None) -> Any:
     """The pocket Stable Diffusion as diffusers' StableDiffusionPipeline, in float32.
 
-    Raises ImportError without the extra, FileNotFoundError or ValueError for missing or damaged
+    Raises ImportError without diffusers, FileNotFoundError or ValueError for missing or damaged
     files; nothing is downloaded.
     """
     for name in shipped(POCKET.name):
@@ -39,12 +39,13 @@ def load_pipeline(name_or_folder: str | Path, device: torch.device | str | None 
     """Any Stable Diffusion pipeline: a folder on this disk, or a model's name on a hub.
 
     A folder that exists is read without any network; a name is downloaded by diffusers. No safety
-    checker is loaded, so look before you show. Raises ImportError without the extra, ValueError
+    checker is loaded, so look before you show. Raises ImportError without diffusers, ValueError
     with one sentence where there is no such pipeline.
     """
     device = as_device(device)
     try:
         from diffusers import DiffusionPipeline
+        from diffusers.utils import is_accelerate_available
         from diffusers.utils import logging as of_diffusers
         from transformers.utils import logging as of_transformers
     except ImportError:
@@ -64,7 +65,11 @@ def load_pipeline(name_or_folder: str | Path, device: torch.device | str | None 
         )
     try:
         pipe = DiffusionPipeline.from_pretrained(
-            name, local_files_only=here, use_safetensors=True, safety_checker=None
+            name,
+            local_files_only=here,
+            use_safetensors=True,
+            safety_checker=None,
+            low_cpu_mem_usage=is_accelerate_available(),  # without it, diffusers would warn
         )
     except Exception as problem:  # each library has its own; the reader needs one sentence
         first = str(problem).strip().splitlines() or [type(problem).__name__]
@@ -187,7 +192,7 @@ def count_backbones() -> dict[str, float]:
     On the device "meta" a network has shapes and no numbers, so 32 billion parameters take no room.
     A class that the installed diffusers does not know is left out. Counted beside Stable Diffusion
     1: a LoRA of rank 4 for the linear layers of its attention (arXiv 2106.09685). Raises
-    ImportError without the extra.
+    ImportError without diffusers.
     """
     try:
         import diffusers

@@ -8,6 +8,7 @@ something to remember. `exercises.card` shows it.
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from .checks import brief, check_kind, say
@@ -16,6 +17,7 @@ FILE = "sculptor_progress.json"
 NOTHING: dict[str, bool | int] = {"right": False, "hints": 0}
 State = dict[str, bool | int]  # {"right": bool, "hints": int}
 _unsaved: dict[str, State] = {}  # what the disk refused to keep, until the kernel ends
+_watchers: list[Callable[[dict[str, State]], None]] = []
 
 
 def states() -> dict[str, State]:
@@ -71,6 +73,11 @@ def reset(lesson: str | None = None) -> None:
         _write(keep)
 
 
+def watch(told: Callable[[dict[str, State]], None]) -> None:
+    """From now on, call `told` with all states as soon as this kernel notes something new."""
+    _watchers.append(told)
+
+
 def _lesson(name):
     return name.partition(".")[0]
 
@@ -105,3 +112,5 @@ def _write(done):
                 f"Your progress cannot be saved here ({error.strerror}): it is kept until the "
                 "kernel stops."
             )
+    for told in _watchers:
+        told(done)

@@ -134,7 +134,7 @@ def layer_of(part):
     """Its key in COLOURS."""
     if part == "notebooks":
         return "the lessons"
-    around = part == "progress" or (ROOT / PACKAGE / part).is_dir()
+    around = part in ("progress", "update") or (ROOT / PACKAGE / part).is_dir()
     return "around them" if around else "the core"
 
 

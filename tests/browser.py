@@ -118,9 +118,10 @@ class Lab:
 
 
 @contextmanager
-def jupyter_lab(root, home):
+def jupyter_lab(root, home, words=()):
     """Run `jupyter lab` over `root`; its settings, workspaces and runtime files stay in `home`.
 
+    words       said to JupyterLab in that folder, in place of what we say of root and browser
     The server, its kernels and their children are gone afterwards.
     """
     home = Path(home)
@@ -133,15 +134,17 @@ def jupyter_lab(root, home):
         port = probe.getsockname()[1]
     lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), Path(root), home / "server.log")
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+        *(sys.executable, "-m", "jupyterlab", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         f"--IdentityProvider.token={lab.token}",
-        f"--ServerApp.root_dir={lab.root}",
+        *(words or ["--no-browser", f"--ServerApp.root_dir={lab.root}"]),
         "--LabApp.expose_app_in_browser=True",  # window.jupyterapp, to run its commands
         "--LabApp.extension_manager=readonly",  # asks no registry
     ]
     with lab.log.open("w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=jupyter_environment(home))
+        server = subprocess.Popen(
+            command, cwd=root, stdout=log, stderr=log, env=jupyter_environment(home)
+        )
         try:
             _wait_for(lab, server)
             yield lab

@@ -30,9 +30,12 @@ ARGUMENTS = arguments_of(CASES)
 ELSEWHERE = {
     "checks.": "the checks themselves: what they refuse is what all others refuse",
     "__main__.": "run from the command line: test_commands.py",
+    "update.": "run from the command line: test_update.py",
     "classroom.": "for whoever keeps the server; readers never call it",
     "grain.patch_errors": "compares what a lesson computed: test_grain.py",
     "authoring.names.": "called by IPython: test_names.py",
+    "exercises.card.Card": "made by card",
+    "progress.watch": "called by cards with a function of theirs",
     "exercises.lesson_": "solutions and typical mistakes: test_exercises.py",
     "exercises.Exercise": "made by us; its judge is in a table",
     "exercises.same": "compares what no_tensor let through",

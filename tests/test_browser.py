@@ -20,6 +20,7 @@ from page_objects import (
     drag,
 )
 
+from diffusion_helpers.progress import FILE
 from diffusion_helpers.widgets import controls as controls_of
 
 FRAMES = 12
@@ -96,6 +97,16 @@ def hear(spell, unwanted):
 live(hear, spell=Prompt("a gitar"), unwanted=Prompt("a cat"), alt="What the table hears")""",
 ]
 
+CARDS = [
+    """\
+from diffusion_helpers.exercises import exercise, find
+from diffusion_helpers.exercises.card import card
+
+card("01")""",
+    "card()",
+    "exercise('01.1')(find('01.1').solution)",
+]
+
 
 def notebook(cells):
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
@@ -113,6 +124,7 @@ def lab(visit, tmp_path_factory):
     root = tmp_path_factory.mktemp("notebooks")
     nbformat.write(notebook(SCRUBBERS), root / "scrubbers.ipynb")
     nbformat.write(notebook(LIVE), root / "live.ipynb")
+    nbformat.write(notebook(CARDS), root / "cards.ipynb")
     with jupyter_lab(root, tmp_path_factory.mktemp("jupyter")) as lab:
         yield lab
 
@@ -358,6 +370,32 @@ def test_a_reopened_notebook_shows_stills_and_comes_alive_when_run(visit, lab, s
         assert all(height < 5 for height in stills.evaluate_all(HEIGHTS_AROUND))
         tab.errors = [e for e in tab.errors if "widget model not found" not in e]  # ipywidgets' own
         tab.check_quiet()
+
+
+def test_the_card_follows_and_its_saved_page_stands_still(visit, lab):
+    """No cell is run again: not after an exercise below it, and not after one elsewhere."""
+    with visit() as tab:
+        page = tab.page
+        open_and_run_all(page, lab, "cards.ipynb", timeout=120)
+        one, course = page.locator(".sculptor.card[data-name]").all()
+        one.get_by_text("Lesson 01: 1 of").wait_for()
+        course.get_by_text("Lesson 01: 1 of").wait_for()
+        assert not any(s.is_visible() for s in page.locator("[data-still-of]").all())
+        course.get_by_text("Lesson 02: 0 of").click()  # unfolded, and it stays so
+        jupyterapp = "jupyterapp.commands.execute"
+        page.evaluate(f"{jupyterapp}('docmanager:save')")
+        page.evaluate(f"{jupyterapp}('docmanager:open', {{path: 'scrubbers.ipynb'}})")
+        course.wait_for(state="hidden")
+        done = {name: {"right": True, "hints": 0} for name in ("01.1", "02.1", "02.2")}
+        (lab.root / FILE).write_text(json.dumps({"exercises": done}), "utf-8")
+        page.evaluate(f"{jupyterapp}('docmanager:open', {{path: 'cards.ipynb'}})")
+        course.get_by_text("Lesson 02: 2 of").wait_for()
+        assert course.locator("details").nth(1).evaluate("(fold) => fold.open")
+        one.get_by_text("Lesson 01: 1 of").wait_for()
+        check_accessible(page, ".sculptor.card[data-name]")
+        tab.check_quiet()
+    outputs = nbformat.read(lab.root / "cards.ipynb", as_version=4).cells[0].outputs
+    assert any("Lesson 01: 1 of" in output.data["text/html"] for output in outputs)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ MEGABYTE = 10**6
 
 FIRST_COMMAND = (
     "python3 -m venv .venv && .venv/bin/pip install -e . "
-    "&& .venv/bin/jupyter lab notebooks/01_forward_noising.ipynb"
+    "&& .venv/bin/jupyter lab --notebook-dir . notebooks/00_start_here.ipynb"
 )
 SECOND_COMMAND = (
     'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/python -m pytest'

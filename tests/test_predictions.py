@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from diffusion_helpers.exercises import questions
 from diffusion_helpers.widgets import predictions
-from diffusion_helpers.widgets.predictions import ask, reveal
+from diffusion_helpers.widgets.predictions import ask, prediction_score, reveal
 
 OPTIONS = {
     "quarter": ("a quarter", "Layers multiply."),
@@ -300,5 +300,83 @@ def test_two_copies_on_one_page_agree_and_are_groups_of_their_own(visit, tmp_pat
         tab.check_quiet()
 
 
-def test_the_script_never_leaves_its_page():
-    assert not re.search(r"fetch|XMLHttp|import\(|http", predictions.SCRIPT)
+def test_no_script_leaves_its_page():
+    for script in (predictions.SCRIPT, predictions.SCORE):
+        assert not re.search(r"fetch|XMLHttp|import\(|http", script)
+
+
+# ---- the score ----------------------------------------------------------------------------------
+
+
+def score_of(tab, file):
+    tab.page.goto(file.as_uri())
+    return tab.page.locator(".sculptor.score .said").inner_text()
+
+
+def test_the_score_counts_what_the_notebooks_of_one_browser_know(visit, page, folder, tmp_path):
+    """Two pages stand for two notebooks: one asks and reveals, the other one counts."""
+    write_question(folder, "02.a")
+    file = tmp_path / "score.html"
+    body = prediction_score().page + ask("02.a").page
+    file.write_text(f'<!doctype html><html lang="en"><title>S</title><main>{body}</main></html>')
+    with visit() as tab:
+        tab.page.goto(file.as_uri())
+        tab.page.evaluate("localStorage.clear()")  # what other tests predicted
+        assert score_of(tab, file).startswith("No prediction is found here.")
+        check_accessible(tab.page, "main")
+        tab.page.goto(page.as_uri())  # 01.a: nine tenths is right; 01.b: a quarter
+        PredictionHand(tab.page, 0).choose("nine tenths")
+        PredictionHand(tab.page, 1).choose("half")
+        assert score_of(tab, file) == "You predicted 1 of 3 right; 1 wrong, 1 not answered."
+        tab.page.get_by_text("Lesson by lesson").click()
+        lines = tab.page.locator("[data-lesson]").all_inner_texts()
+        assert lines == ["Lesson 01: 1 of 2 right", "Lesson 02: 0 of 1 right"]
+        tab.page.get_by_label("half").check()  # it counts at once, and its result is not known
+        said = tab.page.locator(".sculptor.score .said")
+        assert said.inner_text().endswith("1 wrong, 1 without their result yet.")
+        check_accessible(tab.page, "main")
+        tab.page.goto(page.as_uri())
+        PredictionHand(tab.page, 1).choose("quarter")
+        assert score_of(tab, file).startswith("You predicted 2 of 3 right; 1 without")
+        tab.check_quiet()
+
+
+def test_the_score_tells_what_luck_would_have_got(visit, folder, tmp_path):
+    """Nine questions of three options each: three by luck."""
+    for letter in "abcdefghi":
+        write_question(folder, f"03.{letter}")
+    file = tmp_path / "score.html"
+    file.write_text(f'<!doctype html><html lang="en">{prediction_score().page}</html>')
+    with visit() as tab:
+        tab.page.goto(file.as_uri())
+        tab.page.evaluate(
+            """() => {
+              localStorage.clear();
+              for (const letter of "abcdefghi") {
+                localStorage.setItem(`sculptor-prediction-03.${letter}`, "half");
+                localStorage.setItem(`sculptor-truth-03.${letter}`, "abcd".includes(letter)
+                  ? "half" : "quarter");
+              }
+            }"""
+        )
+        assert score_of(tab, file) == (
+            "You predicted 4 of 11 right; 5 wrong, 2 not answered. Of the 9 that have a result, "
+            "guessing at random would have got about 3 right."
+        )
+
+
+def test_a_score_without_storage_says_so(visit, tmp_path):
+    file = tmp_path / "score.html"
+    file.write_text(f'<!doctype html><html lang="en">{prediction_score().page}</html>')
+    stop = "Storage.prototype.getItem = () => { throw new DOMException('no', 'SecurityError'); }"
+    with visit() as tab:
+        tab.page.add_init_script(stop)
+        assert "lets the page keep nothing" in score_of(tab, file)
+        tab.check_quiet()
+
+
+def test_a_score_that_was_not_counted_says_where_it_is():
+    html = soup(prediction_score())
+    for part in html.select("script, style, [hidden]"):
+        part.decompose()
+    assert predictions.UNCOUNTED in html.get_text() and not re.search("[0-9] of", html.get_text())

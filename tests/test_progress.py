@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from bs4 import BeautifulSoup
@@ -123,9 +124,9 @@ def test_the_file_is_read_once_for_each_answer_hint_and_card(monkeypatch):
     note("01.1", right=True)
     read, paths = Path.read_text, []
 
-    def counted(path, *args):
-        paths.append(path)
-        return read(path, *args)
+    def counted(path, *args, **named):
+        paths.extend([path] if path.name == FILE else [])  # a card reads its script as well
+        return read(path, *args, **named)
 
     monkeypatch.setattr(Path, "read_text", counted)
     for use in (
@@ -162,7 +163,7 @@ def test_the_card_says_what_is_right_and_how_many_hints_were_taken():
     for exercise, line in zip(own, lines, strict=True):
         assert exercise.name in line and exercise.title in line
     assert repr(shown) == f"Lesson 01: 2 of {len(own)} exercises right"
-    assert shown._repr_html_() == shown.page and "http" not in shown.page
+    assert "http" not in shown.page
 
 
 def test_the_card_of_all_lessons_shows_each_and_folds_their_exercises():
@@ -173,6 +174,50 @@ def test_the_card_of_all_lessons_shows_each_and_folds_their_exercises():
     assert not any(fold.has_attr("open") for fold in folds)
     assert all(fold.summary.progress for fold in folds)  # the meter is seen without unfolding
     assert BeautifulSoup(card("01").page, "html.parser").details.has_attr("open")
+
+
+def words_of(page):
+    return re.sub(r"\s+", " ", BeautifulSoup(page, "html.parser").get_text())
+
+
+def test_the_card_follows_what_its_own_kernel_does(monkeypatch):
+    stills = []
+    monkeypatch.setattr(
+        "diffusion_helpers.exercises.card.display",
+        lambda shown, **how: Mock(update=stills.append) if how.get("display_id") else None,
+    )
+    one, all_lessons, other = card("01"), card(), card("02")
+    one._ipython_display_()
+    before = other.page
+    note("01.1", right=True)
+    for shown in (one, all_lessons):
+        assert "Lesson 01: 1 of" in repr(shown) and "Lesson 01: 1 of" in words_of(shown.page)
+    assert [words_of(still.page).count("Lesson 01: 1 of") for still in stills] == [1]
+    assert other.page == before
+    reset("01")
+    assert "Lesson 01: 0 of" in repr(one) and len(stills) == 2
+
+
+def test_the_card_asks_for_what_another_kernel_did():
+    """The file is written by another process; then the card comes into sight."""
+    shown = card("01")
+    Path(FILE).write_text('{"exercises": {"01.1": {"right": true, "hints": 0}}}', "utf-8")
+    assert "Lesson 01: 0 of" in repr(shown)
+    shown._handle_custom_msg({"look": True}, [])
+    assert "Lesson 01: 1 of" in repr(shown) and "Lesson 01: 1 of" in words_of(shown.page)
+
+
+def test_a_disk_that_keeps_nothing_is_no_reason_for_the_card_to_stand_still(monkeypatch):
+    shown = card("01")
+    monkeypatch.setattr(os, "replace", Mock(side_effect=OSError(28, "No space left on device")))
+    note("01.1", right=True)
+    assert "Lesson 01: 1 of" in repr(shown)
+
+
+def test_the_still_card_of_a_saved_page_says_so():
+    still = card("01").still()
+    assert "Run this cell to see what is new" in words_of(still.page)
+    assert BeautifulSoup(still.page, "html.parser").select_one("[data-still-of]")
 
 
 def test_it_folds_by_mouse_and_keyboard_and_is_accessible(visit, tmp_path):

@@ -1,39 +1,106 @@
-"""Your progress as a small card: what was right, and how many hints were taken."""
+"""Your progress as a small card: what was right, and how many hints were taken.
+
+The card follows. In the notebook where an exercise turns right it changes at once; what another
+notebook did, it shows as soon as it comes into sight again. In a saved or exported page it stands
+still.
+"""
 
 import html
 from collections.abc import Sequence
+from uuid import uuid4
 
+import anywidget
+from IPython.display import display
+from traitlets import Unicode
+
+from .. import progress
 from ..checks import brief
 from ..progress import FILE, NOTHING, State, states
-from ..widgets.html import CSS, HtmlOutput
+from ..widgets.html import CSS, STATIC, HtmlOutput
 from . import Exercise, lessons, of_lesson
 
+# Where the card is alive on the page, its still is hidden. Where the kernel that made it is gone,
+# the still stands alone, without JupyterLab's complaint about a missing widget.
+ALIVE_OR_STILL = """
+html:has(.sculptor.card[data-name="NAME"]) .sculptor.card[data-still-of="NAME"],
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .sculptor[data-still-of]):not(:has(.sculptor)) {
+  display: none; }
+"""
+FOLLOWS = "It follows what you do."
+STANDS = "Run this cell to see what is new."
 
-def card(lesson: str | None = None) -> HtmlOutput:
+
+def card(lesson: str | None = None) -> "Card":
     """Your progress in one lesson ("01"), or in all of them, their exercises folded.
 
-    It shows what was known when the cell ran. Raises ValueError for a lesson without exercises.
+    Raises ValueError for a lesson without exercises.
     """
     there = lessons()
     if lesson is not None and (not isinstance(lesson, str) or lesson not in there):
         raise ValueError(f"expected one of the lessons {', '.join(there)}, got {brief(lesson)}")
-    done = states()
-    parts = [
-        _part(number, of_lesson(number), done, folded=lesson is None)
-        for number in ([lesson] if lesson else there)
-    ]
+    return Card(lesson)
+
+
+class Card(anywidget.AnyWidget):
+    """What `card` returns: alive in a notebook, and a still card in a saved or exported page."""
+
+    _esm = STATIC / "card.js"
+    page = Unicode().tag(sync=True)  # the card as HTML
+
+    def __init__(self, lesson: str | None):
+        self._lesson, self._name, self._still = lesson, uuid4().hex, None
+        self._done = states()
+        super().__init__(page=self._alive())
+        self.on_msg(lambda *_: self.show(states()))  # it came into sight
+        progress.watch(self.show)
+
+    def show(self, done: dict[str, State]) -> None:
+        """Show what `done` says, if that is new."""
+        if done != self._done:
+            self._done = done
+            self.page = self._alive()
+            if self._still is not None:
+                self._still.update(self.still())
+
+    def still(self) -> HtmlOutput:
+        """The card as it is now, for a saved page."""
+        own = f"<style>{ALIVE_OR_STILL.replace('NAME', self._name)}</style>"
+        page = _page(self._lesson, self._done, f"still-of={self._name}", own, STANDS)
+        return HtmlOutput(page, repr(self))
+
+    def _alive(self):
+        return _page(self._lesson, self._done, f"name={self._name}", "", FOLLOWS)
+
+    def __repr__(self):
+        numbers = _numbers(self._lesson)
+        return "; ".join(_part(number, self._done, folded=False)[1] for number in numbers)
+
+    def _ipython_display_(self):
+        # Two outputs, as a live control has: the widget, and what a saved page shows instead.
+        view = {"model_id": self.model_id, "version_major": 2, "version_minor": 0}
+        widget = {"application/vnd.jupyter.widget-view+json": view, "text/html": ""}
+        display(widget | {"text/plain": repr(self)}, raw=True)
+        self._still = display(self.still(), display_id=True)
+
+
+def _numbers(lesson):
+    return [lesson] if lesson else lessons()
+
+
+def _page(lesson, done, data, style, last):
+    """The whole card as HTML; `data` is its data attribute, `last` its last sentence."""
     title = f"Your progress in lesson {lesson}" if lesson else "Your progress"
-    page = (
-        f'<div class="sculptor card" role="group" aria-label="{title}">'
-        f"<style>{CSS}</style>{''.join(part for part, _ in parts)}"
-        f'<p class="asleep">Kept on your disk only, in {FILE}. Run this cell again to see what is '
-        "new.</p></div>"
+    parts = "".join(_part(number, done, folded=lesson is None)[0] for number in _numbers(lesson))
+    return (
+        f'<div class="sculptor card" data-{data} role="group" aria-label="{title}">'
+        f"<style>{CSS}</style>{style}{parts}"
+        f'<p class="asleep">Kept on your disk only, in {FILE}. {last}</p></div>'
     )
-    return HtmlOutput(page, "; ".join(words for _, words in parts))
 
 
-def _part(number: str, exercises: Sequence[Exercise], done: dict[str, State], folded: bool):
+def _part(number: str, done: dict[str, State], folded: bool) -> tuple[str, str]:
     """One lesson of the card: (HTML, the same in a few words)."""
+    exercises: Sequence[Exercise] = of_lesson(number)
     own = [NOTHING | done.get(e.name, {}) for e in exercises]
     right = sum(s["right"] for s in own)
     words = f"Lesson {number}: {right} of {len(exercises)} exercises right"

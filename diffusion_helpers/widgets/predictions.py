@@ -17,6 +17,10 @@ from .html import AGAIN, CSS, KEYS, STATIC, HtmlOutput, as_html
 
 SCRIPT = KEYS + (STATIC / "prediction.js").read_text("utf-8")
 UNSEEN = "Run this cell to answer: your choice is then kept in this browser."
+SCORE = (STATIC / "score.js").read_text("utf-8")
+UNCOUNTED = (
+    "Run this cell: your predictions stay in your browser, so only there can they be counted."
+)
 UNTOLD = "Run this cell to see it beside your prediction."
 
 
@@ -79,6 +83,33 @@ def reveal(name, truth, measured):
 <script>{_script(name)}</script>
 </div>"""
     return HtmlOutput(page, f"What happened: {happened}. {measured}")
+
+
+def prediction_score():
+    """Show how many of all questions of the course were predicted right, and how many by lesson.
+
+    The browser counts, from the predictions that it keeps and from what each `reveal` told it; the
+    kernel never learns them. What was not answered, or not revealed yet, is said.
+    """
+    asked = {
+        number: {name: list(question.options) for name, question in found.items()}
+        for number in questions.lessons()
+        if (found := questions.of_lesson(number))
+    }
+    lines = "".join(
+        f'<p data-lesson="{number}">Lesson {number}: <span>not counted</span></p>'
+        for number in asked
+    )
+    page = f"""
+<div class="sculptor card score" role="group" aria-label="Your predictions">
+<style>{CSS}</style>
+<p class="title">Your predictions</p>
+<p class="said" aria-live="polite" hidden="hidden"></p>
+<details><summary>Lesson by lesson</summary>{lines}</details>
+<p class="asleep">{UNCOUNTED}</p>
+<script>{SCORE.replace("QUESTIONS", json.dumps(asked), 1)}</script>
+</div>"""
+    return HtmlOutput(page, f"Your predictions. {UNCOUNTED}")
 
 
 def _script(name):

@@ -32,6 +32,11 @@ class Question:
     options: dict[str, Option]
 
 
+def lessons():
+    """The numbers of the lessons that have a file of questions: "01", "02" and so on."""
+    return sorted(path.stem.removeprefix("lesson_") for path in FOLDER.glob("lesson_[0-9][0-9].md"))
+
+
 def find(name):
     """The Question `name`, such as "01.a". Raises ValueError, naming those that there are."""
     if not isinstance(name, str) or not NAME.fullmatch(name):

@@ -70,6 +70,9 @@
   const answer = (root) => {
     const said = root.querySelector(".said"), all = [...root.querySelectorAll("details")];
     said.hidden = false;
+    try { // for the score at the end of the course
+      localStorage.setItem(`sculptor-truth-${name}`, root.dataset.truth);
+    } catch { /* no storage, no score */ }
     follow(root, () => {
       const mine = all.find((part) => part.dataset.option === chosen());
       const truth = all.find((part) => part.dataset.option === root.dataset.truth);

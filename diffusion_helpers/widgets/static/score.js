@@ -1,0 +1,49 @@
+(() => {
+  const questions = QUESTIONS; // {lesson: {question: its options}}
+  const FEW = 8; // results, with which luck is still too uncertain to be told
+  const stored = (kind, name) => localStorage.getItem(`sculptor-${kind}-${name}`);
+  const judge = ([name, options]) => { // open: chosen, and its result is not known yet
+    const choice = stored("prediction", name), truth = stored("truth", name);
+    if (!options.includes(choice)) return { verdict: "none", luck: 0 };
+    if (!options.includes(truth)) return { verdict: "open", luck: 0 };
+    return { verdict: choice === truth ? "right" : "wrong", luck: 1 / options.length };
+  };
+  const count = (judged, verdict) => judged.filter((one) => one.verdict === verdict).length;
+  const sentence = (judged) => {
+    const [right, wrong, open, none] = ["right", "wrong", "open", "none"].map(
+      (verdict) => count(judged, verdict));
+    if (none === judged.length) {
+      return "No prediction is found here. They stay in the browser in which they were made, and " +
+        "some programs forget them with the page.";
+    }
+    const rest = [[wrong, "wrong"], [open, "without their result yet"], [none, "not answered"]]
+      .filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(", ");
+    const results = right + wrong, luck = judged.reduce((sum, one) => sum + one.luck, 0);
+    return `You predicted ${right} of ${judged.length} right${rest && `; ${rest}`}.` +
+      (results < FEW ? "" : ` Of the ${results} that have a result, guessing at random would have ` +
+        `got about ${Math.round(luck)} right.`);
+  };
+  const start = (root) => {
+    root.dataset.alive = "yes";
+    root.querySelector(".asleep").remove();
+    const said = root.querySelector(".said"), lines = [...root.querySelectorAll("[data-lesson]")];
+    const show = () => {
+      try {
+        const lessons = Object.values(questions).map((lesson) => Object.entries(lesson).map(judge));
+        said.textContent = sentence(lessons.flat());
+        lines.forEach((line, i) => {
+          line.querySelector("span").textContent =
+            `${count(lessons[i], "right")} of ${lessons[i].length} right`;
+        });
+      } catch {
+        said.textContent = "This browser lets the page keep nothing, so no prediction was counted.";
+      }
+    };
+    said.hidden = false;
+    for (const news of ["prediction", "storage", "focus"]) window.addEventListener(news, show);
+    document.addEventListener("visibilitychange", show); // answered in another tab
+    new IntersectionObserver(show).observe(root); // or in another tab of JupyterLab
+    show();
+  };
+  document.querySelectorAll(".sculptor.score:not([data-alive])").forEach(start);
+})();
