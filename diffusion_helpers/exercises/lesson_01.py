@@ -6,6 +6,7 @@ from einops import rearrange
 from ..noising import add_noise as package_add_noise
 from ..noising import cosine_schedule, linear_schedule
 from . import Exercise, no_number, no_tensor, off_by, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji
 
 # ---- 01.1: one jump -----------------------------------------------------------------------------
 
@@ -65,6 +66,15 @@ def check_add_noise(function):
     if same(got, roots_swapped(*a)):
         return "The two roots are swapped: at t = 9 it is nearly all noise already."
     return None if same(got, want) else f"x_t is off by {off_by(got, want):.2f} on average."
+
+
+JUMPS = (0, 100, 250, 500, 750, 999)
+
+
+def apple_after_jumps(function):
+    apples = emoji("red apple").expand(len(JUMPS), -1, -1, -1)
+    alpha_bar = linear_schedule().alpha_bar.float()
+    return function(apples, torch.tensor(JUMPS), torch.randn_like(apples), alpha_bar)
 
 
 # ---- 01.2: half noise ---------------------------------------------------------------------------
@@ -149,6 +159,13 @@ def check_remove_noise(function):
     return None if same(got, x_0, atol=1e-3) else f"Off by {off:.2f} on average."
 
 
+def four_without_noise(function):
+    schedule, x_0, t = cosine_schedule(), emoji(*FOUR), torch.full((len(FOUR),), 300)
+    eps = torch.randn_like(x_0)
+    x_t = package_add_noise(x_0, t, eps, schedule)
+    return function(x_t, t, eps, schedule.alpha_bar.float())
+
+
 # ---- 01.4: back to the layers -------------------------------------------------------------------
 
 
@@ -227,6 +244,14 @@ def check_schedule(function):
     return None
 
 
+MOMENTS = tuple(range(0, 1000, 100))
+
+
+def dog_under(function):
+    dogs = emoji("dog face").expand(len(MOMENTS), -1, -1, -1)
+    return add_noise(dogs, torch.tensor(MOMENTS), torch.randn_like(dogs), function().float())
+
+
 EXERCISES = (
     Exercise(
         name="01.1",
@@ -245,6 +270,9 @@ EXERCISES = (
             "forgot both roots": no_roots,
             "swapped the roots": roots_swapped,
         },
+        views=(
+            Pictures("The apple after one jump", apple_after_jumps, [f"t = {t}" for t in JUMPS]),
+        ),
     ),
     Exercise(
         name="01.2",
@@ -260,6 +288,13 @@ EXERCISES = (
             "the value instead of its place": lambda alpha_bar: alpha_bar[half_noise(alpha_bar)],
             "forgot the absolute value": lambda alpha_bar: (alpha_bar - 0.5).argmin(),
         },
+        views=(
+            Numbers(
+                "At which t is a schedule half noise?",
+                lambda f: [f(s().alpha_bar.float()) for s in (cosine_schedule, linear_schedule)],
+                ["cosine", "linear"],
+            ),
+        ),
     ),
     Exercise(
         name="01.3",
@@ -277,6 +312,7 @@ EXERCISES = (
             "divided by alpha_bar": divided_by_share,
             "forgot both roots": roots_forgotten,
         },
+        views=(Pictures("Four emoji at t = 300, the noise taken off", four_without_noise),),
     ),
     Exercise(
         name="01.4",
@@ -295,6 +331,16 @@ EXERCISES = (
             "returned 1 - alpha_bar": share_of_noise,
             "subtracted neighbours": differences,
         },
+        views=(
+            Curves(
+                "The layers of the cosine schedule",
+                lambda f: f(cosine_schedule().alpha_bar.float()),
+                range(1000),
+                "t",
+                "beta",
+                log=True,
+            ),
+        ),
     ),
     Exercise(
         name="01.5",
@@ -312,5 +358,11 @@ EXERCISES = (
             "leaves too much picture": lambda: torch.linspace(1, 0.1, 1000),
             "begins with much noise": lambda: torch.linspace(0.5, 0, 1000),
         },
+        views=(
+            Curves("The schedule", lambda f: f(), range(1000), "t", "alpha_bar"),
+            Pictures(
+                "The dog under the schedule", dog_under, [f"t = {t}" for t in MOMENTS], columns=10
+            ),
+        ),
     ),
 )

@@ -6,6 +6,7 @@ from einops import rearrange, reduce, repeat
 
 from ..unet import Block
 from . import Exercise, no_number, no_tensor, off_by, same
+from .beside import FOUR, Numbers, Pictures, as_channels, emoji
 
 # ---- 02.1: stretch ------------------------------------------------------------------------------
 
@@ -42,6 +43,10 @@ def check_stretch(function):
     if same(got, shared_out(h)):
         return f"The mean fell from {h.mean():.2f} to {got.mean():.2f}: repeat, do not share out."
     return None if same(got, want) else f"Off by {off_by(got, want):.2f} on average."
+
+
+def stretched_emoji(function):
+    return function(F.avg_pool2d(emoji(*FOUR), 4))
 
 
 # ---- 02.2: the block's sum ----------------------------------------------------------------------
@@ -126,6 +131,15 @@ def check_residual(function):
     return None
 
 
+@torch.no_grad()
+def spreads(function):
+    x, after = 3 * torch.randn(2, 16, 8, 8) + 1, []
+    for _ in range(20):
+        x = function(Block(16, 16), x)
+        after.append(x.std())
+    return [after[0], after[4], after[19]]
+
+
 # ---- 02.3: the bridge ---------------------------------------------------------------------------
 
 
@@ -183,6 +197,12 @@ def check_magic_bridge(function):
     if problem := no_tensor(function(h, bridge, 0), want.shape, "what goes on at strength 0"):
         return problem
     return None
+
+
+def channels_that_go_on(function):
+    dog = emoji("dog face")
+    blurred = F.interpolate(F.avg_pool2d(dog, 8), scale_factor=8)
+    return as_channels(function(blurred, dog, 0.3))
 
 
 # ---- 02.4: a larger picture ---------------------------------------------------------------------
@@ -263,6 +283,12 @@ def check_fold(function):
     return "Nothing is lost, but the channels are in another order: (c y x), colours slowest."
 
 
+def folded_emoji(function):
+    h = function(emoji("red apple", "dog face"))
+    fits = h.shape[1] == 12  # those of a colour side by side
+    return rearrange(h, "b (c yx) h w -> (b yx) c h w", yx=4) if fits else h
+
+
 def colours_mixed(h):
     return rearrange(h, "b (y x c) h w -> b c (h y) (w x)", y=2, x=2)
 
@@ -291,6 +317,10 @@ def check_unfold(function):
     if same(got, side_by_side(folded)):
         return f"Off by {off:.2f}: four small pictures lie side by side; write (h y), not (y h)."
     return f"Off by {off:.2f} on average: use the same order of c, y, x as in fold."
+
+
+def unfolded_emoji(function):
+    return function(fold(emoji(*FOUR)))
 
 
 # ---- 02.7: count the parameters -----------------------------------------------------------------
@@ -393,6 +423,7 @@ EXERCISES = (
             "stretched one axis": stretched_one_way,
             "shared the value out over the four": shared_out,
         },
+        views=(Pictures("Four emoji of 8x8 pixels, stretched", stretched_emoji),),
     ),
     Exercise(
         name="02.2",
@@ -412,6 +443,13 @@ EXERCISES = (
             "normalised the shortcut": normed_shortcut,
             "overwrote x": over_x,
         },
+        views=(
+            Numbers(
+                "The spread after some fresh blocks; 3 before them",
+                spreads,
+                ["after 1", "after 5", "after 20"],
+            ),
+        ),
     ),
     Exercise(
         name="02.3",
@@ -430,6 +468,12 @@ EXERCISES = (
             "added instead of laid beside": added,
             "laid pictures beside pictures": more_pictures,
         },
+        views=(
+            Pictures(
+                "From below a blurred dog, over the bridge a sharp one, with strength 0.3",
+                channels_that_go_on,
+            ),
+        ),
     ),
     Exercise(
         name="02.4",
@@ -464,6 +508,7 @@ EXERCISES = (
             "folded the quarters of the picture": quarters,
             "another order of channels": colours_last,
         },
+        views=(Pictures("Two emoji, folded", folded_emoji, height=64),),
     ),
     Exercise(
         name="02.6",
@@ -479,6 +524,7 @@ EXERCISES = (
             "swapped y and x": rows_for_columns,
             "laid the quarters side by side": side_by_side,
         },
+        views=(Pictures("Four emoji that were folded, unfolded", unfolded_emoji),),
     ),
     Exercise(
         name="02.7",
@@ -497,6 +543,13 @@ EXERCISES = (
             "k once": lambda c_in, c_out, k=3: k * c_in * c_out + c_out,
             "3x3 only": lambda c_in, c_out, k=3: 9 * c_in * c_out + c_out,
         },
+        views=(
+            Numbers(
+                "The parameters of three convolutions",
+                lambda f: [f(3, 32, 3), f(160, 64, 3), f(64, 96, 1)],
+                ["3 to 32, 3x3", "160 to 64, 3x3", "64 to 96, 1x1"],
+            ),
+        ),
     ),
     Exercise(
         name="02.8",
@@ -515,5 +568,12 @@ EXERCISES = (
             "wide at the top": lambda: (96, 64, 32),
             "no multiples of 16": lambda: (20, 40, 200),
         },
+        views=(
+            Numbers(
+                "Wanted: 1,139,654 parameters or more, 131.7 million multiplications or less",
+                lambda f: cost(f()),
+                ["parameters", "multiplications"],
+            ),
+        ),
     ),
 )

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
 from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji
 
 # ---- 03.1: the loss of one batch ----------------------------------------------------------------
 
@@ -82,6 +83,20 @@ def check_loss(function):
     if not got.requires_grad:
         return "The number is right, but no gradient reaches the parameters: no `detach`, please."
     return None
+
+
+def cleaned(function):
+    """Four noisy emoji, and what a small network makes of them that was trained with this loss."""
+    x_0, schedule, t = F.avg_pool2d(emoji(*FOUR), 2), cosine_schedule(), torch.full((4,), 400)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(16, 3, 3, padding=1)
+    )
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        function(lambda x, t=None: net(x), x_0, t, torch.randn_like(x_0), schedule).backward()
+        optimizer.step()
+    return net(add_noise(x_0, t, torch.randn_like(x_0), schedule))
 
 
 # ---- 03.2: a training step ----------------------------------------------------------------------
@@ -174,6 +189,20 @@ def check_step(function):
     return None
 
 
+STEPS = range(20)
+
+
+def losses(function):
+    """The loss before each of some training steps that are made like this."""
+    weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    optimizer, seen = torch.optim.SGD([weight], lr=0.25), []
+    for _ in STEPS:
+        loss = weight.square().sum() / 2
+        seen.append(loss.item())
+        function(loss, optimizer)
+    return torch.tensor(seen)
+
+
 # ---- 03.3: the price of an error ----------------------------------------------------------------
 
 
@@ -250,6 +279,13 @@ def check_turn_back(function):
     if same(clean, x_0, atol=1e-3):
         return f"The clean picture is right, the noise is off by {off_by(noise, eps):.2f}."
     return f"The noise is off by {off_by(noise, eps):.2f}, the clean picture by {off:.2f}."
+
+
+def turned_back(function):
+    x_0, eps = emoji(*FOUR), torch.randn(4, 3, 32, 32)
+    signal_rate, noise_rate = cosine_schedule().rates(300, like=x_0)
+    x_t, v = signal_rate * x_0 + noise_rate * eps, velocity_of(x_0, eps, signal_rate, noise_rate)
+    return torch.cat([*function(x_t, v, signal_rate, noise_rate)])
 
 
 # ---- 03.5: a broken model -----------------------------------------------------------------------
@@ -386,6 +422,14 @@ def check_levels(function):
     return None
 
 
+TENTHS = range(50, 1000, 100)  # the middle of each
+
+
+def drawn_in_each_tenth(function):
+    t = torch.as_tensor(function(4000)).double()
+    return torch.histc(t, len(TENTHS), 0, 1000) / len(t)
+
+
 EXERCISES = (
     Exercise(
         name="03.1",
@@ -408,6 +452,12 @@ EXERCISES = (
             "did not average": each_pixel,
             "returned a plain number": plain_number,
         },
+        views=(
+            Pictures(
+                "Four noisy emoji, cleaned by a small network that was trained with this loss",
+                cleaned,
+            ),
+        ),
     ),
     Exercise(
         name="03.2",
@@ -429,6 +479,7 @@ EXERCISES = (
             "a step before backward": step_before_backward,
             "returned the tensor": loss_as_a_tensor,
         },
+        views=(Curves("A small training", losses, STEPS, "step", "loss"),),
     ),
     Exercise(
         name="03.3",
@@ -446,6 +497,13 @@ EXERCISES = (
             "upside down": lambda alpha_bar: alpha_bar / (1 - alpha_bar),
             "only divided": lambda alpha_bar: 1 / alpha_bar,
         },
+        views=(
+            Numbers(
+                "The price at four values of alpha_bar",
+                lambda f: [f(torch.tensor(a)) for a in (0.9, 0.5, 0.1, 0.01)],
+                ["0.9", "0.5", "0.1", "0.01"],
+            ),
+        ),
     ),
     Exercise(
         name="03.4",
@@ -464,6 +522,13 @@ EXERCISES = (
             "the minus in the wrong place": minus_in_the_wrong_place,
             "took the velocity for the noise": taken_for_the_noise,
         },
+        views=(
+            Pictures(
+                "Noise and clean picture at t = 300, out of x_t and v",
+                turned_back,
+                [*["noise"] * 4, *["clean"] * 4],
+            ),
+        ),
     ),
     Exercise(
         name="03.5",
@@ -495,6 +560,13 @@ EXERCISES = (
             "forgot the noise": lambda s2: 0.5 * s2,
             "did not square the rates": lambda s2: 0.5**0.5 * (1 + s2),
         },
+        views=(
+            Numbers(
+                "The error of a network that always says zero",
+                lambda f: [f(0.4), f(1.0), f(1.5)],
+                ["s2 = 0.4", "s2 = 1", "s2 = 1.5"],
+            ),
+        ),
     ),
     Exercise(
         name="03.7",
@@ -515,5 +587,15 @@ EXERCISES = (
             "beyond the end": lambda n: (500 + 200 * torch.randn(n)).long(),
             "not random": lambda n: torch.linspace(0, 999, n).long(),
         },
+        views=(
+            Curves(
+                "How 4000 levels are spread",
+                drawn_in_each_tenth,
+                TENTHS,
+                "t",
+                "share in each tenth",
+                ylim=(0, None),
+            ),
+        ),
     ),
 )

@@ -8,9 +8,70 @@ from einops import rearrange, reduce
 
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
-from ..sampling import predict, pure_noise
+from ..sampling import predict, pure_noise, timesteps
 from . import Exercise, no_tensor, off_by, parse_choice, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji, shipped
 from .broken_models import broken_model
+
+# ---- what a sampler draws with the reader's line -------------------------------------------------
+
+ALPHA_BAR = cosine_schedule().alpha_bar.float()  # (1000,)
+
+
+def ask_apprentice(x, t):
+    """(clean, noise) that the apprentice predicts."""
+    guess = predict(shipped("apprentice"), cosine_schedule(), x, t)
+    return guess.clean, guess.noise
+
+
+def create(x, steps, step):
+    """What `steps` calls of step(x, clean, noise, a_t, a_s) make of pure noise."""
+    ts = timesteps(steps)
+    for t, s in itertools.pairwise(ts):
+        clean, noise = ask_apprentice(x, t)
+        x = step(x, clean, noise, ALPHA_BAR[t], ALPHA_BAR[s])
+    return ask_apprentice(x, ts[-1])[0]
+
+
+def created_by_ddpm(function):
+    def step(x, clean, noise, a_t, a_s):
+        return function(x, clean, a_t, a_s, torch.randn_like(x))
+
+    return create(pure_noise(4), 15, step)
+
+
+def created_by_ddim(function):
+    return create(pure_noise(4), 10, lambda x, clean, noise, a_t, a_s: function(clean, noise, a_s))
+
+
+def sampled_from_600(function):
+    ts = [t for t in timesteps(20) if t <= 600]
+    return function(emoji(*FOUR), pure_noise(4), ts, ask_apprentice, ALPHA_BAR)
+
+
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def std_on_the_way(function):
+    a, b = pure_noise(2)
+    return [function(a, b, share).std() for share in SHARES]
+
+
+def walked(function):
+    a, b = pure_noise(2)
+    walk = torch.stack([function(a, b, share) for share in SHARES])
+    return create(walk, 10, lambda x, clean, noise, a_t, a_s: ddim_step(clean, noise, a_s))
+
+
+def in_five_calls(function):
+    return five_calls(pure_noise(4), ask_apprentice, ALPHA_BAR, function)
+
+
+def distance(function):
+    world, x_T = World(), torch.randn(16, 3, 8, 8)
+    end = five_calls(x_T, world.predict, world.alpha_bar, function)
+    return (end - world.end(x_T)).pow(2).mean().item()
+
 
 # ---- 04.1: one DDPM step ------------------------------------------------------------------------
 
@@ -436,6 +497,7 @@ EXERCISES = (
             "added all of it": fresh_noise_as_it_is,
             "the root of beta alone": fresh_noise_of_beta,
         },
+        views=(Pictures("Created from pure noise in 15 steps of DDPM", created_by_ddpm),),
     ),
     Exercise(
         name="04.2",
@@ -453,6 +515,7 @@ EXERCISES = (
             "swapped the rates": rates_swapped,
             "left the noise out": noise_left_out,
         },
+        views=(Pictures("Created from pure noise in 10 steps of DDIM", created_by_ddim),),
     ),
     Exercise(
         name="04.3",
@@ -491,6 +554,7 @@ EXERCISES = (
             "calls predict only once": only_one_call,
             "returns the noisy x": returns_the_noisy_one,
         },
+        views=(Pictures("Four emoji, sampled anew from t = 599", sampled_from_600),),
     ),
     Exercise(
         name="04.5",
@@ -509,6 +573,17 @@ EXERCISES = (
             "degrees": in_degrees,
             "half a circle": half_a_circle,
         },
+        views=(
+            Curves(
+                "From a to b",
+                std_on_the_way,
+                SHARES,
+                "share",
+                "standard deviation",
+                ylim=(0, None),
+            ),
+            Pictures("A walk between two pictures", walked, [f"{share:.0%}" for share in SHARES]),
+        ),
     ),
     Exercise(
         name="04.6",
@@ -525,5 +600,9 @@ EXERCISES = (
             "back instead of ahead": back_instead_of_ahead,
             "only the change": only_the_change,
         },
+        views=(
+            Numbers("After five calls", distance, ["squared distance from the exact result"]),
+            Pictures("Created in five calls", in_five_calls),
+        ),
     ),
 )

@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 
-from ..checkpoints import load_checkpoint
 from ..data import load_emoji
 from ..noising import cosine_schedule, linear_schedule
+from ..sampling import ddim, pure_noise
 from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji, shipped
 from .broken_models import broken_model
 
 # ---- 05.1: a noise meter ------------------------------------------------------------------------
@@ -63,6 +64,15 @@ def check_noise_meter(function):
     if same(got, sizes_forgotten(x_t)):
         return f"{reads}: differences go up and down alike; take the median of their sizes, .abs()."
     return None if same(got, true, atol=0.01) else f"{reads}; ours says {true.mean():.2f}."
+
+
+NOISES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # standard deviations
+
+
+def readings(function):
+    pictures = emoji(*FOUR)
+    noisy = (pictures + noise * torch.randn_like(pictures) for noise in NOISES)
+    return [torch.as_tensor(function(x_t)).mean() for x_t in noisy]
 
 
 # ---- 05.2: the waves ----------------------------------------------------------------------------
@@ -122,6 +132,11 @@ def check_waves(function):
     return f"The waves of t = 1 are off by {off_by(got[1], want[1]):.2f} on average."
 
 
+def drawn_waves(function):
+    rows = function(torch.arange(0, 1000, 2))
+    return rearrange(rows, "t wave -> 1 1 wave t").repeat_interleave(3, dim=2)
+
+
 # ---- 05.3: two knobs ----------------------------------------------------------------------------
 
 
@@ -163,6 +178,14 @@ def check_turn(function):
     return None if same(got, turn(h, knobs)) else f"h is off by {off_by(got, turn(h, knobs)):.2f}."
 
 
+KNOBS = ((0.0, 0.0), (-0.5, 0.0), (0.0, 0.5), (-2.0, 0.5))  # scale and shift
+
+
+def turned(function):
+    grey = emoji("dog face").mean(1, keepdim=True).expand(len(KNOBS), -1, -1, -1)
+    return function(grey, torch.tensor(KNOBS))
+
+
 # ---- 05.4: the translated clock -----------------------------------------------------------------
 
 
@@ -201,6 +224,22 @@ def check_translate(function):
     )
 
 
+def translated(function):
+    return function(torch.arange(1000), linear_schedule().alpha_bar, cosine_schedule().alpha_bar)
+
+
+def sampled_with_it(function):
+    net, linear, cosine = shipped("ladder_time"), linear_schedule(), cosine_schedule()
+
+    def told(x_t, t):
+        own_t = function(t.expand(len(x_t)), linear.alpha_bar, cosine.alpha_bar)
+        return net(x_t, own_t.clamp(0, 999))
+
+    told.predicts = net.predicts
+    *_, end = ddim(told, pure_noise(4), steps=10, schedule=linear)
+    return end.clean
+
+
 # ---- 05.5: once round ---------------------------------------------------------------------------
 
 
@@ -235,6 +274,9 @@ def check_steps(function):
     return None
 
 
+HANDS = (0, 8, 16, 31)
+
+
 # ---- 05.6: silence ------------------------------------------------------------------------------
 
 
@@ -260,6 +302,14 @@ def check_silence(function):
     return f"It still says things between {said.min():.2f} and {said.max():.2f}."
 
 
+LOUD = torch.linspace(-3, 3, 61)  # what the channel holds
+
+
+def heard(function):
+    scale, shift = function()
+    return F.silu(LOUD * (1 + scale) + shift)
+
+
 # ---- 05.7: the best stopped clock ---------------------------------------------------------------
 
 
@@ -267,16 +317,19 @@ def best_hour(grid, told):
     return told[grid.mean(1).argmin()]
 
 
+TOLD = (0, 300, 600, 990)
+GRID = torch.tensor(  # an error for each told t, a row, and each true one
+    [
+        [0.90, 0.40, 0.50, 1.40],
+        [1.00, 0.08, 0.20, 0.40],
+        [1.20, 0.30, 0.05, 0.90],
+        [1.50, 0.70, 0.40, 0.02],
+    ]
+)
+
+
 def check_best_hour(function):
-    told = [0, 300, 600, 990]
-    grid = torch.tensor(
-        [
-            [0.90, 0.40, 0.50, 1.40],
-            [1.00, 0.08, 0.20, 0.40],
-            [1.20, 0.30, 0.05, 0.90],
-            [1.50, 0.70, 0.40, 0.02],
-        ]
-    )
+    told, grid = list(TOLD), GRID
     for table in (grid, grid.roll((1, 1), (0, 1))):
         got, want = function(table, told), best_hour(table, told)
         if problem := no_number(got, "the hour"):
@@ -302,6 +355,11 @@ def check_best_hour(function):
             )
         return f"You say {got:g}, and nobody was told that: the hours are {told}."
     return None
+
+
+def stopped_clock(function):
+    hour = function(GRID, list(TOLD))
+    return hour, GRID[TOLD.index(hour)].mean() if hour in TOLD else "nobody was told so"
 
 
 # ---- 05.8: a message of your own ----------------------------------------------------------------
@@ -334,10 +392,10 @@ def curves():
 
 
 def drawn(message):
-    """The share of the curves that the best linear layer draws of a message (1000, n)."""
+    """The share of each curve that the best linear layer draws of a message (1000, n), (12,)."""
     inputs = torch.cat([message, torch.ones(1000, 1)], dim=1).double()
     fit = inputs @ torch.linalg.lstsq(inputs, curves(), driver="gelsd").solution
-    return (1 - (fit - curves()).var(0) / curves().var(0)).mean().item()
+    return 1 - (fit - curves()).var(0) / curves().var(0)
 
 
 def check_message(function):
@@ -357,7 +415,7 @@ def check_message(function):
         or not same(alone, got[500:501], atol=1e-3)
     ):
         return "t = 500 alone gets another message than among all t: it may depend on its t only."
-    mine, theirs = drawn(got), drawn(waves(t))
+    mine, theirs = (drawn(message).mean().item() for message in (got, waves(t)))
     if mine > theirs:
         return None
     if mine > theirs - 1e-4:
@@ -366,6 +424,11 @@ def check_message(function):
         f"Of your message one linear layer draws {mine:.1%} of the curves, of our waves "
         f"{theirs:.1%}."
     )
+
+
+def drawn_of_it(function):
+    rate, logarithm, *windows = drawn(function(torch.arange(1000))).tolist()
+    return [f"{share:.1%}" for share in (rate, logarithm, sum(windows) / len(windows))]
 
 
 # ---- 05.9: a diagnosis --------------------------------------------------------------------------
@@ -400,7 +463,7 @@ def check_diagnosis(function):
         return problem
     if said == "jams":
         return None
-    ill, well = broken_model("05", "cpu"), load_checkpoint("ladder_time", "cpu")
+    ill, well = broken_model("05", "cpu"), shipped("ladder_time")
     if said == "stopped":
         low, high = (error(ill, t, t) / error(well, t, t) for t in (100, 500))
         return (
@@ -452,6 +515,15 @@ EXERCISES = (
             "took the mean": mean_size,
             "forgot the absolute value": sizes_forgotten,
         },
+        views=(
+            Curves(
+                "The meter on four emoji with noise",
+                readings,
+                NOISES,
+                "noise that is there",
+                "noise that it reads",
+            ),
+        ),
     ),
     Exercise(
         name="05.2",
@@ -470,6 +542,14 @@ EXERCISES = (
             "forgot the speeds": speeds_forgotten,
             "divided by the speeds": divided_by_speeds,
         },
+        views=(
+            Pictures(
+                "The waves of t = 0 on the left to t = 998 on the right, one row each",
+                drawn_waves,
+                columns=1,
+                height=160,
+            ),
+        ),
     ),
     Exercise(
         name="05.3",
@@ -486,6 +566,13 @@ EXERCISES = (
             "swapped the knobs": knobs_swapped,
             "shifted before scaling": shifted_first,
         },
+        views=(
+            Pictures(
+                "A channel, turned",
+                turned,
+                [f"scale {scale:g}, shift {shift:g}" for scale, shift in KNOBS],
+            ),
+        ),
     ),
     Exercise(
         name="05.4",
@@ -504,6 +591,10 @@ EXERCISES = (
             "forgot the absolute value": no_size,
             "returned alpha_bar": lambda t, of_sampler, of_net: of_sampler[t],
         },
+        views=(
+            Curves("Translated", translated, range(1000), "t of the sampler", "t of the network"),
+            Pictures("Samples with the translated t", sampled_with_it),
+        ),
     ),
     Exercise(
         name="05.5",
@@ -520,6 +611,13 @@ EXERCISES = (
             "multiplied by the speed": lambda hand: 2 * math.pi * 10_000 ** (-hand / 32),
             "a turn in degrees": lambda hand: 360 * 10_000 ** (hand / 32),
         },
+        views=(
+            Numbers(
+                "Steps for a full turn",
+                lambda f: [f(hand) for hand in HANDS],
+                [f"hand {hand}" for hand in HANDS],
+            ),
+        ),
     ),
     Exercise(
         name="05.6",
@@ -535,6 +633,9 @@ EXERCISES = (
             "deaf, but not silent": lambda: (-1, -1),
             "a small shift": lambda: (0, -4),
         },
+        views=(
+            Curves("After SiLU", heard, LOUD.tolist(), "what is in the channel", "what it says"),
+        ),
     ),
     Exercise(
         name="05.7",
@@ -552,6 +653,7 @@ EXERCISES = (
             "the number of the row": lambda grid, told: grid.mean(1).argmin(),
             "the middle": lambda grid, told: told[0],
         },
+        views=(Numbers("A stopped clock, in an example", stopped_clock, ["t", "mean error"]),),
     ),
     Exercise(
         name="05.8",
@@ -570,6 +672,13 @@ EXERCISES = (
             "a number for each t": lambda t: F.one_hot(t, 1000).float(),
             "depends on the other t": of_all_together,
         },
+        views=(
+            Numbers(
+                "How much of each curve one linear layer draws",
+                drawn_of_it,
+                ["noise rate", "its logarithm", "ten windows"],
+            ),
+        ),
     ),
     Exercise(
         name="05.9",

@@ -9,6 +9,7 @@ from ..attention import Attention, capture_attention
 from ..sampling import pure_noise
 from ..twins import load_twins
 from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from .beside import Numbers, Pictures, as_mask
 from .broken_models import broken_model
 
 # ---- 06.1: the softmax over the right axis ------------------------------------------------------
@@ -34,8 +35,11 @@ def without_exponential(scores):
     return scores / scores.sum(dim=1, keepdim=True)
 
 
+SCORES = torch.tensor([[1.0, 0.0, -1.0, 3.0, 0.5], [2.0, 2.0, 0.0, -2.0, 1.0], [0.3] * 5])
+
+
 def check_shares(function):
-    scores = torch.tensor([[1.0, 0.0, -1.0, 3.0, 0.5], [2.0, 2.0, 0.0, -2.0, 1.0], [0.3] * 5])
+    scores = SCORES
     got, want = function(scores), shares(scores)
     if problem := no_tensor(got, want.shape, "the weights"):
         return problem
@@ -59,6 +63,11 @@ def check_shares(function):
             "every number positive."
         )
     return f"The weights are off by {off_by(got, want):.2f} on average."
+
+
+def shares_of_the_first(function):
+    weights = function(SCORES)[0]
+    return [*weights.tolist(), weights.sum()]
 
 
 # ---- 06.2: scaled scores, head by head ----------------------------------------------------------
@@ -94,6 +103,11 @@ def check_scaled_scores(function):
         if same(got, want * times, atol=1e-3):
             return f"{spread}: {words}."
     return f"The scores are off by {off_by(got, want):.2f} on average."
+
+
+def spread_and_largest(function):
+    scores = function(torch.randn(2, 4, 9, 64), torch.randn(2, 4, 9, 64))
+    return scores.std(), scores.softmax(-1).max()
 
 
 # ---- 06.3: into heads ---------------------------------------------------------------------------
@@ -141,6 +155,13 @@ def check_split(function):
             "one from each head: it should be [0, 1, 2], so `h` stands before `d` in the bracket."
         )
     return f"What the heads get is off by {off_by(got, want):.1f} on average."
+
+
+def drawn_heads(function):
+    """One picture a head: red grows with the place, blue with its number."""
+    values = function(torch.arange(6 * 12.0).reshape(1, 6, 12), 4)[0]
+    places, numbers = values.div(12, rounding_mode="floor") / 5, values % 12 / 11
+    return 2 * torch.stack([places, 0 * places, numbers], dim=1) - 1
 
 
 # ---- 06.4: the bill -----------------------------------------------------------------------------
@@ -279,6 +300,14 @@ def check_window(function):
     return None
 
 
+REACHES = (1, 2, 4)
+
+
+def seen_from_one_place(function):
+    rows = [function(8, reach)[8 * 3 + 1] for reach in REACHES]
+    return as_mask(torch.stack(rows).reshape(-1, 8, 8))
+
+
 # ---- 06.7: a masked softmax ----------------------------------------------------------------------
 
 
@@ -323,6 +352,12 @@ def check_shares_within(function):
     return f"The weights are off by {off_by(got, want):.3f}, and {outside:.0%} go outside."
 
 
+def kept_inside(function):
+    allowed = window(5, 1)
+    weights = function(torch.randn(2, 3, 25, 25), allowed)
+    return weights.sum(-1).mean(), f"{(weights * ~allowed).sum(-1).mean():.0%}"
+
+
 # ---- 06.8: tell them where they are -------------------------------------------------------------
 
 
@@ -332,6 +367,22 @@ def with_places(tokens):
 
 def rows_only(tokens):
     return tokens + (torch.arange(tokens.shape[1]) // 8 / 8)[:, None]
+
+
+def look_twice(function, tokens, order):
+    """What a fresh attention makes of tokens, and of the shuffled ones, sorted back."""
+    look = Attention(128)
+    look.out.reset_parameters()  # a fresh one changes nothing
+    with torch.no_grad():
+        plain = look(function(tokens))
+        return plain, look(function(tokens[:, order]))[:, order.argsort()]
+
+
+def told_apart(function):
+    tokens = torch.randn(1, 64, 128)
+    plain, back = look_twice(function, tokens, torch.randperm(64))
+    codes = (function(tokens) - tokens)[0].mul(1e4).round().unique(dim=0)
+    return len(codes), (plain - back).abs().max()
 
 
 def check_places(function):
@@ -358,11 +409,7 @@ def check_places(function):
     codes = len(added[0].mul(1e4).round().unique(dim=0))
     if codes < 64:
         return f"64 places share {codes} codes; each needs one of its own."
-    look = Attention(128)
-    look.out.reset_parameters()  # a fresh one changes nothing
-    with torch.no_grad():
-        plain = look(function(tokens))
-        back = look(function(tokens[:, order]))[:, order.argsort()]
+    plain, back = look_twice(function, tokens, order)
     gap = (plain - back).abs().max().item()
     return None if gap > 1e-3 else f"Too faint: after shuffling the answers differ by {gap:.0e}."
 
@@ -385,6 +432,13 @@ EXERCISES = (
             "forgot to divide by the sum": not_divided,
             "forgot the exponential": without_exponential,
         },
+        views=(
+            Numbers(
+                "What the first of three places takes from five",
+                shares_of_the_first,
+                ["1", "2", "3", "4", "5", "sum"],
+            ),
+        ),
     ),
     Exercise(
         name="06.2",
@@ -408,6 +462,13 @@ EXERCISES = (
             ),
             "keys ask queries": lambda query, key: scaled_scores(key, query),
         },
+        views=(
+            Numbers(
+                "Four heads, nine places, 64 numbers each",
+                spread_and_largest,
+                ["spread of the scores", "largest attention weight"],
+            ),
+        ),
     ),
     Exercise(
         name="06.3",
@@ -425,6 +486,13 @@ EXERCISES = (
             "every fourth number to one head": numbers_interleaved,
             "heads behind places": heads_last,
         },
+        views=(
+            Pictures(
+                "What the heads get: red is the place, blue the number in it",
+                drawn_heads,
+                ["head 1", "head 2", "head 3", "head 4"],
+            ),
+        ),
     ),
     Exercise(
         name="06.4",
@@ -441,6 +509,13 @@ EXERCISES = (
             "took the side for the places once": lambda side, heads: heads * side**3,
             "squared the heads too": lambda side, heads: (heads * side**2) ** 2,
         },
+        views=(
+            Numbers(
+                "Attention weights of one layer",
+                lambda f: [f(16, 8), f(32, 8)],
+                ["16x16, 8 heads", "32x32, 8 heads"],
+            ),
+        ),
     ),
     Exercise(
         name="06.5",
@@ -481,6 +556,13 @@ EXERCISES = (
             "a diamond": lambda side, reach: sum(distances(side)) <= reach,
             "numbers instead of bools": lambda side, reach: window(side, reach).float(),
         },
+        views=(
+            Pictures(
+                "Dark: what the place in row 3 and column 1 may see",
+                seen_from_one_place,
+                [f"reach {reach}" for reach in REACHES],
+            ),
+        ),
     ),
     Exercise(
         name="06.7",
@@ -498,6 +580,13 @@ EXERCISES = (
             "scores outside to zero": scores_to_zero,
             "the mask the other way round": the_other_way_round,
         },
+        views=(
+            Numbers(
+                "Attention weights with reach 1",
+                kept_inside,
+                ["sum of a row", "share that goes outside"],
+            ),
+        ),
     ),
     Exercise(
         name="06.8",
@@ -517,5 +606,12 @@ EXERCISES = (
             "rows only": rows_only,
             "nothing": lambda tokens: tokens,
         },
+        views=(
+            Numbers(
+                "64 places",
+                told_apart,
+                ["different codes", "largest difference after shuffling"],
+            ),
+        ),
     ),
 )

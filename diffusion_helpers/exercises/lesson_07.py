@@ -7,15 +7,15 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 
-from ..checkpoints import load_checkpoint
 from ..data import load_emoji
 from ..evaluation import rank_among
 from ..noising import add_noise, cosine_schedule
-from ..sampling import sample
+from ..sampling import dpm_solver, guided, pure_noise, sample
 from ..scenes import captions, scenes
 from ..text import Text
 from ..words import load_words, split_words
 from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from .beside import Numbers, Pictures, as_mask, shipped
 from .broken_models import broken_model
 
 # ---- 07.1: likeness -----------------------------------------------------------------------------
@@ -61,6 +61,15 @@ def check_alike(function):
         if abs(got - mistake(one, other).item()) < 1e-4:
             return said + words
     return None if abs(got - want) < 1e-4 else f"{said}it should be {want:.2f}."
+
+
+PAIRS = (("apple", "яблоко"), ("a red apple", "a green pear"), ("a red apple", "a car"))
+
+
+def likeness_of_pairs(function):
+    texts = (load_words().encode(list(pair)) for pair in PAIRS)
+    rows = ([v[m] for v, m in zip(text.vectors, text.mask)] for text in texts)
+    return [function(*pair) for pair in rows]
 
 
 # ---- 07.2: attention weights ---------------------------------------------------------------------
@@ -118,6 +127,12 @@ def check_attention_weights(function):
     return (
         None if same(got, want) else f"The weights are off by {off_by(got, want):.2f} on average."
     )
+
+
+def weights_of_two_words(function):
+    mask = torch.tensor([[True, True, False, False, False]])
+    weights = function(torch.randn(1, 1, 4, 5), mask)[0, 0, 0]
+    return [*weights.tolist(), weights.sum()]
 
 
 # ---- 07.3: guidance -----------------------------------------------------------------------------
@@ -183,6 +198,31 @@ def check_guide(function):
     return None
 
 
+SCALES = (0.0, 1.0, 3.0, 6.0)
+
+
+def drawn_with(guide, noise, *prompts):
+    """What the demiurge draws in five steps from its predictions for these prompts."""
+    net = shipped("demiurge")
+    texts = [load_words().encode(prompt) for prompt in prompts]
+
+    def told(x_t, t):
+        return guide(net(x_t, t), *(net(x_t, t, text) for text in texts))
+
+    told.predicts = net.predicts
+    *_, end = dpm_solver(told, noise, steps=5)
+    return end.clean
+
+
+def guided_apple(function):
+    def at_each_scale(without, with_text):
+        pairs = zip(without.split(1), with_text.split(1), SCALES)
+        return torch.cat([function(*pair) for pair in pairs])
+
+    noise = pure_noise(1, seed=2).repeat(len(SCALES), 1, 1, 1)
+    return drawn_with(at_each_scale, noise, "a red apple")
+
+
 # ---- 07.4: condition dropout --------------------------------------------------------------------
 
 
@@ -239,6 +279,13 @@ def check_drop_condition(function):
     return None
 
 
+def hidden_shares(function):
+    mask = torch.arange(6) < torch.randint(2, 7, (2000, 1))
+    got = function(mask, 0.15)
+    hidden, changed = ~got.any(1), (got != mask).any(1)
+    return [f"{share.double().mean():.0%}" for share in (hidden, changed & ~hidden)]
+
+
 # ---- 07.5: the mask -----------------------------------------------------------------------------
 
 
@@ -276,6 +323,10 @@ def check_mask(function):
             wrong = (got != word_mask(lengths, longest)).double().mean().item()
             return f"{wrong:.0%} of the places are wrong: compare a row of places with a column."
     return None
+
+
+def drawn_mask(function):
+    return as_mask(function(torch.tensor([2, 5, 0, 3]), 9)[None])
 
 
 # ---- 07.6: the broken model ----------------------------------------------------------------------
@@ -387,6 +438,13 @@ def check_guide_away(function):
     return None
 
 
+def hearts_away_from_red(function):
+    def away(without, heart, red):
+        return function(without, heart, red, 3.0)
+
+    return drawn_with(away, pure_noise(3), "heart", "red")
+
+
 # ---- 07.8: between two prompts -------------------------------------------------------------------
 
 
@@ -442,6 +500,17 @@ def check_between(function):
     return None
 
 
+SHARES = (0, 0.25, 0.5, 0.75, 1)
+
+
+def apple_to_car(function):
+    apple, car = (load_words().encode(word, "noto") for word in ("apple", "automobile"))
+    way = Text.join([function(apple, car, share) for share in SHARES])
+    noise = pure_noise(1).repeat(len(SHARES), 1, 1, 1)
+    *_, end = dpm_solver(guided(shipped("demiurge"), way), noise, steps=6)
+    return end.clean
+
+
 # ---- 07.9: a prompt that works -------------------------------------------------------------------
 
 
@@ -474,13 +543,16 @@ def check_my_prompt(function):
 
 
 @functools.cache
+def _eight(prompt):
+    return sample(shipped("demiurge"), prompt, "twemoji", steps=12, n=8, seed=11)
+
+
 def _dogs(prompt):
     """In how many of eight pictures the judge finds the dog face among its first five."""
     emoji = load_emoji()
     rows = [i for i, style in enumerate(emoji.styles) if style == "twemoji"]
     place = torch.tensor([[emoji.names[i] for i in rows].index("dog face")] * 8)
-    eight = sample(load_checkpoint("demiurge"), prompt, "twemoji", steps=12, n=8, seed=11)
-    return int((rank_among(eight.cpu(), emoji.images[rows], place) < 5).sum())
+    return int((rank_among(_eight(prompt), emoji.images[rows], place) < 5).sum())
 
 
 EXERCISES = (
@@ -501,6 +573,11 @@ EXERCISES = (
             "the mean over all pairs of words": mean_over_pairs,
             "only the first words": first_words,
         },
+        views=(
+            Numbers(
+                "How alike are two texts?", likeness_of_pairs, [", ".join(pair) for pair in PAIRS]
+            ),
+        ),
     ),
     Exercise(
         name="07.2",
@@ -521,6 +598,13 @@ EXERCISES = (
             "turned the mask round": turned_round,
             "softmax over the places": over_the_places,
         },
+        views=(
+            Numbers(
+                "What a place takes from a prompt of two words",
+                weights_of_two_words,
+                ["word 1", "word 2", "empty", "empty", "empty", "sum"],
+            ),
+        ),
     ),
     Exercise(
         name="07.3",
@@ -540,6 +624,7 @@ EXERCISES = (
             "the whole prediction scaled": only_louder,
             "only the difference": only_the_difference,
         },
+        views=(Pictures("A red apple", guided_apple, [f"s = {s:g}" for s in SCALES]),),
     ),
     Exercise(
         name="07.4",
@@ -557,6 +642,13 @@ EXERCISES = (
             "hid the others": the_others,
             "hid nothing": nothing_hidden,
         },
+        views=(
+            Numbers(
+                "2000 prompts, of which 15% should be hidden",
+                hidden_shares,
+                ["hidden", "robbed of a part"],
+            ),
+        ),
     ),
     Exercise(
         name="07.5",
@@ -576,6 +668,7 @@ EXERCISES = (
             ).flip(1),
             "lengths as a row": lambda lengths, longest: torch.arange(longest) < lengths,
         },
+        views=(Pictures("Dark: words; four prompts of 2, 5, 0 and 3 words", drawn_mask),),
     ),
     Exercise(
         name="07.6",
@@ -611,6 +704,7 @@ EXERCISES = (
             "started at the prediction with the prompt": beyond_the_prompt,
             "started without a prompt": from_no_prompt,
         },
+        views=(Pictures("Three hearts, away from red", hearts_away_from_red),),
     ),
     Exercise(
         name="07.8",
@@ -629,6 +723,9 @@ EXERCISES = (
             "only words that both have": words_of_both,
             "added without taking away": added,
         },
+        views=(
+            Pictures("From an apple to a car", apple_to_car, [f"{share:.0%}" for share in SHARES]),
+        ),
     ),
     Exercise(
         name="07.9",
@@ -646,5 +743,6 @@ EXERCISES = (
             "a word that nobody knows": lambda: "pupppyy",
             "another thing": lambda: "red car",
         },
+        views=(Pictures("Eight pictures for the prompt", lambda f: _eight(f())),),
     ),
 )

@@ -5,6 +5,7 @@ from einops import reduce
 
 from .. import add_noise, cosine_schedule, pure_noise, timesteps
 from . import Exercise, no_tensor, off_by, same
+from .beside import Curves, Numbers, Pictures, emoji
 
 # ---- 08.1: how much is lost ---------------------------------------------------------------------
 
@@ -46,6 +47,12 @@ def check_psnr(function):
     if same(got, natural_logarithm(*a)):
         return "Decibels count in powers of ten: log10, not log."
     return None if same(got, want) else f"Off by {off_by(got, want):.1f} dB on average."
+
+
+def decibels(function):
+    truth = torch.rand(3, 3, 8, 8) * 2 - 1
+    noise = torch.tensor([0.3, 0.1, 0.02]).reshape(3, 1, 1, 1) * torch.randn_like(truth)
+    return function(truth + noise, truth)
 
 
 # ---- 08.2: where image-to-image begins ----------------------------------------------------------
@@ -99,6 +106,16 @@ def check_begin(function):
     return None
 
 
+STRENGTHS = (0.3, 0.6, 0.9)
+
+
+def begun(function):
+    """The function mixes pictures as it mixes latents, and those need no decoder."""
+    apple, schedule = emoji("red apple"), cosine_schedule()
+    eps = torch.randn_like(apple)
+    return torch.cat([function(apple, eps, strength, schedule)[0] for strength in STRENGTHS])
+
+
 # ---- 08.3: between two blocks of chaos ----------------------------------------------------------
 
 
@@ -139,6 +156,14 @@ def check_between(function):
     return None
 
 
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def std_on_the_way(function):
+    a, b = pure_noise(2, (4, 64, 64), seed=8).split(1)
+    return [function(a, b, share).std() for share in SHARES]
+
+
 EXERCISES = (
     Exercise(
         name="08.1",
@@ -156,6 +181,13 @@ EXERCISES = (
             "error over range": upside_down,
             "the natural logarithm": natural_logarithm,
         },
+        views=(
+            Numbers(
+                "Decibels of three copies, the first with much noise",
+                decibels,
+                ["noise 0.3", "noise 0.1", "noise 0.02"],
+            ),
+        ),
     ),
     Exercise(
         name="08.2",
@@ -174,6 +206,13 @@ EXERCISES = (
             "began with chaos": from_chaos,
             "forgot the noise": no_noise,
         },
+        views=(
+            Pictures(
+                "An apple, from which image-to-image begins",
+                begun,
+                [f"strength {strength}" for strength in STRENGTHS],
+            ),
+        ),
     ),
     Exercise(
         name="08.3",
@@ -190,5 +229,15 @@ EXERCISES = (
             "the other way round": the_other_way,
             "squares for roots": squares,
         },
+        views=(
+            Curves(
+                "From a to b",
+                std_on_the_way,
+                SHARES,
+                "share",
+                "standard deviation",
+                ylim=(0, None),
+            ),
+        ),
     ),
 )
