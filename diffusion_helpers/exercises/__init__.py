@@ -190,7 +190,8 @@ def no_tensor(got: Any, shape: Sequence[int], what: str = "the result") -> str |
         return f"Expected {what} of shape {tuple(shape)}, got {tuple(got.shape)}."
     if not got.isfinite().all():
         broken = (~got.isfinite()).double().mean()
-        return f"{broken:.0%} of {what} is NaN or infinite."
+        share = f"{broken:.0%}" if broken >= 0.01 else "A part"
+        return f"{share} of {what} is NaN or infinite."
     return None
 
 
@@ -213,6 +214,21 @@ def parse_choice(got: Any, words: Sequence[str]) -> tuple[str, None] | tuple[Non
         return word, None
     said = repr(got) if isinstance(got, str) else f"a {type(got).__name__}"
     return None, f"Return one of the words {', '.join(words)}, in quotes; you returned {said}."
+
+
+Mistakes = dict[
+    str, tuple[Callable, str]
+]  # {what was done: (a function that does it, what to say)}
+
+
+def named(got: torch.Tensor, mistakes: Mistakes, *args: Any) -> str | None:
+    """What to say about `got`, where it is what one of the mistakes makes of `args`; else None."""
+    return next((words for wrong, words in mistakes.values() if same(got, wrong(*args))), None)
+
+
+def makers(mistakes: Mistakes) -> dict[str, Callable]:
+    """The functions that make these mistakes, as an exercise wants them in `wrong`."""
+    return {what: wrong for what, (wrong, _) in mistakes.items()}
 
 
 def same(got: torch.Tensor, want: torch.Tensor, atol: float = 1e-4) -> bool:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
 from .beside import FOUR, Curves, Numbers, Pictures, emoji
 
 # ---- 03.1: the loss of one batch ----------------------------------------------------------------
@@ -51,6 +51,34 @@ def plain_number(model, x_0, t, eps, schedule):
     return clean_loss(model, x_0, t, eps, schedule).item()
 
 
+OTHER_LOSSES = {
+    "summed": (
+        lambda model, x_0, t, eps, schedule: F.mse_loss(
+            model(add_noise(x_0, t, eps, schedule)), x_0, reduction="sum"
+        ),
+        "that is the sum of the squared errors; take their mean.",
+    ),
+    "took the root": (
+        lambda *a: clean_loss(*a).sqrt(),
+        "that is its root; leave the mean squared error as it is.",
+    ),
+    "forgot the square": (
+        lambda model, x_0, t, eps, schedule: (model(add_noise(x_0, t, eps, schedule)) - x_0).mean(),
+        "errors above and below cancel out; square them before you take the mean.",
+    ),
+    "showed the model the noise": (
+        lambda model, x_0, t, eps, schedule: F.mse_loss(model(eps), x_0),
+        "you show the model the noise alone; it sees x_t.",
+    ),
+    "took the output for the noise": (
+        lambda model, x_0, t, eps, schedule: F.mse_loss(
+            add_noise(x_0, t, eps, schedule) - model(add_noise(x_0, t, eps, schedule)), x_0
+        ),
+        "you subtract the prediction from x_t; this model predicts the picture itself.",
+    ),
+}
+
+
 def check_loss(function):
     schedule, weight = cosine_schedule(), torch.tensor(0.2, requires_grad=True)
     x_0, eps = torch.rand(8, 3, 8, 8) * 2 - 1, torch.randn(8, 3, 8, 8)
@@ -60,6 +88,8 @@ def check_loss(function):
         return "You return a plain number, and `backward()` needs the tensor: leave `.item()` out."
     if torch.is_tensor(got) and got.shape == x_0.shape:
         return "You return an error for every pixel; one number is asked for, their mean."
+    if torch.is_tensor(got) and got.shape == (8,):
+        return "You return an error for each picture; one number is asked for, the mean of all."
     if problem := no_tensor(got, (), "the loss"):
         return problem
     if not same(got, function(*case)):
@@ -77,9 +107,10 @@ def check_loss(function):
     if same(got, not_predicted(*case)):
         return f"{names}: you compare the input with x_0; call the model first."
     if same(got, not_squared(*case)):
-        return f"{names}: mean *squared* error; yours is the mean of the distances."
+        return f"{names}: yours is the mean of the distances, and they should be squared."
     if not same(got, want):
-        return f"{names}."
+        told = named(got, OTHER_LOSSES, *case)
+        return f"{names}: {told}" if told else f"{names}."
     if not got.requires_grad:
         return "The number is right, but no gradient reaches the parameters: no `detach`, please."
     return None
@@ -146,6 +177,14 @@ def loss_as_a_tensor(loss, optimizer):
     return loss
 
 
+def two_steps(loss, optimizer):
+    loss.backward()
+    optimizer.step()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
 class Watched(torch.optim.SGD):
     """Notes its calls in `calls`, and those of backward()."""
 
@@ -176,6 +215,9 @@ def check_step(function):
         return "You take the step before its gradients are computed."
     if "zero_grad" in calls[calls.index("backward") : calls.index("step")]:
         return "You empty the gradients before the step has used them."
+    times = [calls.count(call) for call in ("backward", "step")]
+    if times != [1, 1]:
+        return f"You call backward {times[0]} times and step {times[1]} times; once is enough."
     if not torch.is_tensor(got) and (problem := no_number(got, "the loss")):
         return problem
     if torch.is_tensor(got) or abs(float(got) - loss.item()) > 1e-4:
@@ -220,12 +262,23 @@ def check_price(function):
             continue
         at_hundredth = float(function(torch.tensor(0.01)))
         names = f"At alpha_bar = 0.01 yours is {at_hundredth:.3g}, it should be 99"
+        typical = {
+            1 / share: "the noise rate is missing, (1 - alpha_bar) over alpha_bar",
+            1 - share: "the division is missing; the noise is divided by the signal rate, squared",
+            -want: "the sign is wrong, and a price is above zero",
+            1 / share**0.5: "the noise rate is missing, and the square",
+        }
+        for wrong, words in typical.items():
+            if abs(got - wrong) < 1e-3 * abs(wrong):
+                return f"At alpha_bar = {share} yours is {got:.3g}, not {want:.3g}: {words}."
         if share == 0.5:
             return f"At alpha_bar = 0.5 both rates are the same, so the price is 1, not {got:.3g}."
         if abs(got - want**0.5) < 1e-3:
             return f"{names}: the error is squared, so square noise_rate / signal_rate, too."
         if abs(got - 1 / want) < 1e-3:
             return f"{names}: upside down. What is the predicted noise divided by?"
+        if abs(got - want**2) < 1e-3 * want**2:
+            return f"{names}: squared twice, for alpha_bar and 1 - alpha_bar are squares already."
         return f"{names}."
     return None
 
@@ -272,6 +325,8 @@ def check_turn_back(function):
     wrong = minus_in_the_wrong_place(x_t, v, signal_rate, noise_rate)
     if same(noise, wrong[0]) and same(clean, wrong[1]):
         return f"Your clean picture is off by {off:.2f}: the minus belongs to the clean one."
+    if same(noise, x_t * signal_rate + v * noise_rate):
+        return f"Off by {off:.2f}: you exchanged the two rates."
     if same(noise, v):
         return f"Off by {off:.2f}: you return v itself as the noise; the two rates are missing."
     if same(noise, eps, atol=1e-3):
@@ -376,11 +431,17 @@ def check_zero(function):
         if abs(got - (1 + s2)) < 1e-4:
             return f"{names}: each mean square is multiplied by its rate squared, here 0.5."
         if abs(got - (0.5 - 0.5 * s2)) < 1e-4:
-            return f"{names}: the mean square of a difference is the *sum* of both mean squares."
+            return f"{names}: the mean square of a difference is the sum of both mean squares."
         if abs(got - 0.5 * s2) < 1e-4:
             return f"{names}: you forgot the noise, whose mean square is 1."
         if abs(got - 0.5**0.5 * (1 + s2)) < 1e-4:
             return f"{names}: a factor comes out of a mean square squared."
+        if abs(got - (0.5 + 0.5 * s2**2)) < 1e-4:
+            return f"{names}: s2 is a mean square already, so do not square it again."
+        if abs(got - want**0.5) < 1e-4:
+            return f"{names}: leave the root out, an MSE is a mean of squares."
+        if abs(got - 0.25 * (1 + s2)) < 1e-4:
+            return f"{names}: each rate is the root of 0.5, and squared it is 0.5, not 0.25."
         return f"{names}."
     return None
 
@@ -451,6 +512,8 @@ EXERCISES = (
             "forgot to square": not_squared,
             "did not average": each_pixel,
             "returned a plain number": plain_number,
+            "averaged each picture": lambda *a: each_pixel(*a).mean((1, 2, 3)),
+            **makers(OTHER_LOSSES),
         },
         views=(
             Pictures(
@@ -478,6 +541,7 @@ EXERCISES = (
             "empties them too soon": emptied_too_soon,
             "a step before backward": step_before_backward,
             "returned the tensor": loss_as_a_tensor,
+            "two steps": two_steps,
         },
         views=(Curves("A small training", losses, STEPS, "step", "loss"),),
     ),
@@ -496,6 +560,9 @@ EXERCISES = (
             "forgot to square the factor": lambda alpha_bar: ((1 - alpha_bar) / alpha_bar) ** 0.5,
             "upside down": lambda alpha_bar: alpha_bar / (1 - alpha_bar),
             "only divided": lambda alpha_bar: 1 / alpha_bar,
+            "forgot the division": lambda alpha_bar: 1 - alpha_bar,
+            "a wrong sign": lambda alpha_bar: 1 - 1 / alpha_bar,
+            "squared twice": lambda alpha_bar: price(alpha_bar) ** 2,
         },
         views=(
             Numbers(
@@ -521,6 +588,9 @@ EXERCISES = (
             "in the other order": in_the_other_order,
             "the minus in the wrong place": minus_in_the_wrong_place,
             "took the velocity for the noise": taken_for_the_noise,
+            "exchanged the rates": lambda x_t, v, signal_rate, noise_rate: turn_back(
+                x_t, v, noise_rate, signal_rate
+            ),
         },
         views=(
             Pictures(
@@ -559,6 +629,9 @@ EXERCISES = (
             "subtracted the mean squares": lambda s2: 0.5 - 0.5 * s2,
             "forgot the noise": lambda s2: 0.5 * s2,
             "did not square the rates": lambda s2: 0.5**0.5 * (1 + s2),
+            "squared the mean square": lambda s2: 0.5 + 0.5 * s2**2,
+            "took the root": lambda s2: error_of_zero(s2) ** 0.5,
+            "squared the rates twice": lambda s2: 0.25 * (1 + s2),
         },
         views=(
             Numbers(
