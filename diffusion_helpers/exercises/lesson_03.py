@@ -217,7 +217,7 @@ def check_step(function):
         return "You empty the gradients before the step has used them."
     times = [calls.count(call) for call in ("backward", "step")]
     if times != [1, 1]:
-        return f"You call backward {times[0]} times and step {times[1]} times; once is enough."
+        return f"One backward and one step are enough; you make {times[0]} and {times[1]}."
     if not torch.is_tensor(got) and (problem := no_number(got, "the loss")):
         return problem
     if torch.is_tensor(got) or abs(float(got) - loss.item()) > 1e-4:

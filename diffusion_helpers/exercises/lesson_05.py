@@ -11,7 +11,7 @@ from einops import rearrange
 from ..data import load_emoji
 from ..noising import cosine_schedule, linear_schedule
 from ..sampling import ddim, pure_noise
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
 from .beside import FOUR, Curves, Numbers, Pictures, emoji, shipped
 from .broken_models import broken_model
 
@@ -44,10 +44,34 @@ def sizes_forgotten(x_t):
     return (x_t[..., 1:] - x_t[..., :-1]).flatten(1).median(1).values / 0.6745 / 2**0.5
 
 
+OTHER_METERS = {
+    "multiplied by 0.6745": (
+        lambda x_t: noise_meter(x_t) * 0.6745**2,
+        "you multiply by 0.6745, and the median has to be divided by it.",
+    ),
+    "multiplied by the root of 2": (
+        lambda x_t: noise_meter(x_t) * 2,
+        "you multiply by sqrt(2), and the size of a difference has to be divided by it.",
+    ),
+    "divided by 2": (
+        lambda x_t: noise_meter(x_t) / 2**0.5,
+        "you divide by 2; it is sqrt(2), for variances add and standard deviations do not.",
+    ),
+    "the standard deviation": (
+        lambda x_t: (x_t[..., 1:] - x_t[..., :-1]).flatten(1).std(1) / 2**0.5,
+        "the standard deviation minds every edge of a picture, the median does not.",
+    ),
+}
+
+
 def check_noise_meter(function):
     x_t, want = 0.5 * torch.randn(3, 3, 32, 32), torch.full((3,), 0.5)
     x_t[:, :, :, 16:] += 4  # an edge: the meter must not mind it
     got, true = function(x_t), noise_meter(x_t)
+    if isinstance(got, tuple) and hasattr(got, "values"):
+        return "A median along an axis gives two things, the values and their places: .values."
+    if torch.is_tensor(got) and got.shape == (3, 3):
+        return "One number for each colour: flatten(1) puts the colours of a picture together."
     if torch.is_tensor(got) and got.ndim == 0:
         return "One number for all the pictures together: flatten(1) and median(1) keep them apart."
     if problem := no_tensor(got, want.shape, "the meter's reading"):
@@ -63,7 +87,10 @@ def check_noise_meter(function):
         return f"{reads}: the mean minds the few edges of a picture, the median does not."
     if same(got, sizes_forgotten(x_t)):
         return f"{reads}: differences go up and down alike; take the median of their sizes, .abs()."
-    return None if same(got, true, atol=0.01) else f"{reads}; ours says {true.mean():.2f}."
+    if same(got, true, atol=0.01):
+        return None
+    told = named(got, OTHER_METERS, x_t)
+    return f"{reads}: {told}" if told else f"{reads}; ours says {true.mean():.2f}."
 
 
 NOISES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # standard deviations
@@ -82,6 +109,16 @@ def waves(t, n=64):
     speeds = torch.exp(-math.log(10_000) * torch.arange(n // 2) / (n // 2)).to(t.device)  # (32,)
     angles = rearrange(t.float(), "b -> b 1") * speeds  # (B, 32), in radians
     return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, 64)
+
+
+def angles_of(t, join=torch.mul):
+    speeds = torch.exp(-math.log(10_000) * torch.arange(32) / 32)
+    return join(rearrange(t.float(), "b -> b 1"), speeds)
+
+
+def waves_of(t, join=torch.mul):
+    angles = angles_of(t, join)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def only_sines(t, n=64):
@@ -107,6 +144,34 @@ def divided_by_speeds(t, n=64):
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+OTHER_WAVES = {
+    "in pairs": (
+        lambda t: rearrange(waves(t), "b (two hand) -> b (hand two)", two=2),
+        "All is there, in another order: first all sines, then all cosines, with torch.cat.",
+    ),
+    "only sines, twice": (
+        lambda t: torch.cat([only_sines(t), only_sines(t)], dim=1),
+        "Your second half is the first again: it should be the cosines.",
+    ),
+    "in full turns": (
+        lambda t: waves_of(t * 2 * math.pi),
+        "Your hands are 2 pi times too fast: the speeds are radians a step already.",
+    ),
+    "t divided by 1000": (
+        lambda t: waves_of(t / 1000),
+        "Your hands are 1000 times too slow: take t as it is.",
+    ),
+    "added the speeds": (
+        lambda t: waves_of(t, torch.add),
+        "You add the speeds to t: an angle is t times a speed.",
+    ),
+    "the angles themselves": (
+        lambda t: torch.cat([angles_of(t)] * 2, dim=1),
+        "You return angles: take their sines and cosines.",
+    ),
+}
+
+
 def check_waves(function):
     t = torch.tensor([0, 1, 10, 500, 999])
     got, want = function(t), waves(t)
@@ -129,6 +194,9 @@ def check_waves(function):
         )
     if same(got, want, atol=1e-3):
         return None
+    for wrong, words in OTHER_WAVES.values():
+        if same(got, wrong(t), atol=1e-3):
+            return words
     return f"The waves of t = 1 are off by {off_by(got[1], want[1]):.2f} on average."
 
 
@@ -160,6 +228,34 @@ def shifted_first(h, knobs):
     return (h + shift) * (1 + scale)
 
 
+OTHER_TURNS = {
+    "only the shift": (
+        lambda h, knobs: h + turn(0 * h, knobs),
+        "Your scale does nothing: multiply h by 1 + scale.",
+    ),
+    "only the scale": (
+        lambda h, knobs: turn(h, knobs) - turn(0 * h, knobs),
+        "Your shift does nothing: add it.",
+    ),
+    "h once more": (
+        lambda h, knobs: h + turn(h, knobs),
+        "You add h once more: the 1 in 1 + scale keeps it already.",
+    ),
+    "1 + shift": (
+        lambda h, knobs: turn(h, knobs) + 1,
+        "You add 1 + shift: the 1 belongs to the scale alone.",
+    ),
+    "added the scale": (
+        lambda h, knobs: h + knobs.reshape(2, 2, 3, 1, 1).sum(1),
+        "You add both knobs: the scale multiplies.",
+    ),
+    "1 - scale": (
+        lambda h, knobs: turn(h, knobs * torch.tensor([-1.0] * 3 + [1.0] * 3)),
+        "A larger scale makes your h smaller: it is 1 + scale.",
+    ),
+}
+
+
 def check_turn(function):
     h, knobs = torch.randn(2, 3, 4, 4), torch.randn(2, 6)
     got = function(h, knobs)
@@ -175,7 +271,10 @@ def check_turn(function):
         return "The knobs are swapped: scale multiplies, shift is added."
     if same(got, shifted_first(h, knobs)):
         return "Your scale turns the shift as well: first multiply, then add."
-    return None if same(got, turn(h, knobs)) else f"h is off by {off_by(got, turn(h, knobs)):.2f}."
+    if same(got, turn(h, knobs)):
+        return None
+    told = named(got, OTHER_TURNS, h, knobs)
+    return told or f"h is off by {off_by(got, turn(h, knobs)):.2f}."
 
 
 KNOBS = ((0.0, 0.0), (-0.5, 0.0), (0.0, 0.5), (-2.0, 0.5))  # scale and shift
@@ -262,6 +361,8 @@ def check_steps(function):
             return (
                 f"Hand {hand} is slower than hand 0, so it needs more steps: divide by its speed."
             )
+        if abs(got * 2 / want - 1) < 1e-3:
+            return f"In {got:,.1f} steps hand {hand} makes half a turn: a full one is 2 pi."
         if abs(got * 2 * math.pi / 360 / want - 1) < 1e-3:
             return (
                 "360 is a turn in degrees; the hands move in radians, and 2 pi of them are a turn."
@@ -320,10 +421,10 @@ def best_hour(grid, told):
 TOLD = (0, 300, 600, 990)
 GRID = torch.tensor(  # an error for each told t, a row, and each true one
     [
-        [0.90, 0.40, 0.50, 1.40],
-        [1.00, 0.08, 0.20, 0.40],
-        [1.20, 0.30, 0.05, 0.90],
-        [1.50, 0.70, 0.40, 0.02],
+        [0.30, 0.70, 1.00, 0.50],
+        [0.90, 0.08, 1.25, 1.40],
+        [1.00, 0.50, 0.05, 0.75],
+        [1.25, 1.00, 0.25, 0.02],
     ]
 )
 
@@ -347,6 +448,11 @@ def check_best_hour(function):
         if got == told[table.diagonal().argmin()]:
             return (
                 f"You say {got:g}, where the honest clock does best; a stopped one is told always."
+            )
+        if got == told[table.max(1).values.argmin()]:
+            return (
+                f"You say {got:g}, where the worst error is smallest; asked for is the smallest "
+                "mean over all true levels."
             )
         if got in told:
             mine, best = (table[told.index(hour)].mean() for hour in (got, want))
@@ -514,6 +620,11 @@ EXERCISES = (
             "returned the median itself": median_alone,
             "took the mean": mean_size,
             "forgot the absolute value": sizes_forgotten,
+            "forgot the values": lambda x_t: (
+                (x_t[..., 1:] - x_t[..., :-1]).abs().flatten(1).median(1)
+            ),
+            "each colour": lambda x_t: torch.stack([noise_meter(c) for c in x_t.split(1, 1)], 1),
+            **makers(OTHER_METERS),
         },
         views=(
             Curves(
@@ -541,6 +652,7 @@ EXERCISES = (
             "cosines first": cosines_first,
             "forgot the speeds": speeds_forgotten,
             "divided by the speeds": divided_by_speeds,
+            **makers(OTHER_WAVES),
         },
         views=(
             Pictures(
@@ -565,6 +677,7 @@ EXERCISES = (
             "forgot the 1": no_one,
             "swapped the knobs": knobs_swapped,
             "shifted before scaling": shifted_first,
+            **makers(OTHER_TURNS),
         },
         views=(
             Pictures(
@@ -610,6 +723,7 @@ EXERCISES = (
             "one radian instead of a turn": lambda hand: 10_000 ** (hand / 32),
             "multiplied by the speed": lambda hand: 2 * math.pi * 10_000 ** (-hand / 32),
             "a turn in degrees": lambda hand: 360 * 10_000 ** (hand / 32),
+            "half a turn": lambda hand: steps_for_a_turn(hand) / 2,
         },
         views=(
             Numbers(
@@ -651,7 +765,7 @@ EXERCISES = (
             "the mean of each column": lambda grid, told: told[grid.mean(0).argmin()],
             "the best on the diagonal": lambda grid, told: told[grid.diagonal().argmin()],
             "the number of the row": lambda grid, told: grid.mean(1).argmin(),
-            "the middle": lambda grid, told: told[0],
+            "the smallest of the largest": lambda grid, told: told[grid.max(1).values.argmin()],
         },
         views=(Numbers("A stopped clock, in an example", stopped_clock, ["t", "mean error"]),),
     ),

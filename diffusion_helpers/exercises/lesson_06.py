@@ -8,7 +8,7 @@ from einops import einsum, rearrange
 from ..attention import Attention, capture_attention
 from ..sampling import pure_noise
 from ..twins import load_twins
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
 from .beside import Numbers, Pictures, as_mask
 from .broken_models import broken_model
 
@@ -33,6 +33,30 @@ def not_divided(scores):
 
 def without_exponential(scores):
     return scores / scores.sum(dim=1, keepdim=True)
+
+
+OTHER_SHARES = {
+    "returned the logarithm": (
+        lambda scores: scores.log_softmax(1),
+        "Yours are below zero: log_softmax gives logarithms of the weights, softmax the weights.",
+    ),
+    "a sigmoid": (
+        lambda scores: scores.sigmoid(),
+        "A sigmoid looks at each score alone: with softmax the places of a row share one whole.",
+    ),
+    "a softmax of the softmax": (
+        lambda scores: scores.softmax(1).softmax(1),
+        "Two softmaxes one after the other make all weights nearly alike: one is enough.",
+    ),
+    "a wrong sign": (
+        lambda scores: (-scores).softmax(1),
+        "The lowest score gets the largest weight: leave the minus out.",
+    ),
+    "absolute values": (
+        lambda scores: scores.abs() / scores.abs().sum(1, keepdim=True),
+        "A score of -1 counts as much as 1: take the exponential, not the absolute value.",
+    ),
+}
 
 
 SCORES = torch.tensor([[1.0, 0.0, -1.0, 3.0, 0.5], [2.0, 2.0, 0.0, -2.0, 1.0], [0.3] * 5])
@@ -62,7 +86,8 @@ def check_shares(function):
             f"The score -1 gets a share of {got[0, 2]:.2f}: take the exponential first, it makes "
             "every number positive."
         )
-    return f"The weights are off by {off_by(got, want):.2f} on average."
+    told = named(got, OTHER_SHARES, scores)
+    return told or f"The weights are off by {off_by(got, want):.2f} on average."
 
 
 def shares_of_the_first(function):
@@ -102,7 +127,17 @@ def check_scaled_scores(function):
     ):
         if same(got, want * times, atol=1e-3):
             return f"{spread}: {words}."
-    return f"The scores are off by {off_by(got, want):.2f} on average."
+    if same(got, want.softmax(-1)):
+        return "You took the softmax already: only the scores are asked for."
+    if same(got, -want, atol=1e-3):
+        return "Your scores have the wrong sign: leave the minus out."
+    for d, words in ((6, "places"), (4, "heads")):
+        if same(got, want * 8 / d**0.5, atol=1e-3):
+            return f"{spread}: you divide by the root of the number of {words}; d is the last axis."
+    return (
+        f"The scores are off by {off_by(got, want):.2f} on average. {spread}: divide by the root "
+        "of query.shape[-1]."
+    )
 
 
 def spread_and_largest(function):
@@ -275,6 +310,11 @@ def distances(side):
     return (y[:, None] - y).abs(), (x[:, None] - x).abs()
 
 
+def signed(side, reach):
+    y, x = torch.arange(side**2) // side, torch.arange(side**2) % side
+    return (y[:, None] - y <= reach) & (x[:, None] - x <= reach)
+
+
 def check_window(function):
     for side, reach in ((8, 1), (5, 2)):
         got, want = function(side, reach), window(side, reach)
@@ -289,9 +329,13 @@ def check_window(function):
         rows, columns = distances(side)
         sees = f"Side {side}, reach {reach}: the first place sees {int(got[0].sum())}"
         for wrong, words in (
+            (rows <= reach, "the columns may be at most `reach` apart, too"),
+            (columns <= reach, "the rows may be at most `reach` apart, too"),
+            (~want, "True is where a place may look, and yours is the other way round"),
+            (signed(side, reach), "a place above or left of it is near, too, .abs()"),
             (neighbours_in_the_list(side, reach), "the list's neighbours are not the picture's"),
             ((rows < reach) & (columns < reach), "at most `reach`, so <= and not <"),
-            ((rows <= reach) | (columns <= reach), "rows *and* columns are asked for"),
+            ((rows <= reach) | (columns <= reach), "rows and columns are asked for, both"),
             (rows + columns <= reach, "a diamond, but a square was asked for"),
         ):
             if torch.equal(got, wrong):
@@ -327,11 +371,33 @@ def the_other_way_round(scores, allowed):
     return scores.masked_fill(allowed, -torch.inf).softmax(dim=-1)
 
 
+OTHER_SHARES_WITHIN = {
+    "over the places that ask": (
+        lambda scores, allowed: scores.masked_fill(~allowed, -torch.inf).softmax(-2),
+        "Your columns sum to 1: the softmax goes over the last axis.",
+    ),
+    "forgot the window": (
+        lambda scores, allowed: scores.softmax(-1),
+        "`allowed` changes nothing: most of the attention goes outside.",
+    ),
+    "did not divide": (
+        lambda scores, allowed: scores.exp() * allowed,
+        "Nothing lies outside, but a row does not sum to 1: divide by its sum.",
+    ),
+    "a score of -1": (
+        lambda scores, allowed: scores.masked_fill(~allowed, -1.0).softmax(-1),
+        "A score of -1 is not low enough, other scores are lower: -torch.inf.",
+    ),
+}
+
+
 def check_shares_within(function):
     scores, allowed = torch.randn(2, 3, 25, 25), window(5, 1)
     got, want = function(scores, allowed), shares_within(scores, allowed)
     if torch.is_tensor(got) and got.shape == want.shape and got.isnan().any():
-        return "Some weights are NaN: each row needs at least one place that is allowed."
+        return "Some weights are NaN, for 0 times infinity is no number: masked_fill puts it in."
+    if torch.is_tensor(got) and got.shape == want.shape and (got == -torch.inf).any():
+        return "These are scores, with minus infinity outside: now the softmax."
     if problem := no_tensor(got, want.shape, "the weights"):
         return problem
     if same(got, want):
@@ -349,7 +415,8 @@ def check_shares_within(function):
         )
     if same(got, the_other_way_round(scores, allowed)):
         return f"{outside:.0%} of the attention goes outside: `allowed` is True where it may look."
-    return f"The weights are off by {off_by(got, want):.3f}, and {outside:.0%} go outside."
+    told = named(got, OTHER_SHARES_WITHIN, scores, allowed)
+    return told or f"The weights are off by {off_by(got, want):.3f}, and {outside:.0%} go outside."
 
 
 def kept_inside(function):
@@ -431,6 +498,7 @@ EXERCISES = (
             "over everything at once": shares_of_everything,
             "forgot to divide by the sum": not_divided,
             "forgot the exponential": without_exponential,
+            **makers(OTHER_SHARES),
         },
         views=(
             Numbers(
@@ -461,6 +529,11 @@ EXERCISES = (
                 query, key, "b h n d, b h m d -> b n m"
             ),
             "keys ask queries": lambda query, key: scaled_scores(key, query),
+            "took the number of places for d": lambda query, key: (
+                scaled_scores(query, key) * 8 / query.shape[2] ** 0.5
+            ),
+            "took the softmax": lambda query, key: scaled_scores(query, key).softmax(-1),
+            "a wrong sign": lambda query, key: -scaled_scores(query, key),
         },
         views=(
             Numbers(
@@ -555,6 +628,10 @@ EXERCISES = (
             ),
             "a diamond": lambda side, reach: sum(distances(side)) <= reach,
             "numbers instead of bools": lambda side, reach: window(side, reach).float(),
+            "rows only": lambda side, reach: distances(side)[0] <= reach,
+            "columns only": lambda side, reach: distances(side)[1] <= reach,
+            "the other way round": lambda side, reach: ~window(side, reach),
+            "forgot the absolute value": signed,
         },
         views=(
             Pictures(
@@ -579,6 +656,11 @@ EXERCISES = (
             "cut after the softmax": cut_afterwards,
             "scores outside to zero": scores_to_zero,
             "the mask the other way round": the_other_way_round,
+            "multiplied by infinity": lambda scores, allowed: (
+                scores + ~allowed * -torch.inf
+            ).softmax(-1),
+            "forgot the softmax": lambda scores, allowed: scores.masked_fill(~allowed, -torch.inf),
+            **makers(OTHER_SHARES_WITHIN),
         },
         views=(
             Numbers(

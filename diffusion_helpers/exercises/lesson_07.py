@@ -14,7 +14,7 @@ from ..sampling import dpm_solver, guided, pure_noise, sample
 from ..scenes import captions, scenes
 from ..text import Text
 from ..words import load_words, split_words
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
 from .beside import Numbers, Pictures, as_mask, shipped
 from .broken_models import broken_model
 
@@ -41,6 +41,18 @@ def first_words(one, other):
     return F.cosine_similarity(one[0], other[0], dim=0)
 
 
+def distance(one, other):
+    return 1 - alike(one, other)
+
+
+def over_one_length(one, other):
+    return dot_product(one, other) / one.mean(0).norm()
+
+
+def last_words(one, other):
+    return F.cosine_similarity(one[-1], other[-1], dim=0)
+
+
 def check_alike(function):
     one = torch.randn(3, 128) * torch.tensor([[0.2], [1.0], [0.6]])  # like "a red apple"
     other = one[1:] + 0.6 * torch.randn(2, 128)
@@ -55,6 +67,9 @@ def check_alike(function):
         '"a" counts as much as "apple".',
         mean_over_pairs: f"it should be {want:.2f}. That is the mean over all pairs of words; take "
         "the mean of the words first, then one cosine.",
+        distance: f"it should be {want:.2f}. That is 1 minus the cosine, how different they are.",
+        over_one_length: "divided by one length only; the cosine divides by both.",
+        last_words: f"it should be {want:.2f}. You compared only the last words.",
         first_words: f"it should be {want:.2f}. You compared only the first words.",
     }
     for mistake, words in typical.items():
@@ -106,6 +121,8 @@ def check_attention_weights(function):
     got = function(scores, mask)
     if torch.is_tensor(got) and got.shape == scores.shape and got.dtype.is_floating_point:
         empty = got[0, ..., 2:].sum(-1).mean().item()
+        if (got == -torch.inf).any() and not got.isnan().any():
+            return "These are scores, with minus infinity where there is no word: now the softmax."
         typical = {
             without_mask: f"The places where there is no word still get {empty:.0%} of the "
             "attention: use the mask.",
@@ -124,8 +141,12 @@ def check_attention_weights(function):
     if problem := no_tensor(got, scores.shape, "the weights"):
         return problem
     want = attention_weights(scores, mask)
+    if same(got, want):
+        return None
+    sums = got[0].sum(-1).mean()
     return (
-        None if same(got, want) else f"The weights are off by {off_by(got, want):.2f} on average."
+        f"The weights are off by {off_by(got, want):.2f} on average: over the words yours sum to "
+        f"{sums:.2f}, and {got[0, ..., 2:].sum(-1).mean():.2f} of it lies where there is no word."
     )
 
 
@@ -162,6 +183,26 @@ def only_the_difference(without, with_text, scale):
     return scale * (with_text - without)
 
 
+OTHER_GUIDES = {
+    "added the prediction with the prompt": (
+        lambda without, with_text, scale: without + scale * with_text,
+        "You add the whole prediction with the prompt; add only what the prompt changed.",
+    ),
+    "added both": (
+        lambda without, with_text, scale: without + scale * (with_text + without),
+        "A plus where a minus belongs: what the prompt changed is with_text minus without.",
+    ),
+    "forgot the scale": (
+        lambda without, with_text, scale: with_text,
+        "The scale does nothing: at 3 you return the prediction with the prompt.",
+    ),
+    "divided by the scale": (
+        lambda without, with_text, scale: without + (with_text - without) / max(scale, 1e-9),
+        "You divide by the scale: multiply what the prompt changed by it.",
+    ),
+}
+
+
 def check_guide(function):
     without, with_text = torch.randn(2, 2, 3, 8, 8)
     typical = {
@@ -191,14 +232,14 @@ def check_guide(function):
         for mistake, words in typical.items():
             if same(got, mistake(without, with_text, scale)):
                 return words.format(**away)
-        return (
+        return named(got, OTHER_GUIDES, without, with_text, scale) or (
             f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
             "prediction without the prompt at 0 and the one with it at 1."
         )
     return None
 
 
-SCALES = (0.0, 1.0, 3.0, 6.0)
+SCALES = (0.0, 1.0, 2.0, 4.0)
 
 
 def drawn_with(guide, noise, *prompts):
@@ -249,7 +290,7 @@ def nothing_hidden(mask, share):
 
 def check_drop_condition(function):
     mask = torch.arange(6) < torch.randint(2, 7, (2000, 1))
-    hidden = []
+    hidden, seen = [], []
     for _ in range(40):
         got = function(mask, 0.15)
         if problem := no_tensor(got, mask.shape, "the mask"):
@@ -264,7 +305,11 @@ def check_drop_condition(function):
                 f"{some:.0%} of the prompts lost a part of their words: hide all words of a prompt "
                 "or none, with one random number for each prompt."
             )
-        hidden.append((~got.any(1)).double().mean().item())
+        gone = ~got.any(1)
+        hidden.append(gone.double().mean().item())
+        seen.append(gone)
+    if 0 < sum(hidden) < 40 and all(torch.equal(gone, seen[0]) for gone in seen):
+        return "Each batch hides the same places of it: draw random numbers, new ones at each call."
     mean = sum(hidden) / len(hidden)
     if mean == 0:
         return "In 40 batches not one prompt was hidden."
@@ -317,6 +362,13 @@ def check_mask(function):
             return f"One word too many: you let in {words} for {lengths.tolist()}; count from 0."
         if torch.equal(got, place >= lengths[:, None]):
             return "It is turned round: True means that there is a word."
+        if torch.equal(got, place + 1 < lengths[:, None]):
+            words = got.sum(1).tolist()
+            return f"One word too few: you let in {words} for {lengths.tolist()}; count from 0."
+        if torch.equal(got, place == lengths[:, None]):
+            return "You mark one place a prompt: all places below its length hold a word, so <."
+        if got.all():
+            return "You let in every place: a place holds a word when it lies below the length."
         if torch.equal(got, place >= longest - lengths[:, None]):
             return "Your words stand at the end of the row; a prompt begins at place 0."
         if not torch.equal(got, word_mask(lengths, longest)):
@@ -412,6 +464,26 @@ def from_no_prompt(without, with_text, unwanted, scale):
     return without + scale * (with_text - unwanted)
 
 
+OTHER_GUIDES_AWAY = {
+    "exchanged": (
+        lambda without, with_text, unwanted, scale: with_text + scale * (unwanted - with_text),
+        "The two are exchanged: scale 0 gives the prompt, scale 1 what is not wanted.",
+    ),
+    "the prompt against no prompt": (
+        lambda without, with_text, unwanted, scale: unwanted + scale * (with_text - without),
+        "You start at the unwanted prediction, but the difference is to the one without a prompt.",
+    ),
+    "only the difference": (
+        lambda without, with_text, unwanted, scale: scale * (with_text - unwanted),
+        "That is only the difference; it has to be added to the unwanted prediction.",
+    ),
+    "towards the unwanted": (
+        lambda without, with_text, unwanted, scale: without + scale * (unwanted - without),
+        "That is guidance towards what is not wanted; the prompt has to take part.",
+    ),
+}
+
+
 def check_guide_away(function):
     without, with_text, unwanted = torch.randn(3, 5)
     typical = {
@@ -431,7 +503,7 @@ def check_guide_away(function):
         for mistake, words in typical.items():
             if same(got, mistake(without, with_text, unwanted, scale)):
                 return words
-        return (
+        return named(got, OTHER_GUIDES_AWAY, without, with_text, unwanted, scale) or (
             f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
             "unwanted prediction at 0 and the one with the prompt at 1."
         )
@@ -572,6 +644,9 @@ EXERCISES = (
             "all words made equally long": every_word_as_long,
             "the mean over all pairs of words": mean_over_pairs,
             "only the first words": first_words,
+            "1 minus the cosine": distance,
+            "divided by one length": over_one_length,
+            "only the last words": last_words,
         },
         views=(
             Numbers(
@@ -597,6 +672,9 @@ EXERCISES = (
             "masked after the softmax": zero_shares,
             "turned the mask round": turned_round,
             "softmax over the places": over_the_places,
+            "forgot the softmax": lambda scores, mask: scores.masked_fill(
+                ~rearrange(mask, "b m -> b 1 1 m"), -torch.inf
+            ),
         },
         views=(
             Numbers(
@@ -623,6 +701,7 @@ EXERCISES = (
             "the predictions exchanged": exchanged,
             "the whole prediction scaled": only_louder,
             "only the difference": only_the_difference,
+            **makers(OTHER_GUIDES),
         },
         views=(Pictures("A red apple", guided_apple, [f"s = {s:g}" for s in SCALES]),),
     ),
@@ -641,6 +720,9 @@ EXERCISES = (
             "one random number for the whole batch": one_for_all,
             "hid the others": the_others,
             "hid nothing": nothing_hidden,
+            "always the first ones": lambda mask, share: (
+                mask & (torch.arange(len(mask))[:, None] >= share * len(mask))
+            ),
         },
         views=(
             Numbers(
@@ -667,6 +749,11 @@ EXERCISES = (
                 lengths, longest
             ).flip(1),
             "lengths as a row": lambda lengths, longest: torch.arange(longest) < lengths,
+            "one word too few": lambda lengths, longest: (
+                torch.arange(longest) + 1 < lengths[:, None]
+            ),
+            "one place only": lambda lengths, longest: torch.arange(longest) == lengths[:, None],
+            "everything": lambda lengths, longest: torch.ones(len(lengths), longest).bool(),
         },
         views=(Pictures("Dark: words; four prompts of 2, 5, 0 and 3 words", drawn_mask),),
     ),
@@ -703,6 +790,7 @@ EXERCISES = (
             "a flipped sign": away_from_the_prompt,
             "started at the prediction with the prompt": beyond_the_prompt,
             "started without a prompt": from_no_prompt,
+            **makers(OTHER_GUIDES_AWAY),
         },
         views=(Pictures("Three hearts, away from red", hearts_away_from_red),),
     ),
