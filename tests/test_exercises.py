@@ -39,9 +39,11 @@ def elsewhere(tmp_path, monkeypatch):
 
 
 def said(function, name, capsys):
-    """(what `@exercise` hands on, the one line that it prints)."""
+    """(what `@exercise` hands on, the one line that it prints above what it draws)."""
     result = exercise(name)(function)
-    (line,) = capsys.readouterr().out.splitlines()
+    line, *drawn = capsys.readouterr().out.splitlines()
+    if re.search(": (right|to do)[.]", line):
+        assert not drawn
     return result, line
 
 
@@ -65,12 +67,15 @@ def test_the_solution_is_right(one, capsys):
 
 
 @every
-def test_each_mistake_has_a_sentence_of_its_own(one, capsys):
+def test_each_mistake_has_a_sentence_of_its_own(one, capsys, monkeypatch):
+    one = replace(one, views=())  # they are drawn below
+    monkeypatch.setattr(exercises, "find", lambda _: one)
     lines = {what: said(wrong, one.name, capsys)[1] for what, wrong in one.wrong.items()}
     assert len(lines) >= 2 and len(set(lines.values())) == len(lines), lines
     for what, line in lines.items():
         assert line.startswith(f"Exercise {one.name}: not yet. "), f"{what}: {line}"
-        assert re.search(r"[.?] The lesson goes on with our solution\.$", line), line
+        assert re.search(r"[.?] Stuck\? .* The lesson goes on with our solution\.$", line), line
+        assert f'`hint("{one.name}")`' in line
         for generic in ("stopped with", "cannot be used", "Expected the result"):
             assert generic not in line, f"{what}: {line}"
     assert not progress.state(one.name)["right"]
@@ -93,7 +98,8 @@ STRANGE = {
 
 @every
 @pytest.mark.parametrize("result", STRANGE.values(), ids=STRANGE)
-def test_a_strange_result_gets_a_sentence(one, result, capsys):
+def test_a_strange_result_gets_a_sentence(one, result, capsys, monkeypatch):
+    monkeypatch.setattr(exercises, "show_beside", lambda *_: None)
     _, line = said(lambda *_: result, one.name, capsys)
     assert line.startswith(f"Exercise {one.name}: not yet. "), line
 
@@ -419,7 +425,9 @@ def test_a_right_answer_is_handed_on(small, capsys):
 def test_a_wrong_answer_is_replaced(small, capsys):
     result, line = said(lambda x: x, "99.1", capsys)
     assert result is double
-    assert line == "Exercise 99.1: not yet. Not six. The lesson goes on with our solution."
+    line, _, end = line.partition(" Stuck? ")
+    assert line == "Exercise 99.1: not yet. Not six."
+    assert end == '`hint("99.1")`. The lesson goes on with our solution.'
 
 
 def test_a_stub_may_raise(small, capsys):
@@ -437,7 +445,7 @@ def test_the_line_that_failed_is_named(small, capsys):
     line = said(own, "99.1", capsys)[1]
     number = own.__code__.co_firstlineno + 2
     assert (
-        f"ZeroDivisionError: division by zero, in line {number} of the cell: `return x / 0`. The"
+        f"ZeroDivisionError: division by zero, in line {number} of the cell: `return x / 0`. St"
         in line
     )
 

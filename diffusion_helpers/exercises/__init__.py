@@ -1,22 +1,18 @@
 """Learning by doing: a reader fills in a function, and hears at once whether it is right.
 
-`@exercise("01.1")` above the reader's function runs that exercise's check and says one line. It
-hands on a correct function, the reader's or ours, so that a lesson always runs to its end. One
-module a lesson, `lesson_01` and so on, holds the exercises as `EXERCISES`.
+`@exercise("01.1")` above the reader's function runs that exercise's check and says one line. Below
+that line, what a wrong function draws or counts stands beside what ours does. It hands on a correct
+function, the reader's or ours, so that a lesson always runs to its end. One module a lesson,
+`lesson_01` and so on, holds the exercises as `EXERCISES`.
 """
 
-import copy
-import functools
 import importlib
 import inspect
-import linecache
 import pkgutil
 import textwrap
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -24,9 +20,9 @@ from IPython.display import display
 
 from .. import progress
 from ..checks import brief, check_count, say
-from ..noising import Schedule
-from ..text import Text
 from ..widgets.html import HtmlOutput, as_html
+from .beside import Curves, Numbers, Pictures, show_beside
+from .guarded import ToDo, guarded, kind_of, on_copies, own_room, stopped
 
 COLOURS = {"right": "#009e73", "wrong": "#d55e00", "open": "#718898"}  # as in a prediction
 
@@ -42,7 +38,8 @@ class Exercise:
     be a plain function with the name and the parameters of the stub, and use only what its lesson
     has imported above the exercise. `wrong` maps a short description of a typical mistake ("forgot
     the square root") to a function that makes it; its sentence must be one that no other mistake
-    gets.
+    gets. `views`, if there are any, show what a wrong function makes beside what ours makes. They
+    take less than a second, and must not give the answer away.
     """
 
     name: str  # lesson and number: "01.1"
@@ -51,6 +48,7 @@ class Exercise:
     solution: FunctionType
     hints: tuple[str, str]
     wrong: dict[str, Callable]
+    views: tuple[Pictures | Numbers | Curves, ...] = ()
 
     @property
     def source(self) -> str:
@@ -65,15 +63,13 @@ class Exercise:
         do not matter here, and are afterwards as they were.
         """
         try:
-            with _settings_kept(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
-                torch.set_default_dtype(torch.float32)
-                torch.set_grad_enabled(True)
-                torch.default_generator.manual_seed(0)  # not those of a graphics card
-                return self.check(_on_copies(_finished(function))) or ""
+            with own_room():
+                return self.check(guarded(function)) or ""
         except (ToDo, NotImplementedError):
             return None
         except Exception as error:  # the reader's code may do anything; the lesson goes on
-            return _stopped(error, function)
+            unusable = f"What your function returns cannot be used ({kind_of(error)})."
+            return stopped(error, function) or unusable
 
 
 def exercise(name: str) -> Callable[[Callable], Callable]:
@@ -82,7 +78,8 @@ def exercise(name: str) -> Callable[[Callable], Callable]:
     The decorated name becomes the reader's own function when it is right, otherwise our solution.
     The reader's function goes on working on copies of its tensors: one that works in place must not
     change the pictures that the lesson needs again. A right answer is noted in the progress file.
-    Raises ValueError when there is no such exercise.
+    What a wrong one draws or counts is shown beside ours. Raises ValueError when there is no such
+    exercise.
     """
     found = find(name)
 
@@ -91,13 +88,27 @@ def exercise(name: str) -> Callable[[Callable], Callable]:
         if verdict == "":
             progress.note(name, right=True)
             _show(f"Exercise {name}: right.", "right")
-            return _on_copies(function)
-        words = f'to do. Stuck? `hint("{name}")`.' if verdict is None else f"not yet. {verdict}"
-        words = f"Exercise {name}: {words} The lesson goes on with our solution."
+            return on_copies(function)
+        words = "to do." if verdict is None else f"not yet. {verdict}"
+        words = f'Exercise {name}: {words} Stuck? `hint("{name}")`.'
+        words = f"{words} The lesson goes on with our solution."
         _show(words, "open" if verdict is None else "wrong")
+        if verdict is not None:
+            show_beside(found.views, function, found.solution, verdict)
         return found.solution
 
     return judged
+
+
+def whose(function: Callable) -> str:
+    """ "yours" or "ours": whose function an exercise handed on, for the label of what it draws.
+
+    Raises ValueError when it is no function.
+    """
+    if not callable(function):
+        raise ValueError(f"expected a function below an @exercise, got {brief(function)}")
+    home = getattr(function, "__module__", None) or ""
+    return "ours" if home.startswith(f"{__name__}.") else "yours"
 
 
 def hint(name: str, number: int = 1) -> None:
@@ -179,7 +190,8 @@ def no_tensor(got: Any, shape: Sequence[int], what: str = "the result") -> str |
         return f"Expected {what} of shape {tuple(shape)}, got {tuple(got.shape)}."
     if not got.isfinite().all():
         broken = (~got.isfinite()).double().mean()
-        return f"{broken:.0%} of {what} is NaN or infinite."
+        share = f"{broken:.0%}" if broken >= 0.01 else "A part"
+        return f"{share} of {what} is NaN or infinite."
     return None
 
 
@@ -204,6 +216,21 @@ def parse_choice(got: Any, words: Sequence[str]) -> tuple[str, None] | tuple[Non
     return None, f"Return one of the words {', '.join(words)}, in quotes; you returned {said}."
 
 
+Mistakes = dict[
+    str, tuple[Callable, str]
+]  # {what was done: (a function that does it, what to say)}
+
+
+def named(got: torch.Tensor, mistakes: Mistakes, *args: Any) -> str | None:
+    """What to say about `got`, where it is what one of the mistakes makes of `args`; else None."""
+    return next((words for wrong, words in mistakes.values() if same(got, wrong(*args))), None)
+
+
+def makers(mistakes: Mistakes) -> dict[str, Callable]:
+    """The functions that make these mistakes, as an exercise wants them in `wrong`."""
+    return {what: wrong for what, (wrong, _) in mistakes.items()}
+
+
 def same(got: torch.Tensor, want: torch.Tensor, atol: float = 1e-4) -> bool:
     """Whether two tensors of one shape agree within `atol`."""
     return torch.allclose(got.double(), want.double(), rtol=1e-4, atol=atol)
@@ -212,89 +239,3 @@ def same(got: torch.Tensor, want: torch.Tensor, atol: float = 1e-4) -> bool:
 def off_by(got: torch.Tensor, want: torch.Tensor) -> float:
     """By how much two tensors differ, on average."""
     return (got.double() - want.double()).abs().mean().item()
-
-
-# ---- the reader's function ----------------------------------------------------------------------
-
-
-class ToDo(Exception):
-    """The reader's function gave nothing yet."""
-
-
-def _finished(function):
-    """`function`, but a result of None or `...` ends the check, and no setting of torch changes."""
-
-    @functools.wraps(function)
-    def watched(*args, **kw):
-        with _settings_kept():
-            result = function(*args, **kw)
-        if result is None or result is ...:
-            raise ToDo
-        return result
-
-    return watched
-
-
-def _on_copies(function):
-    """`function`, but it gets copies of its arguments and hands back a copy of its result.
-
-    So what it does in place stays its own affair, and so does a result that it keeps and overwrites
-    in the next call.
-    """
-
-    @functools.wraps(function)
-    def called(*args, **kw):
-        return _copied(function(*_copied(args), **_copied(kw)))
-
-    return called
-
-
-def _copied(x):
-    """x with a copy of each tensor in it; a function becomes one that works on copies as well.
-
-    A network stays the same one: copied, it would not learn from the gradients.
-    """
-    if torch.is_tensor(x):
-        return x.clone()  # gradients find their way through it
-    if isinstance(x, (FunctionType, MethodType)):
-        return _on_copies(x)
-    if type(x) in (list, tuple):
-        return type(x)(map(_copied, x))
-    if isinstance(x, tuple) and hasattr(x, "_make"):  # a NamedTuple
-        return x._make(map(_copied, x))
-    if type(x) is dict:
-        return {key: _copied(value) for key, value in x.items()}
-    if isinstance(x, (Schedule, Text)):
-        twin = copy.copy(x)
-        vars(twin).update(_copied(vars(x)))
-        return twin
-    return x
-
-
-@contextmanager
-def _settings_kept() -> Iterator[None]:
-    """Torch's number format, device and gradient mode are afterwards what they were."""
-    dtype, device = torch.get_default_dtype(), torch.get_default_device()
-    with torch.set_grad_enabled(torch.is_grad_enabled()):
-        try:
-            yield
-        finally:
-            torch.set_default_dtype(dtype)
-            if torch.get_default_device() != device:
-                torch.set_default_device(None if device.type == "cpu" else device)
-
-
-def _stopped(error, function):
-    """What happened, in one sentence, with the reader's own line if it was theirs."""
-    said = " ".join(str(error).split())
-    said = said if len(said) <= 200 else f"{said[:197]}..."
-    kind = f"{type(error).__name__}: {said}".strip(": ").rstrip(".")
-    home = inspect.unwrap(function).__code__.co_filename if hasattr(function, "__code__") else None
-    own = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == home]
-    if not own:
-        return f"What your function returns cannot be used ({kind})."
-    number = own[-1].lineno
-    line = linecache.getline(home, number).partition("  #")[0].strip()  # without its comment
-    return (
-        f"Your function stopped with {kind}, in line {number} of the cell{line and f': `{line}`'}."
-    )

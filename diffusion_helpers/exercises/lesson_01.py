@@ -5,7 +5,8 @@ from einops import rearrange
 
 from ..noising import add_noise as package_add_noise
 from ..noising import cosine_schedule, linear_schedule
-from . import Exercise, no_number, no_tensor, off_by, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji
 
 # ---- 01.1: one jump -----------------------------------------------------------------------------
 
@@ -36,6 +37,40 @@ def roots_swapped(x_0, t, eps, alpha_bar):
     return (1 - a).sqrt() * x_0 + a.sqrt() * eps
 
 
+def at(alpha_bar, t):
+    return rearrange(alpha_bar[t], "b -> b 1 1 1")
+
+
+OTHER_JUMPS = {
+    "did not fade the picture": (
+        lambda x_0, t, eps, alpha_bar: x_0 + (1 - at(alpha_bar, t)).sqrt() * eps,
+        "The picture is as bright as before: multiply it by the root of alpha_bar.",
+    ),
+    "left the noise out": (
+        lambda x_0, t, eps, alpha_bar: at(alpha_bar, t).sqrt() * x_0,
+        "The picture fades, but there is no noise in it: add the second half of the formula.",
+    ),
+    "left the picture out": (
+        lambda x_0, t, eps, alpha_bar: (1 - at(alpha_bar, t)).sqrt() * eps,
+        "There is only noise: add the picture, times its root.",
+    ),
+    "subtracted the noise": (
+        lambda x_0, t, eps, alpha_bar: add_noise(x_0, t, -eps, alpha_bar),
+        "You subtract the noise: between the two products stands a plus.",
+    ),
+    "took 1 minus the root": (
+        lambda x_0, t, eps, alpha_bar: (
+            at(alpha_bar, t).sqrt() * x_0 + (1 - at(alpha_bar, t).sqrt()) * eps
+        ),
+        "Your noise is too thin: you take 1 minus a root; take the root of 1 - alpha_bar.",
+    ),
+    "cut off at -1 and 1": (
+        lambda x_0, t, eps, alpha_bar: add_noise(x_0, t, eps, alpha_bar).clamp(-1, 1),
+        "The formula is right, but you cut off what lies outside of [-1, 1]: only screens do that.",
+    ),
+}
+
+
 def check_add_noise(function):
     schedule = linear_schedule()
     alpha_bar = schedule.alpha_bar.float()
@@ -64,7 +99,18 @@ def check_add_noise(function):
         return f"Both roots are missing: the noise has variance {noise:.2f} instead of {true:.2f}."
     if same(got, roots_swapped(*a)):
         return "The two roots are swapped: at t = 9 it is nearly all noise already."
-    return None if same(got, want) else f"x_t is off by {off_by(got, want):.2f} on average."
+    if same(got, want):
+        return None
+    return named(got, OTHER_JUMPS, *a) or f"x_t is off by {off_by(got, want):.2f} on average."
+
+
+JUMPS = (0, 100, 250, 500, 750, 999)
+
+
+def apple_after_jumps(function):
+    apples = emoji("red apple").expand(len(JUMPS), -1, -1, -1)
+    alpha_bar = linear_schedule().alpha_bar.float()
+    return function(apples, torch.tensor(JUMPS), torch.randn_like(apples), alpha_bar)
 
 
 # ---- 01.2: half noise ---------------------------------------------------------------------------
@@ -86,7 +132,8 @@ def check_half_noise(function):
             return f"You return {float(got):.3f}, an alpha_bar; its place in the row is asked for."
         if got == len(alpha_bar) - 1:
             return (
-                "You say the last t: without .abs() the most negative difference is the smallest."
+                "You say the last t, where alpha_bar is lowest: look for the smallest distance "
+                "from 0.5, and a distance has no sign, .abs()."
             )
         if got == int(got) and 0 <= got < len(alpha_bar):
             return (
@@ -125,6 +172,48 @@ def roots_forgotten(x_t, t, eps, alpha_bar):
     return (x_t - (1 - a) * eps) / a
 
 
+OTHER_WAYS_BACK = {
+    "added the noise": (
+        lambda x_t, t, eps, alpha_bar: remove_noise(x_t, t, -eps, alpha_bar),
+        "You add the noise a second time; take it away.",
+    ),
+    "took all of the noise": (
+        lambda x_t, t, eps, alpha_bar: (x_t - eps) / at(alpha_bar, t).sqrt(),
+        "You take away too much: in x_t the noise stands times the root of 1 - alpha_bar.",
+    ),
+    "took all of the noise, and did not divide": (
+        lambda x_t, t, eps, alpha_bar: x_t - eps,
+        "The noise stands in x_t times one root, and the picture times another: use both.",
+    ),
+    "multiplied": (
+        lambda x_t, t, eps, alpha_bar: (
+            not_divided(x_t, t, eps, alpha_bar) * at(alpha_bar, t).sqrt()
+        ),
+        "The noise is gone, but the picture fades twice: divide by the root, do not multiply.",
+    ),
+    "forgot the root over the noise": (
+        lambda x_t, t, eps, alpha_bar: (
+            (x_t - (1 - at(alpha_bar, t)) * eps) / at(alpha_bar, t).sqrt()
+        ),
+        "Some noise is left: the root over 1 - alpha_bar is missing.",
+    ),
+    "only divided": (
+        lambda x_t, t, eps, alpha_bar: x_t / at(alpha_bar, t).sqrt(),
+        "The picture is as bright as it was, but its noise is still there: take it away first.",
+    ),
+    "forgot the brackets": (
+        lambda x_t, t, eps, alpha_bar: (
+            x_t - (1 - at(alpha_bar, t)).sqrt() * eps / at(alpha_bar, t).sqrt()
+        ),
+        "You divide only the noise: put the difference into brackets.",
+    ),
+    "swapped the roots": (
+        lambda x_t, t, eps, alpha_bar: remove_noise(x_t, t, eps, 1 - alpha_bar),
+        "The two roots are swapped: the noise stands times the root of 1 - alpha_bar.",
+    ),
+}
+
+
 def check_remove_noise(function):
     schedule = cosine_schedule()
     alpha_bar = schedule.alpha_bar.float()
@@ -146,7 +235,16 @@ def check_remove_noise(function):
         return f"Off by {off:.2f} on average: divide by the root of alpha_bar, not by alpha_bar."
     if same(got, roots_forgotten(*a)):
         return f"Off by {off:.2f} on average: mind both square roots."
-    return None if same(got, x_0, atol=1e-3) else f"Off by {off:.2f} on average."
+    if same(got, x_0, atol=1e-3):
+        return None
+    return named(got, OTHER_WAYS_BACK, *a) or f"Off by {off:.2f} on average."
+
+
+def four_without_noise(function):
+    schedule, x_0, t = cosine_schedule(), emoji(*FOUR), torch.full((len(FOUR),), 300)
+    eps = torch.randn_like(x_0)
+    x_t = package_add_noise(x_0, t, eps, schedule)
+    return function(x_t, t, eps, schedule.alpha_bar.float())
 
 
 # ---- 01.4: back to the layers -------------------------------------------------------------------
@@ -173,6 +271,30 @@ def differences(alpha_bar):
     return torch.cat([torch.ones(1), alpha_bar[:-1]]) - alpha_bar
 
 
+def last_before_first(alpha_bar):
+    return 1 - alpha_bar / alpha_bar.roll(1)
+
+
+OTHER_LAYERS = {
+    "took the root": (
+        lambda alpha_bar: 1 - (1 - layers(alpha_bar)).sqrt(),
+        "Your layers are half as thick as they are: alpha_bar counts variances, so take no root.",
+    ),
+    "upside down": (
+        lambda alpha_bar: 1 - 1 / (1 - layers(alpha_bar)),
+        "Your layers are below zero: divide each number by the one before it, not the other way.",
+    ),
+    "minus 1 in the wrong place": (
+        lambda alpha_bar: -layers(alpha_bar),
+        "Your layers have the wrong sign: what is gone is 1 minus what stays.",
+    ),
+    "one too early": (
+        lambda alpha_bar: 1 - torch.cat([alpha_bar[1:], alpha_bar[-1:]]) / alpha_bar,
+        "Your layers come one too early: the layer at t leads from t - 1 to t.",
+    ),
+}
+
+
 def check_layers(function):
     beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     alpha_bar = torch.cumprod(1 - beta, 0).float()
@@ -193,7 +315,14 @@ def check_layers(function):
             f"The last layer has thickness {got[-1]:.1e}, it should have {beta[-1]:.2f}: layers "
             "multiply, so divide neighbours instead of subtracting them."
         )
-    return None if same(got, beta, atol=1e-5) else f"beta is off by {off_by(got, beta):.4f}."
+    if same(got, beta, atol=1e-5):
+        return None
+    if same(got[1:], beta[1:], atol=1e-5):
+        return (
+            f"Only the first layer is wrong: yours is {got[0]:.4g}, it should be {beta[0]:.4g}. "
+            "Before it everything was picture, and that is a 1."
+        )
+    return named(got, OTHER_LAYERS, alpha_bar) or f"beta is off by {off_by(got, beta):.4f}."
 
 
 # ---- 01.5: your own schedule --------------------------------------------------------------------
@@ -227,6 +356,14 @@ def check_schedule(function):
     return None
 
 
+MOMENTS = tuple(range(0, 1000, 100))
+
+
+def dog_under(function):
+    dogs = emoji("dog face").expand(len(MOMENTS), -1, -1, -1)
+    return add_noise(dogs, torch.tensor(MOMENTS), torch.randn_like(dogs), function().float())
+
+
 EXERCISES = (
     Exercise(
         name="01.1",
@@ -244,7 +381,11 @@ EXERCISES = (
             "forgot the root over alpha_bar": no_root_over_picture,
             "forgot both roots": no_roots,
             "swapped the roots": roots_swapped,
+            **makers(OTHER_JUMPS),
         },
+        views=(
+            Pictures("The apple after one jump", apple_after_jumps, [f"t = {t}" for t in JUMPS]),
+        ),
     ),
     Exercise(
         name="01.2",
@@ -260,6 +401,13 @@ EXERCISES = (
             "the value instead of its place": lambda alpha_bar: alpha_bar[half_noise(alpha_bar)],
             "forgot the absolute value": lambda alpha_bar: (alpha_bar - 0.5).argmin(),
         },
+        views=(
+            Numbers(
+                "At which t is a schedule half noise?",
+                lambda f: [f(s().alpha_bar.float()) for s in (cosine_schedule, linear_schedule)],
+                ["cosine", "linear"],
+            ),
+        ),
     ),
     Exercise(
         name="01.3",
@@ -276,7 +424,9 @@ EXERCISES = (
             "divided only x_t": divided_first,
             "divided by alpha_bar": divided_by_share,
             "forgot both roots": roots_forgotten,
+            **makers(OTHER_WAYS_BACK),
         },
+        views=(Pictures("Four emoji at t = 300, the noise taken off", four_without_noise),),
     ),
     Exercise(
         name="01.4",
@@ -294,7 +444,19 @@ EXERCISES = (
             "returned 1 - beta": what_stays,
             "returned 1 - alpha_bar": share_of_noise,
             "subtracted neighbours": differences,
+            "divided the first by the last": last_before_first,
+            **makers(OTHER_LAYERS),
         },
+        views=(
+            Curves(
+                "The layers of the cosine schedule",
+                lambda f: f(cosine_schedule().alpha_bar.float()),
+                range(1000),
+                "t",
+                "beta",
+                log=True,
+            ),
+        ),
     ),
     Exercise(
         name="01.5",
@@ -312,5 +474,11 @@ EXERCISES = (
             "leaves too much picture": lambda: torch.linspace(1, 0.1, 1000),
             "begins with much noise": lambda: torch.linspace(0.5, 0, 1000),
         },
+        views=(
+            Curves("The schedule", lambda f: f(), range(1000), "t", "alpha_bar"),
+            Pictures(
+                "The dog under the schedule", dog_under, [f"t = {t}" for t in MOMENTS], columns=10
+            ),
+        ),
     ),
 )

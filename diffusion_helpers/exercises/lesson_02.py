@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from einops import rearrange, reduce, repeat
 
 from ..unet import Block
-from . import Exercise, no_number, no_tensor, off_by, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, same
+from .beside import FOUR, Numbers, Pictures, as_channels, emoji
 
 # ---- 02.1: stretch ------------------------------------------------------------------------------
 
@@ -26,6 +27,22 @@ def shared_out(h):
     return stretch(h) / 4
 
 
+OTHER_STRETCHES = {
+    "tiled along the rows": (
+        lambda h: repeat(h, "b c h w -> b c (y h) (w x)", y=2, x=2),
+        "Two small copies, one below the other: write (h y), not (y h).",
+    ),
+    "tiled along the columns": (
+        lambda h: repeat(h, "b c h w -> b c (h y) (x w)", y=2, x=2),
+        "Two small copies side by side: write (w x), not (x w).",
+    ),
+    "smoothed": (
+        lambda h: F.interpolate(h, scale_factor=2, mode="bilinear"),
+        "Your picture is smooth: each pixel is asked for four times, as it is.",
+    ),
+}
+
+
 def check_stretch(function):
     h = torch.rand(2, 3, 4, 6)
     got, want = function(h), stretch(h)
@@ -41,7 +58,13 @@ def check_stretch(function):
         )
     if same(got, shared_out(h)):
         return f"The mean fell from {h.mean():.2f} to {got.mean():.2f}: repeat, do not share out."
-    return None if same(got, want) else f"Off by {off_by(got, want):.2f} on average."
+    if same(got, want):
+        return None
+    return named(got, OTHER_STRETCHES, h) or f"Off by {off_by(got, want):.2f} on average."
+
+
+def stretched_emoji(function):
+    return function(F.avg_pool2d(emoji(*FOUR), 4))
 
 
 # ---- 02.2: the block's sum ----------------------------------------------------------------------
@@ -75,6 +98,22 @@ def over_x(block, x):
     return kept
 
 
+OTHER_SUMS = {
+    "returned x": (
+        lambda block, x: block.shortcut(x),
+        "You return what came in; the change is missing, so the block would never learn.",
+    ),
+    "subtracted the change": (
+        lambda block, x: block.shortcut(x) - change_of(block, x),
+        "You subtract the change: add it.",
+    ),
+    "one more SiLU": (
+        lambda block, x: F.silu(block.shortcut(x) + change_of(block, x)),
+        "A SiLU stands around your sum, so that a fresh block would change x: add, no more.",
+    ),
+}
+
+
 @torch.no_grad()
 def check_residual(function):
     fresh, x = Block(16, 16), 3 * torch.randn(2, 16, 8, 8) + 1
@@ -102,7 +141,9 @@ def check_residual(function):
             "shortcut carries x as it came in, not normalised."
         )
     if not same(second, trained(x)):
-        return f"Off by {off_by(second, trained(x)):.2f} on average: shortcut plus change."
+        off = off_by(second, trained(x))
+        told = named(second, OTHER_SUMS, trained, x)
+        return told or f"Off by {off:.2f} on average: shortcut plus change."
     wider = Block(16, 32)
     try:
         third = function(wider, x)
@@ -124,6 +165,15 @@ def check_residual(function):
             "make a new tensor, with +."
         )
     return None
+
+
+@torch.no_grad()
+def spreads(function):
+    x, after = 3 * torch.randn(2, 16, 8, 8) + 1, []
+    for _ in range(20):
+        x = function(Block(16, 16), x)
+        after.append(x.std())
+    return [after[0], after[4], after[19]]
 
 
 # ---- 02.3: the bridge ---------------------------------------------------------------------------
@@ -153,9 +203,25 @@ def more_pictures(h, bridge, strength):
     return torch.cat([h, strength * bridge])
 
 
+OTHER_BRIDGES = {
+    "weakened what comes from below": (
+        lambda h, bridge, strength: torch.cat([strength * h, bridge], dim=1),
+        "The strength is on the wrong side: it belongs to the bridge, not to h.",
+    ),
+    "added the strength": (
+        lambda h, bridge, strength: torch.cat([h, bridge + strength], dim=1),
+        "You add the strength to the bridge: multiply, so that 0 closes it.",
+    ),
+    "1 minus the strength": (
+        lambda h, bridge, strength: torch.cat([h, (1 - strength) * bridge], dim=1),
+        "Your bridge is open at strength 0 and closed at 1: it is the other way round.",
+    ),
+}
+
+
 def check_magic_bridge(function):
     h, bridge = torch.randn(2, 16, 8, 8), torch.randn(2, 16, 8, 8)
-    got, want = function(h, bridge, 0.5), magic_bridge(h, bridge, 0.5)
+    got, want = function(h, bridge, 0.3), magic_bridge(h, bridge, 0.3)
     shape = tuple(got.shape) if torch.is_tensor(got) else None
     if shape == tuple(h.shape):
         return (
@@ -168,21 +234,27 @@ def check_magic_bridge(function):
         return f"The picture grew to {shape[2]}x{shape[3]}: the channels are axis 1."
     if problem := no_tensor(got, want.shape, "what goes on"):
         return problem
-    if same(got, never_cut(h, bridge, 0.5)):
-        left = function(h, bridge, 0)
+    if same(got, never_cut(h, bridge, 0.3)):
         return (
-            f"At strength 0 the bridge still carries a spread of {left[:, 16:].std():.2f}: "
-            "multiply it by its strength."
+            f"At strength 0.3 the bridge still carries a spread of {got[:, 16:].std():.2f}, all it "
+            "has: multiply it by its strength."
         )
-    if same(got, bridge_first(h, bridge, 0.5)):
+    if same(got, bridge_first(h, bridge, 0.3)):
         return "The bridge's channels come first: put your own, h, before them."
-    if same(got, both_weakened(h, bridge, 0.5)):
+    if same(got, both_weakened(h, bridge, 0.3)):
         return "The strength weakens what comes from below too: it belongs to the bridge alone."
     if not same(got, want):
-        return f"Off by {off_by(got, want):.2f} on average."
+        told = named(got, OTHER_BRIDGES, h, bridge, 0.3)
+        return told or f"Off by {off_by(got, want):.2f} on average."
     if problem := no_tensor(function(h, bridge, 0), want.shape, "what goes on at strength 0"):
         return problem
     return None
+
+
+def channels_that_go_on(function):
+    dog = emoji("dog face")
+    blurred = F.interpolate(F.avg_pool2d(dog, 8), scale_factor=8)
+    return as_channels(function(blurred, dog, 0.3))
 
 
 # ---- 02.4: a larger picture ---------------------------------------------------------------------
@@ -249,8 +321,13 @@ def check_fold(function):
     h = torch.rand(2, 3, 8, 4)
     got, want = function(h), F.pixel_unshuffle(h, 2)
     if torch.is_tensor(got) and got.shape == (2, 3, 4, 2):
-        did = "averaged" if same(got, averaged(h)) else "kept one pixel of four"
+        did = {averaged: "averaged", one_of_four: "kept one pixel of four"}
+        did = next(
+            (words for wrong, words in did.items() if same(got, wrong(h))), "made one of four"
+        )
         return f"{h.numel()} numbers went in, {got.numel()} came out: you {did}."
+    if torch.is_tensor(got) and got.shape == (8, 3, 4, 2):
+        return "2 pictures became 8: the four numbers of a square belong into the channels."
     if problem := no_tensor(got, want.shape, "the folded picture"):
         return problem
     if same(got, want):
@@ -261,6 +338,12 @@ def check_fold(function):
             "(h y), not (y h)?"
         )
     return "Nothing is lost, but the channels are in another order: (c y x), colours slowest."
+
+
+def folded_emoji(function):
+    h = function(emoji("red apple", "dog face"))
+    fits = h.shape[1] == 12  # those of a colour side by side
+    return rearrange(h, "b (c yx) h w -> (b yx) c h w", yx=4) if fits else h
 
 
 def colours_mixed(h):
@@ -293,6 +376,10 @@ def check_unfold(function):
     return f"Off by {off:.2f} on average: use the same order of c, y, x as in fold."
 
 
+def unfolded_emoji(function):
+    return function(fold(emoji(*FOUR)))
+
+
 # ---- 02.7: count the parameters -----------------------------------------------------------------
 
 
@@ -320,6 +407,12 @@ def check_conv_parameters(function):
             return f"{counted}the kernel is k by k, so k * k numbers for each pair of channels."
         if got == 9 * c_in * c_out + c_out:
             return f"{counted}right for 3x3 only; use k."
+        if got == c_in * c_out + c_out:
+            return f"{counted}the kernel is missing, k * k numbers for each pair of channels."
+        if got == kernel + 1:
+            return f"{counted}there is not one bias, but one for each channel that comes out."
+        if got == kernel + c_in * c_out:
+            return f"{counted}you have a bias for each pair; it is one for each that comes out."
         return f"Conv2d({c_in}, {c_out}, {k}) learns {right:,} numbers, your formula says {got:g}."
     return None
 
@@ -392,7 +485,9 @@ EXERCISES = (
             "tiled the whole picture": tiled,
             "stretched one axis": stretched_one_way,
             "shared the value out over the four": shared_out,
+            **makers(OTHER_STRETCHES),
         },
+        views=(Pictures("Four emoji of 8x8 pixels, stretched", stretched_emoji),),
     ),
     Exercise(
         name="02.2",
@@ -411,7 +506,15 @@ EXERCISES = (
             "multiplied instead of added": multiplied,
             "normalised the shortcut": normed_shortcut,
             "overwrote x": over_x,
+            **makers(OTHER_SUMS),
         },
+        views=(
+            Numbers(
+                "The spread after some fresh blocks; 3 before them",
+                spreads,
+                ["after 1", "after 5", "after 20"],
+            ),
+        ),
     ),
     Exercise(
         name="02.3",
@@ -429,7 +532,14 @@ EXERCISES = (
             "weakened both": both_weakened,
             "added instead of laid beside": added,
             "laid pictures beside pictures": more_pictures,
+            **makers(OTHER_BRIDGES),
         },
+        views=(
+            Pictures(
+                "From below a blurred dog, over the bridge a sharp one, with strength 0.3",
+                channels_that_go_on,
+            ),
+        ),
     ),
     Exercise(
         name="02.4",
@@ -463,7 +573,12 @@ EXERCISES = (
             "kept one pixel of four": one_of_four,
             "folded the quarters of the picture": quarters,
             "another order of channels": colours_last,
+            "took the largest": lambda h: reduce(h, "b c (h y) (w x) -> b c h w", "max", y=2, x=2),
+            "folded into the batch": lambda h: rearrange(
+                h, "b c (h y) (w x) -> (b y x) c h w", y=2, x=2
+            ),
         },
+        views=(Pictures("Two emoji, folded", folded_emoji, height=64),),
     ),
     Exercise(
         name="02.6",
@@ -479,6 +594,7 @@ EXERCISES = (
             "swapped y and x": rows_for_columns,
             "laid the quarters side by side": side_by_side,
         },
+        views=(Pictures("Four emoji that were folded, unfolded", unfolded_emoji),),
     ),
     Exercise(
         name="02.7",
@@ -495,8 +611,18 @@ EXERCISES = (
             "forgot the bias": lambda c_in, c_out, k=3: k * k * c_in * c_out,
             "a bias for what comes in": lambda c_in, c_out, k=3: k * k * c_in * c_out + c_in,
             "k once": lambda c_in, c_out, k=3: k * c_in * c_out + c_out,
+            "forgot the kernel": lambda c_in, c_out, k=3: c_in * c_out + c_out,
+            "one bias for all": lambda c_in, c_out, k=3: k * k * c_in * c_out + 1,
+            "a bias for each pair": lambda c_in, c_out, k=3: (k * k + 1) * c_in * c_out,
             "3x3 only": lambda c_in, c_out, k=3: 9 * c_in * c_out + c_out,
         },
+        views=(
+            Numbers(
+                "The parameters of three convolutions",
+                lambda f: [f(3, 32, 3), f(160, 64, 3), f(64, 96, 1)],
+                ["3 to 32, 3x3", "160 to 64, 3x3", "64 to 96, 1x1"],
+            ),
+        ),
     ),
     Exercise(
         name="02.8",
@@ -515,5 +641,12 @@ EXERCISES = (
             "wide at the top": lambda: (96, 64, 32),
             "no multiples of 16": lambda: (20, 40, 200),
         },
+        views=(
+            Numbers(
+                "Wanted: 1,139,654 parameters or more, 131.7 million multiplications or less",
+                lambda f: cost(f()),
+                ["parameters", "multiplications"],
+            ),
+        ),
     ),
 )

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji
 
 # ---- 03.1: the loss of one batch ----------------------------------------------------------------
 
@@ -50,6 +51,34 @@ def plain_number(model, x_0, t, eps, schedule):
     return clean_loss(model, x_0, t, eps, schedule).item()
 
 
+OTHER_LOSSES = {
+    "summed": (
+        lambda model, x_0, t, eps, schedule: F.mse_loss(
+            model(add_noise(x_0, t, eps, schedule)), x_0, reduction="sum"
+        ),
+        "that is the sum of the squared errors; take their mean.",
+    ),
+    "took the root": (
+        lambda *a: clean_loss(*a).sqrt(),
+        "that is its root; leave the mean squared error as it is.",
+    ),
+    "forgot the square": (
+        lambda model, x_0, t, eps, schedule: (model(add_noise(x_0, t, eps, schedule)) - x_0).mean(),
+        "errors above and below cancel out; square them before you take the mean.",
+    ),
+    "showed the model the noise": (
+        lambda model, x_0, t, eps, schedule: F.mse_loss(model(eps), x_0),
+        "you show the model the noise alone; it sees x_t.",
+    ),
+    "took the output for the noise": (
+        lambda model, x_0, t, eps, schedule: F.mse_loss(
+            add_noise(x_0, t, eps, schedule) - model(add_noise(x_0, t, eps, schedule)), x_0
+        ),
+        "you subtract the prediction from x_t; this model predicts the picture itself.",
+    ),
+}
+
+
 def check_loss(function):
     schedule, weight = cosine_schedule(), torch.tensor(0.2, requires_grad=True)
     x_0, eps = torch.rand(8, 3, 8, 8) * 2 - 1, torch.randn(8, 3, 8, 8)
@@ -59,6 +88,8 @@ def check_loss(function):
         return "You return a plain number, and `backward()` needs the tensor: leave `.item()` out."
     if torch.is_tensor(got) and got.shape == x_0.shape:
         return "You return an error for every pixel; one number is asked for, their mean."
+    if torch.is_tensor(got) and got.shape == (8,):
+        return "You return an error for each picture; one number is asked for, the mean of all."
     if problem := no_tensor(got, (), "the loss"):
         return problem
     if not same(got, function(*case)):
@@ -76,12 +107,27 @@ def check_loss(function):
     if same(got, not_predicted(*case)):
         return f"{names}: you compare the input with x_0; call the model first."
     if same(got, not_squared(*case)):
-        return f"{names}: mean *squared* error; yours is the mean of the distances."
+        return f"{names}: yours is the mean of the distances, and they should be squared."
     if not same(got, want):
-        return f"{names}."
+        told = named(got, OTHER_LOSSES, *case)
+        return f"{names}: {told}" if told else f"{names}."
     if not got.requires_grad:
         return "The number is right, but no gradient reaches the parameters: no `detach`, please."
     return None
+
+
+def cleaned(function):
+    """Four noisy emoji, and what a small network makes of them that was trained with this loss."""
+    x_0, schedule, t = F.avg_pool2d(emoji(*FOUR), 2), cosine_schedule(), torch.full((4,), 400)
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3, padding=1), torch.nn.SiLU(), torch.nn.Conv2d(16, 3, 3, padding=1)
+    )
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        function(lambda x, t=None: net(x), x_0, t, torch.randn_like(x_0), schedule).backward()
+        optimizer.step()
+    return net(add_noise(x_0, t, torch.randn_like(x_0), schedule))
 
 
 # ---- 03.2: a training step ----------------------------------------------------------------------
@@ -131,6 +177,14 @@ def loss_as_a_tensor(loss, optimizer):
     return loss
 
 
+def two_steps(loss, optimizer):
+    loss.backward()
+    optimizer.step()
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
 class Watched(torch.optim.SGD):
     """Notes its calls in `calls`, and those of backward()."""
 
@@ -161,6 +215,9 @@ def check_step(function):
         return "You take the step before its gradients are computed."
     if "zero_grad" in calls[calls.index("backward") : calls.index("step")]:
         return "You empty the gradients before the step has used them."
+    times = [calls.count(call) for call in ("backward", "step")]
+    if times != [1, 1]:
+        return f"One backward and one step are enough; you make {times[0]} and {times[1]}."
     if not torch.is_tensor(got) and (problem := no_number(got, "the loss")):
         return problem
     if torch.is_tensor(got) or abs(float(got) - loss.item()) > 1e-4:
@@ -172,6 +229,20 @@ def check_step(function):
             "and the new ones were added to them."
         )
     return None
+
+
+STEPS = range(20)
+
+
+def losses(function):
+    """The loss before each of some training steps that are made like this."""
+    weight = torch.nn.Parameter(torch.tensor([1.0, -2.0]))
+    optimizer, seen = torch.optim.SGD([weight], lr=0.25), []
+    for _ in STEPS:
+        loss = weight.square().sum() / 2
+        seen.append(loss.item())
+        function(loss, optimizer)
+    return torch.tensor(seen)
 
 
 # ---- 03.3: the price of an error ----------------------------------------------------------------
@@ -191,12 +262,23 @@ def check_price(function):
             continue
         at_hundredth = float(function(torch.tensor(0.01)))
         names = f"At alpha_bar = 0.01 yours is {at_hundredth:.3g}, it should be 99"
+        typical = {
+            1 / share: "the noise rate is missing, (1 - alpha_bar) over alpha_bar",
+            1 - share: "the division is missing; the noise is divided by the signal rate, squared",
+            -want: "the sign is wrong, and a price is above zero",
+            1 / share**0.5: "the noise rate is missing, and the square",
+        }
+        for wrong, words in typical.items():
+            if abs(got - wrong) < 1e-3 * abs(wrong):
+                return f"At alpha_bar = {share} yours is {got:.3g}, not {want:.3g}: {words}."
         if share == 0.5:
             return f"At alpha_bar = 0.5 both rates are the same, so the price is 1, not {got:.3g}."
         if abs(got - want**0.5) < 1e-3:
             return f"{names}: the error is squared, so square noise_rate / signal_rate, too."
         if abs(got - 1 / want) < 1e-3:
             return f"{names}: upside down. What is the predicted noise divided by?"
+        if abs(got - want**2) < 1e-3 * want**2:
+            return f"{names}: squared twice, for alpha_bar and 1 - alpha_bar are squares already."
         return f"{names}."
     return None
 
@@ -243,6 +325,8 @@ def check_turn_back(function):
     wrong = minus_in_the_wrong_place(x_t, v, signal_rate, noise_rate)
     if same(noise, wrong[0]) and same(clean, wrong[1]):
         return f"Your clean picture is off by {off:.2f}: the minus belongs to the clean one."
+    if same(noise, x_t * signal_rate + v * noise_rate):
+        return f"Off by {off:.2f}: you exchanged the two rates."
     if same(noise, v):
         return f"Off by {off:.2f}: you return v itself as the noise; the two rates are missing."
     if same(noise, eps, atol=1e-3):
@@ -250,6 +334,13 @@ def check_turn_back(function):
     if same(clean, x_0, atol=1e-3):
         return f"The clean picture is right, the noise is off by {off_by(noise, eps):.2f}."
     return f"The noise is off by {off_by(noise, eps):.2f}, the clean picture by {off:.2f}."
+
+
+def turned_back(function):
+    x_0, eps = emoji(*FOUR), torch.randn(4, 3, 32, 32)
+    signal_rate, noise_rate = cosine_schedule().rates(300, like=x_0)
+    x_t, v = signal_rate * x_0 + noise_rate * eps, velocity_of(x_0, eps, signal_rate, noise_rate)
+    return torch.cat([*function(x_t, v, signal_rate, noise_rate)])
 
 
 # ---- 03.5: a broken model -----------------------------------------------------------------------
@@ -340,11 +431,17 @@ def check_zero(function):
         if abs(got - (1 + s2)) < 1e-4:
             return f"{names}: each mean square is multiplied by its rate squared, here 0.5."
         if abs(got - (0.5 - 0.5 * s2)) < 1e-4:
-            return f"{names}: the mean square of a difference is the *sum* of both mean squares."
+            return f"{names}: the mean square of a difference is the sum of both mean squares."
         if abs(got - 0.5 * s2) < 1e-4:
             return f"{names}: you forgot the noise, whose mean square is 1."
         if abs(got - 0.5**0.5 * (1 + s2)) < 1e-4:
             return f"{names}: a factor comes out of a mean square squared."
+        if abs(got - (0.5 + 0.5 * s2**2)) < 1e-4:
+            return f"{names}: s2 is a mean square already, so do not square it again."
+        if abs(got - want**0.5) < 1e-4:
+            return f"{names}: leave the root out, an MSE is a mean of squares."
+        if abs(got - 0.25 * (1 + s2)) < 1e-4:
+            return f"{names}: each rate is the root of 0.5, and squared it is 0.5, not 0.25."
         return f"{names}."
     return None
 
@@ -386,6 +483,14 @@ def check_levels(function):
     return None
 
 
+TENTHS = range(50, 1000, 100)  # the middle of each
+
+
+def drawn_in_each_tenth(function):
+    t = torch.as_tensor(function(4000)).double()
+    return torch.histc(t, len(TENTHS), 0, 1000) / len(t)
+
+
 EXERCISES = (
     Exercise(
         name="03.1",
@@ -407,7 +512,15 @@ EXERCISES = (
             "forgot to square": not_squared,
             "did not average": each_pixel,
             "returned a plain number": plain_number,
+            "averaged each picture": lambda *a: each_pixel(*a).mean((1, 2, 3)),
+            **makers(OTHER_LOSSES),
         },
+        views=(
+            Pictures(
+                "Four noisy emoji, cleaned by a small network that was trained with this loss",
+                cleaned,
+            ),
+        ),
     ),
     Exercise(
         name="03.2",
@@ -428,7 +541,9 @@ EXERCISES = (
             "empties them too soon": emptied_too_soon,
             "a step before backward": step_before_backward,
             "returned the tensor": loss_as_a_tensor,
+            "two steps": two_steps,
         },
+        views=(Curves("A small training", losses, STEPS, "step", "loss"),),
     ),
     Exercise(
         name="03.3",
@@ -445,7 +560,17 @@ EXERCISES = (
             "forgot to square the factor": lambda alpha_bar: ((1 - alpha_bar) / alpha_bar) ** 0.5,
             "upside down": lambda alpha_bar: alpha_bar / (1 - alpha_bar),
             "only divided": lambda alpha_bar: 1 / alpha_bar,
+            "forgot the division": lambda alpha_bar: 1 - alpha_bar,
+            "a wrong sign": lambda alpha_bar: 1 - 1 / alpha_bar,
+            "squared twice": lambda alpha_bar: price(alpha_bar) ** 2,
         },
+        views=(
+            Numbers(
+                "The price at four values of alpha_bar",
+                lambda f: [f(torch.tensor(a)) for a in (0.9, 0.5, 0.1, 0.01)],
+                ["0.9", "0.5", "0.1", "0.01"],
+            ),
+        ),
     ),
     Exercise(
         name="03.4",
@@ -463,7 +588,17 @@ EXERCISES = (
             "in the other order": in_the_other_order,
             "the minus in the wrong place": minus_in_the_wrong_place,
             "took the velocity for the noise": taken_for_the_noise,
+            "exchanged the rates": lambda x_t, v, signal_rate, noise_rate: turn_back(
+                x_t, v, noise_rate, signal_rate
+            ),
         },
+        views=(
+            Pictures(
+                "Noise and clean picture at t = 300, out of x_t and v",
+                turned_back,
+                [*["noise"] * 4, *["clean"] * 4],
+            ),
+        ),
     ),
     Exercise(
         name="03.5",
@@ -494,7 +629,17 @@ EXERCISES = (
             "subtracted the mean squares": lambda s2: 0.5 - 0.5 * s2,
             "forgot the noise": lambda s2: 0.5 * s2,
             "did not square the rates": lambda s2: 0.5**0.5 * (1 + s2),
+            "squared the mean square": lambda s2: 0.5 + 0.5 * s2**2,
+            "took the root": lambda s2: error_of_zero(s2) ** 0.5,
+            "squared the rates twice": lambda s2: 0.25 * (1 + s2),
         },
+        views=(
+            Numbers(
+                "The error of a network that always says zero",
+                lambda f: [f(0.4), f(1.0), f(1.5)],
+                ["s2 = 0.4", "s2 = 1", "s2 = 1.5"],
+            ),
+        ),
     ),
     Exercise(
         name="03.7",
@@ -515,5 +660,15 @@ EXERCISES = (
             "beyond the end": lambda n: (500 + 200 * torch.randn(n)).long(),
             "not random": lambda n: torch.linspace(0, 999, n).long(),
         },
+        views=(
+            Curves(
+                "How 4000 levels are spread",
+                drawn_in_each_tenth,
+                TENTHS,
+                "t",
+                "share in each tenth",
+                ylim=(0, None),
+            ),
+        ),
     ),
 )

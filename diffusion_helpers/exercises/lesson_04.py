@@ -8,9 +8,70 @@ from einops import rearrange, reduce
 
 from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
-from ..sampling import predict, pure_noise
-from . import Exercise, no_tensor, off_by, parse_choice, same
+from ..sampling import predict, pure_noise, timesteps
+from . import Exercise, makers, named, no_tensor, off_by, parse_choice, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji, shipped
 from .broken_models import broken_model
+
+# ---- what a sampler draws with the reader's line -------------------------------------------------
+
+ALPHA_BAR = cosine_schedule().alpha_bar.float()  # (1000,)
+
+
+def ask_apprentice(x, t):
+    """(clean, noise) that the apprentice predicts."""
+    guess = predict(shipped("apprentice"), cosine_schedule(), x, t)
+    return guess.clean, guess.noise
+
+
+def create(x, steps, step):
+    """What `steps` calls of step(x, clean, noise, a_t, a_s) make of pure noise."""
+    ts = timesteps(steps)
+    for t, s in itertools.pairwise(ts):
+        clean, noise = ask_apprentice(x, t)
+        x = step(x, clean, noise, ALPHA_BAR[t], ALPHA_BAR[s])
+    return ask_apprentice(x, ts[-1])[0]
+
+
+def created_by_ddpm(function):
+    def step(x, clean, noise, a_t, a_s):
+        return function(x, clean, a_t, a_s, torch.randn_like(x))
+
+    return create(pure_noise(4), 15, step)
+
+
+def created_by_ddim(function):
+    return create(pure_noise(4), 10, lambda x, clean, noise, a_t, a_s: function(clean, noise, a_s))
+
+
+def sampled_from_600(function):
+    ts = [t for t in timesteps(20) if t <= 600]
+    return function(emoji(*FOUR), pure_noise(4), ts, ask_apprentice, ALPHA_BAR)
+
+
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+def std_on_the_way(function):
+    a, b = pure_noise(2)
+    return [function(a, b, share).std() for share in SHARES]
+
+
+def walked(function):
+    a, b = pure_noise(2)
+    walk = torch.stack([function(a, b, share) for share in SHARES])
+    return create(walk, 10, lambda x, clean, noise, a_t, a_s: ddim_step(clean, noise, a_s))
+
+
+def in_five_calls(function):
+    return five_calls(pure_noise(4), ask_apprentice, ALPHA_BAR, function)
+
+
+def distance(function):
+    world, x_T = World(), torch.randn(16, 3, 8, 8)
+    end = five_calls(x_T, world.predict, world.alpha_bar, function)
+    return (end - world.end(x_T)).pow(2).mean().item()
+
 
 # ---- 04.1: one DDPM step ------------------------------------------------------------------------
 
@@ -42,6 +103,50 @@ def fresh_noise_of_beta(x, clean, a_t, a_s, fresh):
     return ddpm_step(x, clean, a_t, a_s, 0 * fresh) + (1 - a_t / a_s).sqrt() * fresh
 
 
+OTHER_FRESH_NOISE = {
+    "beta without a root": (
+        lambda x, clean, a_t, a_s, fresh: (
+            ddpm_step(x, clean, a_t, a_s, 0 * fresh) + (1 - a_t / a_s) * fresh
+        ),
+        "The fresh noise is multiplied by beta: the formula has (1 - a_s) / (1 - a_t) times beta, "
+        "and a root over both.",
+    ),
+    "forgot beta": (
+        lambda x, clean, a_t, a_s, fresh: (
+            ddpm_step(x, clean, a_t, a_s, 0 * fresh) + ((1 - a_s) / (1 - a_t)).sqrt() * fresh
+        ),
+        "Too much fresh noise: beta is missing under the root.",
+    ),
+    "the root over a part": (
+        lambda x, clean, a_t, a_s, fresh: (
+            ddpm_step(x, clean, a_t, a_s, 0 * fresh)
+            + ((1 - a_s) / (1 - a_t)).sqrt() * (1 - a_t / a_s) * fresh
+        ),
+        "Too little fresh noise: beta stands under the root, too.",
+    ),
+    "upside down": (
+        lambda x, clean, a_t, a_s, fresh: (
+            ddpm_step(x, clean, a_t, a_s, 0 * fresh)
+            + ((1 - a_t) / (1 - a_s) * (1 - a_t / a_s)).sqrt() * fresh
+        ),
+        "Too much fresh noise: 1 - a_s stands above 1 - a_t, not below.",
+    ),
+    "as in DDIM": (
+        lambda x, clean, a_t, a_s, fresh: (
+            ddpm_step(x, clean, a_t, a_s, 0 * fresh) + (1 - a_s).sqrt() * fresh
+        ),
+        "Too much fresh noise: the root of 1 - a_s is all the noise of the next level, and a part "
+        "of that stands in the mean already.",
+    ),
+    "left the mean out": (
+        lambda x, clean, a_t, a_s, fresh: (
+            ddpm_step(x, clean, a_t, a_s, fresh) - no_fresh_noise(x, clean, a_t, a_s, fresh)
+        ),
+        "That is the fresh noise alone: add the mean.",
+    ),
+}
+
+
 def check_ddpm_step(function):
     alpha_bar = cosine_schedule().alpha_bar.float()
     x, clean, fresh = torch.randn(3, 4, 3, 8, 8)
@@ -69,7 +174,12 @@ def check_ddpm_step(function):
             f"still {last:.2f} in the last of fifty steps, where nothing may be added: "
             "(1 - a_s) / (1 - a_t) is missing."
         )
-    return None if same(got, want) else f"x_s is off by {off_by(got, want):.2f} on average."
+    if same(got, want):
+        return None
+    if not same(got, function(*a)):
+        return "The same step twice, and two different results: use `fresh`, which is given."
+    told = named(got, OTHER_FRESH_NOISE, *a)
+    return told or f"x_s is off by {off_by(got, want):.2f} on average."
 
 
 # ---- 04.2: one DDIM step ------------------------------------------------------------------------
@@ -95,6 +205,34 @@ def noise_left_out(clean, noise, a_s):
     return a_s.sqrt() * clean
 
 
+OTHER_DDIM_STEPS = {
+    "subtracted the noise": (
+        lambda clean, noise, a_s: ddim_step(clean, -noise, a_s),
+        "You subtract the noise: at the next level there is some left, so add it.",
+    ),
+    "did not fade the picture": (
+        lambda clean, noise, a_s: clean + (1 - a_s).sqrt() * noise,
+        "The picture is too bright: it stands times the root of a_s.",
+    ),
+    "all of both": (
+        lambda clean, noise, a_s: clean + noise,
+        "You add both as they are: each has its rate, a root.",
+    ),
+    "the clean picture": (
+        lambda clean, noise, a_s: clean,
+        "That is the predicted clean picture: a small step leaves noise in it.",
+    ),
+    "1 minus the root": (
+        lambda clean, noise, a_s: a_s.sqrt() * clean + (1 - a_s.sqrt()) * noise,
+        "Your noise is too thin: take the root of 1 - a_s, not 1 minus a root.",
+    ),
+    "forgot the root over the picture": (
+        lambda clean, noise, a_s: a_s * clean + (1 - a_s).sqrt() * noise,
+        "The picture is too faint: the root over a_s is missing.",
+    ),
+}
+
+
 def check_ddim_step(function):
     a = (torch.rand(4, 3, 8, 8) * 2 - 1, torch.randn(4, 3, 8, 8), torch.tensor(0.36))
     got, want = function(*a), ddim_step(*a)
@@ -115,9 +253,13 @@ def check_ddim_step(function):
         return f"The rates are swapped: where alpha_bar is 0.36 your noise rate is {rate:.2f}."
     if same(got, noise_left_out(*a)):
         return "The noise is missing: at the next level the network would find none to predict."
-    off = off_by(got, want)
-    hint_ = "it is lesson 01's one jump, with clean for x_0 and noise for eps"
-    return None if same(got, want) else f"x_s is off by {off:.2f} on average: {hint_}."
+    if same(got, want):
+        return None
+    if not same(got, function(*a)):
+        return "The same step twice, and two different results: DDIM keeps the predicted noise."
+    jump = "it is lesson 01's one jump, with clean for x_0 and noise for eps"
+    told = named(got, OTHER_DDIM_STEPS, *a)
+    return told or f"x_s is off by {off_by(got, want):.2f} on average: {jump}."
 
 
 # ---- 04.3: the diagnosis ------------------------------------------------------------------------
@@ -301,6 +443,10 @@ def check_mix(function):
         return "Your angle goes up to 90; cos and sin want radians, and a quarter circle is pi / 2."
     if same(got[1.0], -a):
         return "You walk half a circle: at share = 1 you have arrived at -a, not at b."
+    if same(got[1.0], mix(a, b, 2 / torch.pi)):
+        return "Your angle goes up to 1; at b it has to be a quarter of a circle, pi / 2."
+    if same(got[1.0], -b):
+        return "At share = 1 you have arrived at -b: add the two, do not subtract."
     if not same(got[1.0], b):
         return f"At share = 1 it has to be b; it is off by {off_by(got[1.0], b):.2f} on average."
     std = {share: mixed.std().item() for share, mixed in got.items()}
@@ -412,6 +558,8 @@ def check_look_ahead(function):
     if gap < least:
         return None
     measured = f"Your five steps end {gap:.4f} away from the exact result, DDIM's {least:.4f}"
+    if same(got, clean + clean - before / 2):
+        return f"{measured}: half of `before` is not half of the change; put brackets."
     if same(got, back_instead_of_ahead(clean, before)):
         return f"{measured}: you look back, towards `before`."
     return f"{measured}."
@@ -435,7 +583,12 @@ EXERCISES = (
             "forgot the root": fresh_noise_without_root,
             "added all of it": fresh_noise_as_it_is,
             "the root of beta alone": fresh_noise_of_beta,
+            "drew its own noise": lambda x, clean, a_t, a_s, fresh: ddpm_step(
+                x, clean, a_t, a_s, torch.randn_like(x)
+            ),
+            **makers(OTHER_FRESH_NOISE),
         },
+        views=(Pictures("Created from pure noise in 15 steps of DDPM", created_by_ddpm),),
     ),
     Exercise(
         name="04.2",
@@ -452,7 +605,12 @@ EXERCISES = (
             "forgot the root over 1 - a_s": root_over_noise_forgotten,
             "swapped the rates": rates_swapped,
             "left the noise out": noise_left_out,
+            "drew fresh noise": lambda clean, noise, a_s: ddim_step(
+                clean, torch.randn_like(noise), a_s
+            ),
+            **makers(OTHER_DDIM_STEPS),
         },
+        views=(Pictures("Created from pure noise in 10 steps of DDIM", created_by_ddim),),
     ),
     Exercise(
         name="04.3",
@@ -491,6 +649,7 @@ EXERCISES = (
             "calls predict only once": only_one_call,
             "returns the noisy x": returns_the_noisy_one,
         },
+        views=(Pictures("Four emoji, sampled anew from t = 599", sampled_from_600),),
     ),
     Exercise(
         name="04.5",
@@ -508,7 +667,20 @@ EXERCISES = (
             "from b to a": from_b_to_a,
             "degrees": in_degrees,
             "half a circle": half_a_circle,
+            "forgot pi / 2": lambda a, b, share: mix(a, b, 2 / torch.pi * share),
+            "subtracted": lambda a, b, share: mix(a, -b, share),
         },
+        views=(
+            Curves(
+                "From a to b",
+                std_on_the_way,
+                SHARES,
+                "share",
+                "standard deviation",
+                ylim=(0, None),
+            ),
+            Pictures("A walk between two pictures", walked, [f"{share:.0%}" for share in SHARES]),
+        ),
     ),
     Exercise(
         name="04.6",
@@ -524,6 +696,11 @@ EXERCISES = (
             "DDIM itself": stays,
             "back instead of ahead": back_instead_of_ahead,
             "only the change": only_the_change,
+            "forgot the brackets": lambda clean, before: clean + clean - before / 2,
         },
+        views=(
+            Numbers("After five calls", distance, ["squared distance from the exact result"]),
+            Pictures("Created in five calls", in_five_calls),
+        ),
     ),
 )

@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 
-from ..checkpoints import load_checkpoint
 from ..data import load_emoji
 from ..noising import cosine_schedule, linear_schedule
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from ..sampling import ddim, pure_noise
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
+from .beside import FOUR, Curves, Numbers, Pictures, emoji, shipped
 from .broken_models import broken_model
 
 # ---- 05.1: a noise meter ------------------------------------------------------------------------
@@ -43,10 +44,34 @@ def sizes_forgotten(x_t):
     return (x_t[..., 1:] - x_t[..., :-1]).flatten(1).median(1).values / 0.6745 / 2**0.5
 
 
+OTHER_METERS = {
+    "multiplied by 0.6745": (
+        lambda x_t: noise_meter(x_t) * 0.6745**2,
+        "you multiply by 0.6745, and the median has to be divided by it.",
+    ),
+    "multiplied by the root of 2": (
+        lambda x_t: noise_meter(x_t) * 2,
+        "you multiply by sqrt(2), and the size of a difference has to be divided by it.",
+    ),
+    "divided by 2": (
+        lambda x_t: noise_meter(x_t) / 2**0.5,
+        "you divide by 2; it is sqrt(2), for variances add and standard deviations do not.",
+    ),
+    "the standard deviation": (
+        lambda x_t: (x_t[..., 1:] - x_t[..., :-1]).flatten(1).std(1) / 2**0.5,
+        "the standard deviation minds every edge of a picture, the median does not.",
+    ),
+}
+
+
 def check_noise_meter(function):
     x_t, want = 0.5 * torch.randn(3, 3, 32, 32), torch.full((3,), 0.5)
     x_t[:, :, :, 16:] += 4  # an edge: the meter must not mind it
     got, true = function(x_t), noise_meter(x_t)
+    if isinstance(got, tuple) and hasattr(got, "values"):
+        return "A median along an axis gives two things, the values and their places: .values."
+    if torch.is_tensor(got) and got.shape == (3, 3):
+        return "One number for each colour: flatten(1) puts the colours of a picture together."
     if torch.is_tensor(got) and got.ndim == 0:
         return "One number for all the pictures together: flatten(1) and median(1) keep them apart."
     if problem := no_tensor(got, want.shape, "the meter's reading"):
@@ -62,7 +87,19 @@ def check_noise_meter(function):
         return f"{reads}: the mean minds the few edges of a picture, the median does not."
     if same(got, sizes_forgotten(x_t)):
         return f"{reads}: differences go up and down alike; take the median of their sizes, .abs()."
-    return None if same(got, true, atol=0.01) else f"{reads}; ours says {true.mean():.2f}."
+    if same(got, true, atol=0.01):
+        return None
+    told = named(got, OTHER_METERS, x_t)
+    return f"{reads}: {told}" if told else f"{reads}; ours says {true.mean():.2f}."
+
+
+NOISES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # standard deviations
+
+
+def readings(function):
+    pictures = emoji(*FOUR)
+    noisy = (pictures + noise * torch.randn_like(pictures) for noise in NOISES)
+    return [torch.as_tensor(function(x_t)).mean() for x_t in noisy]
 
 
 # ---- 05.2: the waves ----------------------------------------------------------------------------
@@ -72,6 +109,16 @@ def waves(t, n=64):
     speeds = torch.exp(-math.log(10_000) * torch.arange(n // 2) / (n // 2)).to(t.device)  # (32,)
     angles = rearrange(t.float(), "b -> b 1") * speeds  # (B, 32), in radians
     return torch.cat([angles.sin(), angles.cos()], dim=1)  # (B, 64)
+
+
+def angles_of(t, join=torch.mul):
+    speeds = torch.exp(-math.log(10_000) * torch.arange(32) / 32)
+    return join(rearrange(t.float(), "b -> b 1"), speeds)
+
+
+def waves_of(t, join=torch.mul):
+    angles = angles_of(t, join)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def only_sines(t, n=64):
@@ -97,6 +144,34 @@ def divided_by_speeds(t, n=64):
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+OTHER_WAVES = {
+    "in pairs": (
+        lambda t: rearrange(waves(t), "b (two hand) -> b (hand two)", two=2),
+        "All is there, in another order: first all sines, then all cosines, with torch.cat.",
+    ),
+    "only sines, twice": (
+        lambda t: torch.cat([only_sines(t), only_sines(t)], dim=1),
+        "Your second half is the first again: it should be the cosines.",
+    ),
+    "in full turns": (
+        lambda t: waves_of(t * 2 * math.pi),
+        "Your hands are 2 pi times too fast: the speeds are radians a step already.",
+    ),
+    "t divided by 1000": (
+        lambda t: waves_of(t / 1000),
+        "Your hands are 1000 times too slow: take t as it is.",
+    ),
+    "added the speeds": (
+        lambda t: waves_of(t, torch.add),
+        "You add the speeds to t: an angle is t times a speed.",
+    ),
+    "the angles themselves": (
+        lambda t: torch.cat([angles_of(t)] * 2, dim=1),
+        "You return angles: take their sines and cosines.",
+    ),
+}
+
+
 def check_waves(function):
     t = torch.tensor([0, 1, 10, 500, 999])
     got, want = function(t), waves(t)
@@ -119,7 +194,15 @@ def check_waves(function):
         )
     if same(got, want, atol=1e-3):
         return None
+    for wrong, words in OTHER_WAVES.values():
+        if same(got, wrong(t), atol=1e-3):
+            return words
     return f"The waves of t = 1 are off by {off_by(got[1], want[1]):.2f} on average."
+
+
+def drawn_waves(function):
+    rows = function(torch.arange(0, 1000, 2))
+    return rearrange(rows, "t wave -> 1 1 wave t").repeat_interleave(3, dim=2)
 
 
 # ---- 05.3: two knobs ----------------------------------------------------------------------------
@@ -145,6 +228,34 @@ def shifted_first(h, knobs):
     return (h + shift) * (1 + scale)
 
 
+OTHER_TURNS = {
+    "only the shift": (
+        lambda h, knobs: h + turn(0 * h, knobs),
+        "Your scale does nothing: multiply h by 1 + scale.",
+    ),
+    "only the scale": (
+        lambda h, knobs: turn(h, knobs) - turn(0 * h, knobs),
+        "Your shift does nothing: add it.",
+    ),
+    "h once more": (
+        lambda h, knobs: h + turn(h, knobs),
+        "You add h once more: the 1 in 1 + scale keeps it already.",
+    ),
+    "1 + shift": (
+        lambda h, knobs: turn(h, knobs) + 1,
+        "You add 1 + shift: the 1 belongs to the scale alone.",
+    ),
+    "added the scale": (
+        lambda h, knobs: h + knobs.reshape(2, 2, 3, 1, 1).sum(1),
+        "You add both knobs: the scale multiplies.",
+    ),
+    "1 - scale": (
+        lambda h, knobs: turn(h, knobs * torch.tensor([-1.0] * 3 + [1.0] * 3)),
+        "A larger scale makes your h smaller: it is 1 + scale.",
+    ),
+}
+
+
 def check_turn(function):
     h, knobs = torch.randn(2, 3, 4, 4), torch.randn(2, 6)
     got = function(h, knobs)
@@ -160,7 +271,18 @@ def check_turn(function):
         return "The knobs are swapped: scale multiplies, shift is added."
     if same(got, shifted_first(h, knobs)):
         return "Your scale turns the shift as well: first multiply, then add."
-    return None if same(got, turn(h, knobs)) else f"h is off by {off_by(got, turn(h, knobs)):.2f}."
+    if same(got, turn(h, knobs)):
+        return None
+    told = named(got, OTHER_TURNS, h, knobs)
+    return told or f"h is off by {off_by(got, turn(h, knobs)):.2f}."
+
+
+KNOBS = ((0.0, 0.0), (-0.5, 0.0), (0.0, 0.5), (-2.0, 0.5))  # scale and shift
+
+
+def turned(function):
+    grey = emoji("dog face").mean(1, keepdim=True).expand(len(KNOBS), -1, -1, -1)
+    return function(grey, torch.tensor(KNOBS))
 
 
 # ---- 05.4: the translated clock -----------------------------------------------------------------
@@ -201,6 +323,22 @@ def check_translate(function):
     )
 
 
+def translated(function):
+    return function(torch.arange(1000), linear_schedule().alpha_bar, cosine_schedule().alpha_bar)
+
+
+def sampled_with_it(function):
+    net, linear, cosine = shipped("ladder_time"), linear_schedule(), cosine_schedule()
+
+    def told(x_t, t):
+        own_t = function(t.expand(len(x_t)), linear.alpha_bar, cosine.alpha_bar)
+        return net(x_t, own_t.clamp(0, 999))
+
+    told.predicts = net.predicts
+    *_, end = ddim(told, pure_noise(4), steps=10, schedule=linear)
+    return end.clean
+
+
 # ---- 05.5: once round ---------------------------------------------------------------------------
 
 
@@ -223,6 +361,8 @@ def check_steps(function):
             return (
                 f"Hand {hand} is slower than hand 0, so it needs more steps: divide by its speed."
             )
+        if abs(got * 2 / want - 1) < 1e-3:
+            return f"In {got:,.1f} steps hand {hand} makes half a turn: a full one is 2 pi."
         if abs(got * 2 * math.pi / 360 / want - 1) < 1e-3:
             return (
                 "360 is a turn in degrees; the hands move in radians, and 2 pi of them are a turn."
@@ -233,6 +373,9 @@ def check_steps(function):
             f"{got * speed:.2f}, and a full turn is 2 pi."
         )
     return None
+
+
+HANDS = (0, 8, 16, 31)
 
 
 # ---- 05.6: silence ------------------------------------------------------------------------------
@@ -260,6 +403,14 @@ def check_silence(function):
     return f"It still says things between {said.min():.2f} and {said.max():.2f}."
 
 
+LOUD = torch.linspace(-3, 3, 61)  # what the channel holds
+
+
+def heard(function):
+    scale, shift = function()
+    return F.silu(LOUD * (1 + scale) + shift)
+
+
 # ---- 05.7: the best stopped clock ---------------------------------------------------------------
 
 
@@ -267,16 +418,19 @@ def best_hour(grid, told):
     return told[grid.mean(1).argmin()]
 
 
+TOLD = (0, 300, 600, 990)
+GRID = torch.tensor(  # an error for each told t, a row, and each true one
+    [
+        [0.30, 0.70, 1.00, 0.50],
+        [0.90, 0.08, 1.25, 1.40],
+        [1.00, 0.50, 0.05, 0.75],
+        [1.25, 1.00, 0.25, 0.02],
+    ]
+)
+
+
 def check_best_hour(function):
-    told = [0, 300, 600, 990]
-    grid = torch.tensor(
-        [
-            [0.90, 0.40, 0.50, 1.40],
-            [1.00, 0.08, 0.20, 0.40],
-            [1.20, 0.30, 0.05, 0.90],
-            [1.50, 0.70, 0.40, 0.02],
-        ]
-    )
+    told, grid = list(TOLD), GRID
     for table in (grid, grid.roll((1, 1), (0, 1))):
         got, want = function(table, told), best_hour(table, told)
         if problem := no_number(got, "the hour"):
@@ -295,6 +449,11 @@ def check_best_hour(function):
             return (
                 f"You say {got:g}, where the honest clock does best; a stopped one is told always."
             )
+        if got == told[table.max(1).values.argmin()]:
+            return (
+                f"You say {got:g}, where the worst error is smallest; asked for is the smallest "
+                "mean over all true levels."
+            )
         if got in told:
             mine, best = (table[told.index(hour)].mean() for hour in (got, want))
             return (
@@ -302,6 +461,11 @@ def check_best_hour(function):
             )
         return f"You say {got:g}, and nobody was told that: the hours are {told}."
     return None
+
+
+def stopped_clock(function):
+    hour = function(GRID, list(TOLD))
+    return hour, GRID[TOLD.index(hour)].mean() if hour in TOLD else "nobody was told so"
 
 
 # ---- 05.8: a message of your own ----------------------------------------------------------------
@@ -334,10 +498,10 @@ def curves():
 
 
 def drawn(message):
-    """The share of the curves that the best linear layer draws of a message (1000, n)."""
+    """The share of each curve that the best linear layer draws of a message (1000, n), (12,)."""
     inputs = torch.cat([message, torch.ones(1000, 1)], dim=1).double()
     fit = inputs @ torch.linalg.lstsq(inputs, curves(), driver="gelsd").solution
-    return (1 - (fit - curves()).var(0) / curves().var(0)).mean().item()
+    return 1 - (fit - curves()).var(0) / curves().var(0)
 
 
 def check_message(function):
@@ -357,7 +521,7 @@ def check_message(function):
         or not same(alone, got[500:501], atol=1e-3)
     ):
         return "t = 500 alone gets another message than among all t: it may depend on its t only."
-    mine, theirs = drawn(got), drawn(waves(t))
+    mine, theirs = (drawn(message).mean().item() for message in (got, waves(t)))
     if mine > theirs:
         return None
     if mine > theirs - 1e-4:
@@ -366,6 +530,11 @@ def check_message(function):
         f"Of your message one linear layer draws {mine:.1%} of the curves, of our waves "
         f"{theirs:.1%}."
     )
+
+
+def drawn_of_it(function):
+    rate, logarithm, *windows = drawn(function(torch.arange(1000))).tolist()
+    return [f"{share:.1%}" for share in (rate, logarithm, sum(windows) / len(windows))]
 
 
 # ---- 05.9: a diagnosis --------------------------------------------------------------------------
@@ -400,7 +569,7 @@ def check_diagnosis(function):
         return problem
     if said == "jams":
         return None
-    ill, well = broken_model("05", "cpu"), load_checkpoint("ladder_time", "cpu")
+    ill, well = broken_model("05", "cpu"), shipped("ladder_time")
     if said == "stopped":
         low, high = (error(ill, t, t) / error(well, t, t) for t in (100, 500))
         return (
@@ -451,7 +620,21 @@ EXERCISES = (
             "returned the median itself": median_alone,
             "took the mean": mean_size,
             "forgot the absolute value": sizes_forgotten,
+            "forgot the values": lambda x_t: (
+                (x_t[..., 1:] - x_t[..., :-1]).abs().flatten(1).median(1)
+            ),
+            "each colour": lambda x_t: torch.stack([noise_meter(c) for c in x_t.split(1, 1)], 1),
+            **makers(OTHER_METERS),
         },
+        views=(
+            Curves(
+                "The meter on four emoji with noise",
+                readings,
+                NOISES,
+                "noise that is there",
+                "noise that it reads",
+            ),
+        ),
     ),
     Exercise(
         name="05.2",
@@ -469,7 +652,16 @@ EXERCISES = (
             "cosines first": cosines_first,
             "forgot the speeds": speeds_forgotten,
             "divided by the speeds": divided_by_speeds,
+            **makers(OTHER_WAVES),
         },
+        views=(
+            Pictures(
+                "The waves of t = 0 on the left to t = 998 on the right, one row each",
+                drawn_waves,
+                columns=1,
+                height=160,
+            ),
+        ),
     ),
     Exercise(
         name="05.3",
@@ -485,7 +677,15 @@ EXERCISES = (
             "forgot the 1": no_one,
             "swapped the knobs": knobs_swapped,
             "shifted before scaling": shifted_first,
+            **makers(OTHER_TURNS),
         },
+        views=(
+            Pictures(
+                "A channel, turned",
+                turned,
+                [f"scale {scale:g}, shift {shift:g}" for scale, shift in KNOBS],
+            ),
+        ),
     ),
     Exercise(
         name="05.4",
@@ -504,6 +704,10 @@ EXERCISES = (
             "forgot the absolute value": no_size,
             "returned alpha_bar": lambda t, of_sampler, of_net: of_sampler[t],
         },
+        views=(
+            Curves("Translated", translated, range(1000), "t of the sampler", "t of the network"),
+            Pictures("Samples with the translated t", sampled_with_it),
+        ),
     ),
     Exercise(
         name="05.5",
@@ -519,7 +723,15 @@ EXERCISES = (
             "one radian instead of a turn": lambda hand: 10_000 ** (hand / 32),
             "multiplied by the speed": lambda hand: 2 * math.pi * 10_000 ** (-hand / 32),
             "a turn in degrees": lambda hand: 360 * 10_000 ** (hand / 32),
+            "half a turn": lambda hand: steps_for_a_turn(hand) / 2,
         },
+        views=(
+            Numbers(
+                "Steps for a full turn",
+                lambda f: [f(hand) for hand in HANDS],
+                [f"hand {hand}" for hand in HANDS],
+            ),
+        ),
     ),
     Exercise(
         name="05.6",
@@ -535,6 +747,9 @@ EXERCISES = (
             "deaf, but not silent": lambda: (-1, -1),
             "a small shift": lambda: (0, -4),
         },
+        views=(
+            Curves("After SiLU", heard, LOUD.tolist(), "what is in the channel", "what it says"),
+        ),
     ),
     Exercise(
         name="05.7",
@@ -550,8 +765,9 @@ EXERCISES = (
             "the mean of each column": lambda grid, told: told[grid.mean(0).argmin()],
             "the best on the diagonal": lambda grid, told: told[grid.diagonal().argmin()],
             "the number of the row": lambda grid, told: grid.mean(1).argmin(),
-            "the middle": lambda grid, told: told[0],
+            "the smallest of the largest": lambda grid, told: told[grid.max(1).values.argmin()],
         },
+        views=(Numbers("A stopped clock, in an example", stopped_clock, ["t", "mean error"]),),
     ),
     Exercise(
         name="05.8",
@@ -570,6 +786,13 @@ EXERCISES = (
             "a number for each t": lambda t: F.one_hot(t, 1000).float(),
             "depends on the other t": of_all_together,
         },
+        views=(
+            Numbers(
+                "How much of each curve one linear layer draws",
+                drawn_of_it,
+                ["noise rate", "its logarithm", "ten windows"],
+            ),
+        ),
     ),
     Exercise(
         name="05.9",

@@ -8,7 +8,8 @@ from einops import einsum, rearrange
 from ..attention import Attention, capture_attention
 from ..sampling import pure_noise
 from ..twins import load_twins
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
+from .beside import Numbers, Pictures, as_mask
 from .broken_models import broken_model
 
 # ---- 06.1: the softmax over the right axis ------------------------------------------------------
@@ -34,8 +35,35 @@ def without_exponential(scores):
     return scores / scores.sum(dim=1, keepdim=True)
 
 
+OTHER_SHARES = {
+    "returned the logarithm": (
+        lambda scores: scores.log_softmax(1),
+        "Yours are below zero: log_softmax gives logarithms of the weights, softmax the weights.",
+    ),
+    "a sigmoid": (
+        lambda scores: scores.sigmoid(),
+        "A sigmoid looks at each score alone: with softmax the places of a row share one whole.",
+    ),
+    "a softmax of the softmax": (
+        lambda scores: scores.softmax(1).softmax(1),
+        "Two softmaxes one after the other make all weights nearly alike: one is enough.",
+    ),
+    "a wrong sign": (
+        lambda scores: (-scores).softmax(1),
+        "The lowest score gets the largest weight: leave the minus out.",
+    ),
+    "absolute values": (
+        lambda scores: scores.abs() / scores.abs().sum(1, keepdim=True),
+        "A score of -1 counts as much as 1: take the exponential, not the absolute value.",
+    ),
+}
+
+
+SCORES = torch.tensor([[1.0, 0.0, -1.0, 3.0, 0.5], [2.0, 2.0, 0.0, -2.0, 1.0], [0.3] * 5])
+
+
 def check_shares(function):
-    scores = torch.tensor([[1.0, 0.0, -1.0, 3.0, 0.5], [2.0, 2.0, 0.0, -2.0, 1.0], [0.3] * 5])
+    scores = SCORES
     got, want = function(scores), shares(scores)
     if problem := no_tensor(got, want.shape, "the weights"):
         return problem
@@ -58,7 +86,13 @@ def check_shares(function):
             f"The score -1 gets a share of {got[0, 2]:.2f}: take the exponential first, it makes "
             "every number positive."
         )
-    return f"The weights are off by {off_by(got, want):.2f} on average."
+    told = named(got, OTHER_SHARES, scores)
+    return told or f"The weights are off by {off_by(got, want):.2f} on average."
+
+
+def shares_of_the_first(function):
+    weights = function(SCORES)[0]
+    return [*weights.tolist(), weights.sum()]
 
 
 # ---- 06.2: scaled scores, head by head ----------------------------------------------------------
@@ -93,7 +127,22 @@ def check_scaled_scores(function):
     ):
         if same(got, want * times, atol=1e-3):
             return f"{spread}: {words}."
-    return f"The scores are off by {off_by(got, want):.2f} on average."
+    if same(got, want.softmax(-1)):
+        return "You took the softmax already: only the scores are asked for."
+    if same(got, -want, atol=1e-3):
+        return "Your scores have the wrong sign: leave the minus out."
+    for d, words in ((6, "places"), (4, "heads")):
+        if same(got, want * 8 / d**0.5, atol=1e-3):
+            return f"{spread}: you divide by the root of the number of {words}; d is the last axis."
+    return (
+        f"The scores are off by {off_by(got, want):.2f} on average. {spread}: divide by the root "
+        "of query.shape[-1]."
+    )
+
+
+def spread_and_largest(function):
+    scores = function(torch.randn(2, 4, 9, 64), torch.randn(2, 4, 9, 64))
+    return scores.std(), scores.softmax(-1).max()
 
 
 # ---- 06.3: into heads ---------------------------------------------------------------------------
@@ -141,6 +190,13 @@ def check_split(function):
             "one from each head: it should be [0, 1, 2], so `h` stands before `d` in the bracket."
         )
     return f"What the heads get is off by {off_by(got, want):.1f} on average."
+
+
+def drawn_heads(function):
+    """One picture a head: red grows with the place, blue with its number."""
+    values = function(torch.arange(6 * 12.0).reshape(1, 6, 12), 4)[0]
+    places, numbers = values.div(12, rounding_mode="floor") / 5, values % 12 / 11
+    return 2 * torch.stack([places, 0 * places, numbers], dim=1) - 1
 
 
 # ---- 06.4: the bill -----------------------------------------------------------------------------
@@ -254,6 +310,11 @@ def distances(side):
     return (y[:, None] - y).abs(), (x[:, None] - x).abs()
 
 
+def signed(side, reach):
+    y, x = torch.arange(side**2) // side, torch.arange(side**2) % side
+    return (y[:, None] - y <= reach) & (x[:, None] - x <= reach)
+
+
 def check_window(function):
     for side, reach in ((8, 1), (5, 2)):
         got, want = function(side, reach), window(side, reach)
@@ -268,15 +329,27 @@ def check_window(function):
         rows, columns = distances(side)
         sees = f"Side {side}, reach {reach}: the first place sees {int(got[0].sum())}"
         for wrong, words in (
+            (rows <= reach, "the columns may be at most `reach` apart, too"),
+            (columns <= reach, "the rows may be at most `reach` apart, too"),
+            (~want, "True is where a place may look, and yours is the other way round"),
+            (signed(side, reach), "a place above or left of it is near, too, .abs()"),
             (neighbours_in_the_list(side, reach), "the list's neighbours are not the picture's"),
             ((rows < reach) & (columns < reach), "at most `reach`, so <= and not <"),
-            ((rows <= reach) | (columns <= reach), "rows *and* columns are asked for"),
+            ((rows <= reach) | (columns <= reach), "rows and columns are asked for, both"),
             (rows + columns <= reach, "a diamond, but a square was asked for"),
         ):
             if torch.equal(got, wrong):
                 return f"{sees} instead of {int(want[0].sum())} places: {words}."
         return f"{sees}; the row of place i is i // side, its column i % side."
     return None
+
+
+REACHES = (1, 2, 4)
+
+
+def seen_from_one_place(function):
+    rows = [function(8, reach)[8 * 3 + 1] for reach in REACHES]
+    return as_mask(torch.stack(rows).reshape(-1, 8, 8))
 
 
 # ---- 06.7: a masked softmax ----------------------------------------------------------------------
@@ -298,11 +371,33 @@ def the_other_way_round(scores, allowed):
     return scores.masked_fill(allowed, -torch.inf).softmax(dim=-1)
 
 
+OTHER_SHARES_WITHIN = {
+    "over the places that ask": (
+        lambda scores, allowed: scores.masked_fill(~allowed, -torch.inf).softmax(-2),
+        "Your columns sum to 1: the softmax goes over the last axis.",
+    ),
+    "forgot the window": (
+        lambda scores, allowed: scores.softmax(-1),
+        "`allowed` changes nothing: most of the attention goes outside.",
+    ),
+    "did not divide": (
+        lambda scores, allowed: scores.exp() * allowed,
+        "Nothing lies outside, but a row does not sum to 1: divide by its sum.",
+    ),
+    "a score of -1": (
+        lambda scores, allowed: scores.masked_fill(~allowed, -1.0).softmax(-1),
+        "A score of -1 is not low enough, other scores are lower: -torch.inf.",
+    ),
+}
+
+
 def check_shares_within(function):
     scores, allowed = torch.randn(2, 3, 25, 25), window(5, 1)
     got, want = function(scores, allowed), shares_within(scores, allowed)
     if torch.is_tensor(got) and got.shape == want.shape and got.isnan().any():
-        return "Some weights are NaN: each row needs at least one place that is allowed."
+        return "Some weights are NaN, for 0 times infinity is no number: masked_fill puts it in."
+    if torch.is_tensor(got) and got.shape == want.shape and (got == -torch.inf).any():
+        return "These are scores, with minus infinity outside: now the softmax."
     if problem := no_tensor(got, want.shape, "the weights"):
         return problem
     if same(got, want):
@@ -320,7 +415,14 @@ def check_shares_within(function):
         )
     if same(got, the_other_way_round(scores, allowed)):
         return f"{outside:.0%} of the attention goes outside: `allowed` is True where it may look."
-    return f"The weights are off by {off_by(got, want):.3f}, and {outside:.0%} go outside."
+    told = named(got, OTHER_SHARES_WITHIN, scores, allowed)
+    return told or f"The weights are off by {off_by(got, want):.3f}, and {outside:.0%} go outside."
+
+
+def kept_inside(function):
+    allowed = window(5, 1)
+    weights = function(torch.randn(2, 3, 25, 25), allowed)
+    return weights.sum(-1).mean(), f"{(weights * ~allowed).sum(-1).mean():.0%}"
 
 
 # ---- 06.8: tell them where they are -------------------------------------------------------------
@@ -332,6 +434,22 @@ def with_places(tokens):
 
 def rows_only(tokens):
     return tokens + (torch.arange(tokens.shape[1]) // 8 / 8)[:, None]
+
+
+def look_twice(function, tokens, order):
+    """What a fresh attention makes of tokens, and of the shuffled ones, sorted back."""
+    look = Attention(128)
+    look.out.reset_parameters()  # a fresh one changes nothing
+    with torch.no_grad():
+        plain = look(function(tokens))
+        return plain, look(function(tokens[:, order]))[:, order.argsort()]
+
+
+def told_apart(function):
+    tokens = torch.randn(1, 64, 128)
+    plain, back = look_twice(function, tokens, torch.randperm(64))
+    codes = (function(tokens) - tokens)[0].mul(1e4).round().unique(dim=0)
+    return len(codes), (plain - back).abs().max()
 
 
 def check_places(function):
@@ -358,11 +476,7 @@ def check_places(function):
     codes = len(added[0].mul(1e4).round().unique(dim=0))
     if codes < 64:
         return f"64 places share {codes} codes; each needs one of its own."
-    look = Attention(128)
-    look.out.reset_parameters()  # a fresh one changes nothing
-    with torch.no_grad():
-        plain = look(function(tokens))
-        back = look(function(tokens[:, order]))[:, order.argsort()]
+    plain, back = look_twice(function, tokens, order)
     gap = (plain - back).abs().max().item()
     return None if gap > 1e-3 else f"Too faint: after shuffling the answers differ by {gap:.0e}."
 
@@ -384,7 +498,15 @@ EXERCISES = (
             "over everything at once": shares_of_everything,
             "forgot to divide by the sum": not_divided,
             "forgot the exponential": without_exponential,
+            **makers(OTHER_SHARES),
         },
+        views=(
+            Numbers(
+                "What the first of three places takes from five",
+                shares_of_the_first,
+                ["1", "2", "3", "4", "5", "sum"],
+            ),
+        ),
     ),
     Exercise(
         name="06.2",
@@ -407,7 +529,19 @@ EXERCISES = (
                 query, key, "b h n d, b h m d -> b n m"
             ),
             "keys ask queries": lambda query, key: scaled_scores(key, query),
+            "took the number of places for d": lambda query, key: (
+                scaled_scores(query, key) * 8 / query.shape[2] ** 0.5
+            ),
+            "took the softmax": lambda query, key: scaled_scores(query, key).softmax(-1),
+            "a wrong sign": lambda query, key: -scaled_scores(query, key),
         },
+        views=(
+            Numbers(
+                "Four heads, nine places, 64 numbers each",
+                spread_and_largest,
+                ["spread of the scores", "largest attention weight"],
+            ),
+        ),
     ),
     Exercise(
         name="06.3",
@@ -425,6 +559,13 @@ EXERCISES = (
             "every fourth number to one head": numbers_interleaved,
             "heads behind places": heads_last,
         },
+        views=(
+            Pictures(
+                "What the heads get: red is the place, blue the number in it",
+                drawn_heads,
+                ["head 1", "head 2", "head 3", "head 4"],
+            ),
+        ),
     ),
     Exercise(
         name="06.4",
@@ -441,6 +582,13 @@ EXERCISES = (
             "took the side for the places once": lambda side, heads: heads * side**3,
             "squared the heads too": lambda side, heads: (heads * side**2) ** 2,
         },
+        views=(
+            Numbers(
+                "Attention weights of one layer",
+                lambda f: [f(16, 8), f(32, 8)],
+                ["16x16, 8 heads", "32x32, 8 heads"],
+            ),
+        ),
     ),
     Exercise(
         name="06.5",
@@ -480,7 +628,18 @@ EXERCISES = (
             ),
             "a diamond": lambda side, reach: sum(distances(side)) <= reach,
             "numbers instead of bools": lambda side, reach: window(side, reach).float(),
+            "rows only": lambda side, reach: distances(side)[0] <= reach,
+            "columns only": lambda side, reach: distances(side)[1] <= reach,
+            "the other way round": lambda side, reach: ~window(side, reach),
+            "forgot the absolute value": signed,
         },
+        views=(
+            Pictures(
+                "Dark: what the place in row 3 and column 1 may see",
+                seen_from_one_place,
+                [f"reach {reach}" for reach in REACHES],
+            ),
+        ),
     ),
     Exercise(
         name="06.7",
@@ -497,7 +656,19 @@ EXERCISES = (
             "cut after the softmax": cut_afterwards,
             "scores outside to zero": scores_to_zero,
             "the mask the other way round": the_other_way_round,
+            "multiplied by infinity": lambda scores, allowed: (
+                scores + ~allowed * -torch.inf
+            ).softmax(-1),
+            "forgot the softmax": lambda scores, allowed: scores.masked_fill(~allowed, -torch.inf),
+            **makers(OTHER_SHARES_WITHIN),
         },
+        views=(
+            Numbers(
+                "Attention weights with reach 1",
+                kept_inside,
+                ["sum of a row", "share that goes outside"],
+            ),
+        ),
     ),
     Exercise(
         name="06.8",
@@ -517,5 +688,12 @@ EXERCISES = (
             "rows only": rows_only,
             "nothing": lambda tokens: tokens,
         },
+        views=(
+            Numbers(
+                "64 places",
+                told_apart,
+                ["different codes", "largest difference after shuffling"],
+            ),
+        ),
     ),
 )

@@ -7,15 +7,15 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 
-from ..checkpoints import load_checkpoint
 from ..data import load_emoji
 from ..evaluation import rank_among
 from ..noising import add_noise, cosine_schedule
-from ..sampling import sample
+from ..sampling import dpm_solver, guided, pure_noise, sample
 from ..scenes import captions, scenes
 from ..text import Text
 from ..words import load_words, split_words
-from . import Exercise, no_number, no_tensor, off_by, parse_choice, same
+from . import Exercise, makers, named, no_number, no_tensor, off_by, parse_choice, same
+from .beside import Numbers, Pictures, as_mask, shipped
 from .broken_models import broken_model
 
 # ---- 07.1: likeness -----------------------------------------------------------------------------
@@ -41,6 +41,18 @@ def first_words(one, other):
     return F.cosine_similarity(one[0], other[0], dim=0)
 
 
+def distance(one, other):
+    return 1 - alike(one, other)
+
+
+def over_one_length(one, other):
+    return dot_product(one, other) / one.mean(0).norm()
+
+
+def last_words(one, other):
+    return F.cosine_similarity(one[-1], other[-1], dim=0)
+
+
 def check_alike(function):
     one = torch.randn(3, 128) * torch.tensor([[0.2], [1.0], [0.6]])  # like "a red apple"
     other = one[1:] + 0.6 * torch.randn(2, 128)
@@ -55,12 +67,24 @@ def check_alike(function):
         '"a" counts as much as "apple".',
         mean_over_pairs: f"it should be {want:.2f}. That is the mean over all pairs of words; take "
         "the mean of the words first, then one cosine.",
+        distance: f"it should be {want:.2f}. That is 1 minus the cosine, how different they are.",
+        over_one_length: "divided by one length only; the cosine divides by both.",
+        last_words: f"it should be {want:.2f}. You compared only the last words.",
         first_words: f"it should be {want:.2f}. You compared only the first words.",
     }
     for mistake, words in typical.items():
         if abs(got - mistake(one, other).item()) < 1e-4:
             return said + words
     return None if abs(got - want) < 1e-4 else f"{said}it should be {want:.2f}."
+
+
+PAIRS = (("apple", "яблоко"), ("a red apple", "a green pear"), ("a red apple", "a car"))
+
+
+def likeness_of_pairs(function):
+    texts = (load_words().encode(list(pair)) for pair in PAIRS)
+    rows = ([v[m] for v, m in zip(text.vectors, text.mask)] for text in texts)
+    return [function(*pair) for pair in rows]
 
 
 # ---- 07.2: attention weights ---------------------------------------------------------------------
@@ -97,6 +121,8 @@ def check_attention_weights(function):
     got = function(scores, mask)
     if torch.is_tensor(got) and got.shape == scores.shape and got.dtype.is_floating_point:
         empty = got[0, ..., 2:].sum(-1).mean().item()
+        if (got == -torch.inf).any() and not got.isnan().any():
+            return "These are scores, with minus infinity where there is no word: now the softmax."
         typical = {
             without_mask: f"The places where there is no word still get {empty:.0%} of the "
             "attention: use the mask.",
@@ -115,9 +141,19 @@ def check_attention_weights(function):
     if problem := no_tensor(got, scores.shape, "the weights"):
         return problem
     want = attention_weights(scores, mask)
+    if same(got, want):
+        return None
+    sums = got[0].sum(-1).mean()
     return (
-        None if same(got, want) else f"The weights are off by {off_by(got, want):.2f} on average."
+        f"The weights are off by {off_by(got, want):.2f} on average: over the words yours sum to "
+        f"{sums:.2f}, and {got[0, ..., 2:].sum(-1).mean():.2f} of it lies where there is no word."
     )
+
+
+def weights_of_two_words(function):
+    mask = torch.tensor([[True, True, False, False, False]])
+    weights = function(torch.randn(1, 1, 4, 5), mask)[0, 0, 0]
+    return [*weights.tolist(), weights.sum()]
 
 
 # ---- 07.3: guidance -----------------------------------------------------------------------------
@@ -145,6 +181,26 @@ def only_louder(without, with_text, scale):
 
 def only_the_difference(without, with_text, scale):
     return scale * (with_text - without)
+
+
+OTHER_GUIDES = {
+    "added the prediction with the prompt": (
+        lambda without, with_text, scale: without + scale * with_text,
+        "You add the whole prediction with the prompt; add only what the prompt changed.",
+    ),
+    "added both": (
+        lambda without, with_text, scale: without + scale * (with_text + without),
+        "A plus where a minus belongs: what the prompt changed is with_text minus without.",
+    ),
+    "forgot the scale": (
+        lambda without, with_text, scale: with_text,
+        "The scale does nothing: at 3 you return the prediction with the prompt.",
+    ),
+    "divided by the scale": (
+        lambda without, with_text, scale: without + (with_text - without) / max(scale, 1e-9),
+        "You divide by the scale: multiply what the prompt changed by it.",
+    ),
+}
 
 
 def check_guide(function):
@@ -176,11 +232,36 @@ def check_guide(function):
         for mistake, words in typical.items():
             if same(got, mistake(without, with_text, scale)):
                 return words.format(**away)
-        return (
+        return named(got, OTHER_GUIDES, without, with_text, scale) or (
             f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
             "prediction without the prompt at 0 and the one with it at 1."
         )
     return None
+
+
+SCALES = (0.0, 1.0, 2.0, 4.0)
+
+
+def drawn_with(guide, noise, *prompts):
+    """What the demiurge draws in five steps from its predictions for these prompts."""
+    net = shipped("demiurge")
+    texts = [load_words().encode(prompt) for prompt in prompts]
+
+    def told(x_t, t):
+        return guide(net(x_t, t), *(net(x_t, t, text) for text in texts))
+
+    told.predicts = net.predicts
+    *_, end = dpm_solver(told, noise, steps=5)
+    return end.clean
+
+
+def guided_apple(function):
+    def at_each_scale(without, with_text):
+        pairs = zip(without.split(1), with_text.split(1), SCALES)
+        return torch.cat([function(*pair) for pair in pairs])
+
+    noise = pure_noise(1, seed=2).repeat(len(SCALES), 1, 1, 1)
+    return drawn_with(at_each_scale, noise, "a red apple")
 
 
 # ---- 07.4: condition dropout --------------------------------------------------------------------
@@ -209,7 +290,7 @@ def nothing_hidden(mask, share):
 
 def check_drop_condition(function):
     mask = torch.arange(6) < torch.randint(2, 7, (2000, 1))
-    hidden = []
+    hidden, seen = [], []
     for _ in range(40):
         got = function(mask, 0.15)
         if problem := no_tensor(got, mask.shape, "the mask"):
@@ -224,7 +305,11 @@ def check_drop_condition(function):
                 f"{some:.0%} of the prompts lost a part of their words: hide all words of a prompt "
                 "or none, with one random number for each prompt."
             )
-        hidden.append((~got.any(1)).double().mean().item())
+        gone = ~got.any(1)
+        hidden.append(gone.double().mean().item())
+        seen.append(gone)
+    if 0 < sum(hidden) < 40 and all(torch.equal(gone, seen[0]) for gone in seen):
+        return "Each batch hides the same places of it: draw random numbers, new ones at each call."
     mean = sum(hidden) / len(hidden)
     if mean == 0:
         return "In 40 batches not one prompt was hidden."
@@ -237,6 +322,13 @@ def check_drop_condition(function):
     if abs(mean - 0.15) > 0.01:
         return f"{mean:.1%} of the prompts are hidden, asked for were 15%."
     return None
+
+
+def hidden_shares(function):
+    mask = torch.arange(6) < torch.randint(2, 7, (2000, 1))
+    got = function(mask, 0.15)
+    hidden, changed = ~got.any(1), (got != mask).any(1)
+    return [f"{share.double().mean():.0%}" for share in (hidden, changed & ~hidden)]
 
 
 # ---- 07.5: the mask -----------------------------------------------------------------------------
@@ -270,12 +362,23 @@ def check_mask(function):
             return f"One word too many: you let in {words} for {lengths.tolist()}; count from 0."
         if torch.equal(got, place >= lengths[:, None]):
             return "It is turned round: True means that there is a word."
+        if torch.equal(got, place + 1 < lengths[:, None]):
+            words = got.sum(1).tolist()
+            return f"One word too few: you let in {words} for {lengths.tolist()}; count from 0."
+        if torch.equal(got, place == lengths[:, None]):
+            return "You mark one place a prompt: all places below its length hold a word, so <."
+        if got.all():
+            return "You let in every place: a place holds a word when it lies below the length."
         if torch.equal(got, place >= longest - lengths[:, None]):
             return "Your words stand at the end of the row; a prompt begins at place 0."
         if not torch.equal(got, word_mask(lengths, longest)):
             wrong = (got != word_mask(lengths, longest)).double().mean().item()
             return f"{wrong:.0%} of the places are wrong: compare a row of places with a column."
     return None
+
+
+def drawn_mask(function):
+    return as_mask(function(torch.tensor([2, 5, 0, 3]), 9)[None])
 
 
 # ---- 07.6: the broken model ----------------------------------------------------------------------
@@ -361,6 +464,26 @@ def from_no_prompt(without, with_text, unwanted, scale):
     return without + scale * (with_text - unwanted)
 
 
+OTHER_GUIDES_AWAY = {
+    "exchanged": (
+        lambda without, with_text, unwanted, scale: with_text + scale * (unwanted - with_text),
+        "The two are exchanged: scale 0 gives the prompt, scale 1 what is not wanted.",
+    ),
+    "the prompt against no prompt": (
+        lambda without, with_text, unwanted, scale: unwanted + scale * (with_text - without),
+        "You start at the unwanted prediction, but the difference is to the one without a prompt.",
+    ),
+    "only the difference": (
+        lambda without, with_text, unwanted, scale: scale * (with_text - unwanted),
+        "That is only the difference; it has to be added to the unwanted prediction.",
+    ),
+    "towards the unwanted": (
+        lambda without, with_text, unwanted, scale: without + scale * (unwanted - without),
+        "That is guidance towards what is not wanted; the prompt has to take part.",
+    ),
+}
+
+
 def check_guide_away(function):
     without, with_text, unwanted = torch.randn(3, 5)
     typical = {
@@ -380,11 +503,18 @@ def check_guide_away(function):
         for mistake, words in typical.items():
             if same(got, mistake(without, with_text, unwanted, scale)):
                 return words
-        return (
+        return named(got, OTHER_GUIDES_AWAY, without, with_text, unwanted, scale) or (
             f"At scale {scale:g} you are off by {off_by(got, want):.2f}: a straight line, the "
             "unwanted prediction at 0 and the one with the prompt at 1."
         )
     return None
+
+
+def hearts_away_from_red(function):
+    def away(without, heart, red):
+        return function(without, heart, red, 3.0)
+
+    return drawn_with(away, pure_noise(3), "heart", "red")
 
 
 # ---- 07.8: between two prompts -------------------------------------------------------------------
@@ -442,6 +572,17 @@ def check_between(function):
     return None
 
 
+SHARES = (0, 0.25, 0.5, 0.75, 1)
+
+
+def apple_to_car(function):
+    apple, car = (load_words().encode(word, "noto") for word in ("apple", "automobile"))
+    way = Text.join([function(apple, car, share) for share in SHARES])
+    noise = pure_noise(1).repeat(len(SHARES), 1, 1, 1)
+    *_, end = dpm_solver(guided(shipped("demiurge"), way), noise, steps=6)
+    return end.clean
+
+
 # ---- 07.9: a prompt that works -------------------------------------------------------------------
 
 
@@ -474,13 +615,16 @@ def check_my_prompt(function):
 
 
 @functools.cache
+def _eight(prompt):
+    return sample(shipped("demiurge"), prompt, "twemoji", steps=12, n=8, seed=11)
+
+
 def _dogs(prompt):
     """In how many of eight pictures the judge finds the dog face among its first five."""
     emoji = load_emoji()
     rows = [i for i, style in enumerate(emoji.styles) if style == "twemoji"]
     place = torch.tensor([[emoji.names[i] for i in rows].index("dog face")] * 8)
-    eight = sample(load_checkpoint("demiurge"), prompt, "twemoji", steps=12, n=8, seed=11)
-    return int((rank_among(eight.cpu(), emoji.images[rows], place) < 5).sum())
+    return int((rank_among(_eight(prompt), emoji.images[rows], place) < 5).sum())
 
 
 EXERCISES = (
@@ -500,7 +644,15 @@ EXERCISES = (
             "all words made equally long": every_word_as_long,
             "the mean over all pairs of words": mean_over_pairs,
             "only the first words": first_words,
+            "1 minus the cosine": distance,
+            "divided by one length": over_one_length,
+            "only the last words": last_words,
         },
+        views=(
+            Numbers(
+                "How alike are two texts?", likeness_of_pairs, [", ".join(pair) for pair in PAIRS]
+            ),
+        ),
     ),
     Exercise(
         name="07.2",
@@ -520,7 +672,17 @@ EXERCISES = (
             "masked after the softmax": zero_shares,
             "turned the mask round": turned_round,
             "softmax over the places": over_the_places,
+            "forgot the softmax": lambda scores, mask: scores.masked_fill(
+                ~rearrange(mask, "b m -> b 1 1 m"), -torch.inf
+            ),
         },
+        views=(
+            Numbers(
+                "What a place takes from a prompt of two words",
+                weights_of_two_words,
+                ["word 1", "word 2", "empty", "empty", "empty", "sum"],
+            ),
+        ),
     ),
     Exercise(
         name="07.3",
@@ -539,7 +701,9 @@ EXERCISES = (
             "the predictions exchanged": exchanged,
             "the whole prediction scaled": only_louder,
             "only the difference": only_the_difference,
+            **makers(OTHER_GUIDES),
         },
+        views=(Pictures("A red apple", guided_apple, [f"s = {s:g}" for s in SCALES]),),
     ),
     Exercise(
         name="07.4",
@@ -556,7 +720,17 @@ EXERCISES = (
             "one random number for the whole batch": one_for_all,
             "hid the others": the_others,
             "hid nothing": nothing_hidden,
+            "always the first ones": lambda mask, share: (
+                mask & (torch.arange(len(mask))[:, None] >= share * len(mask))
+            ),
         },
+        views=(
+            Numbers(
+                "2000 prompts, of which 15% should be hidden",
+                hidden_shares,
+                ["hidden", "robbed of a part"],
+            ),
+        ),
     ),
     Exercise(
         name="07.5",
@@ -575,7 +749,13 @@ EXERCISES = (
                 lengths, longest
             ).flip(1),
             "lengths as a row": lambda lengths, longest: torch.arange(longest) < lengths,
+            "one word too few": lambda lengths, longest: (
+                torch.arange(longest) + 1 < lengths[:, None]
+            ),
+            "one place only": lambda lengths, longest: torch.arange(longest) == lengths[:, None],
+            "everything": lambda lengths, longest: torch.ones(len(lengths), longest).bool(),
         },
+        views=(Pictures("Dark: words; four prompts of 2, 5, 0 and 3 words", drawn_mask),),
     ),
     Exercise(
         name="07.6",
@@ -610,7 +790,9 @@ EXERCISES = (
             "a flipped sign": away_from_the_prompt,
             "started at the prediction with the prompt": beyond_the_prompt,
             "started without a prompt": from_no_prompt,
+            **makers(OTHER_GUIDES_AWAY),
         },
+        views=(Pictures("Three hearts, away from red", hearts_away_from_red),),
     ),
     Exercise(
         name="07.8",
@@ -629,6 +811,9 @@ EXERCISES = (
             "only words that both have": words_of_both,
             "added without taking away": added,
         },
+        views=(
+            Pictures("From an apple to a car", apple_to_car, [f"{share:.0%}" for share in SHARES]),
+        ),
     ),
     Exercise(
         name="07.9",
@@ -646,5 +831,6 @@ EXERCISES = (
             "a word that nobody knows": lambda: "pupppyy",
             "another thing": lambda: "red car",
         },
+        views=(Pictures("Eight pictures for the prompt", lambda f: _eight(f())),),
     ),
 )

@@ -1,0 +1,215 @@
+"""A reader's result beside ours: a wrong answer is drawn or counted, not only judged.
+
+An exercise lists what there is to see of it: `Pictures`, `Numbers`, `Curves`. Each has `of`, which
+calls the function that it gets with a few small inputs and makes the result ready: once with the
+reader's function, once with ours, and with the same random numbers.
+"""
+
+import functools
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from IPython.display import display
+
+from ..checkpoints import load_checkpoint
+from ..checks import MAX_ABS, brief
+from ..data import load_emoji
+from ..widgets.figures import show_curves, show_pictures, show_table
+from ..widgets.html import HtmlOutput, as_html
+from .guarded import ToDo, TooSlow, guarded, own_room, stopped
+
+SECONDS = 10  # for all calls of the reader's function that one drawing makes
+LARGEST = 1024  # pixels a side of a picture that is drawn
+MOST = 64  # pictures
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures (N, C, H, W), C = 1 or 3: a row of yours above a row of ours."""
+
+    title: str
+    of: Callable[[Callable], Any]
+    captions: Sequence[str] = ()
+    columns: int = 8
+    height: int = 96
+
+    def read(self, got):
+        """(what can be drawn of `got`, one clause or ""), or (None, one clause)."""
+        if not torch.is_tensor(got) or got.is_complex() or got.ndim != 4 or 0 in got.shape:
+            return None, f"no pictures, but {brief(got)}"
+        if got.shape[1] not in (1, 3) or max(got.shape[2:]) > LARGEST:
+            return None, f"no pictures that a screen can show, but {brief(got)}"
+        pictures, note = _drawable(got[:MOST].detach().float().cpu(), "drawn grey")
+        pictures = pictures.nan_to_num(0)
+        low, high = pictures.min(), pictures.max()
+        if not note and max(-low, high) > 10:
+            note = f"from {low:.0f} to {high:.0f}, cut off at -1 and 1 for the screen"
+        return pictures, note
+
+    def show(self, results, notes):
+        """Draw both; a result of None has only its note."""
+        _write(self.title)
+        for name, pictures in results.items():
+            _write(f"{name}: {notes[name]}" if notes[name] else name, bold=True)
+            if pictures is not None:
+                captions = self.captions if len(self.captions) == len(pictures) else None
+                alt = f"{self.title}, {name}"
+                show_pictures(pictures, alt, captions, self.columns, self.height)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One number, or some words, for each of the columns: a table with yours above ours."""
+
+    title: str
+    of: Callable[[Callable], Any]
+    columns: Sequence[str]
+
+    def read(self, got):
+        """(the cells of a row, ""), or (None, one clause)."""
+        values = got.tolist() if torch.is_tensor(got) and got.ndim == 1 else got
+        values = list(values) if isinstance(values, (list, tuple)) else [values]
+        if len(values) != len(self.columns):
+            return None, f"{len(values)} in place of {len(self.columns)} numbers"
+        return [_cell(value) for value in values], ""
+
+    def show(self, results, notes):
+        """Show both; a result of None has only its note."""
+        _write_notes(notes)
+        there = {name: cells for name, cells in results.items() if cells is not None}
+        show_table(there, self.columns, caption=self.title)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One number for each x: your curve and ours in one figure."""
+
+    title: str
+    of: Callable[[Callable], Any]
+    x: Sequence[float]
+    xlabel: str
+    ylabel: str
+    log: bool = False
+    ylim: tuple[float | None, float | None] | None = None
+
+    def read(self, got):
+        """(the xs and ys that can be drawn, one clause or ""), or (None, one clause)."""
+        if isinstance(got, (list, tuple)):
+            got = torch.stack([torch.as_tensor(y).double().detach() for y in got])
+        if not torch.is_tensor(got) or got.is_complex() or got.ndim != 1 or len(got) == 0:
+            return None, f"no row of numbers, but {brief(got)}"
+        ys, note = _drawable(got.detach().double().cpu(), "left out")
+        ys = ys[: len(self.x)]
+        if ys.isnan().all():
+            return None, note
+        return (list(self.x)[: len(ys)], ys), note
+
+    def show(self, results, notes):
+        """Draw both; a result of None has only its note."""
+        _write_notes(notes)
+        there = {name: line for name, line in results.items() if line is not None}
+        alt = f"{self.title}: {' and '.join(there)}"
+        axes = {"xlabel": self.xlabel, "ylabel": self.ylabel, "log": self.log, "ylim": self.ylim}
+        show_curves(self.x, there, alt=alt, title=self.title, **axes)
+
+
+def show_beside(
+    views: Sequence[Pictures | Numbers | Curves],
+    function: Callable,
+    solution: Callable,
+    verdict: str,
+) -> None:
+    """Show what a reader's `function` makes beside what our `solution` makes, in each view.
+
+    Whatever the function does, the lesson goes on: where there is nothing to see, one sentence
+    says why. What the reader has read already in the `verdict` is not said again.
+    """
+    for view in views:
+        results, notes = {}, {}
+        for name, one in (("yours", guarded(function, SECONDS)), ("ours", guarded(solution))):
+            results[name], notes[name] = _attempt(view, one, verdict)
+        view.show(results, notes)
+
+
+def _attempt(view, function, verdict):
+    """(what there is to draw, one clause or ""), or (None, one clause)."""
+    try:
+        # What it prints, and what it is warned of, was seen already.
+        with own_room(), redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return view.read(view.of(function))
+    except ToDo:
+        return None, "nothing comes back here"
+    except TooSlow:
+        return None, f"left out, for it takes more than {SECONDS} seconds"
+    except Exception as error:  # the reader's code may do anything; the lesson goes on
+        told = stopped(error, function)
+        if told is None:
+            return None, "left out, for its result does not fit here"
+        return None, "nothing, for it stopped" if told == verdict else told.rstrip(".")
+
+
+def _drawable(numbers, what_happens):
+    """The numbers, NaN where no screen can show them, and one clause about those, or ""."""
+    lost = ~(numbers.abs() <= MAX_ABS)
+    share = lost.double().mean().item()
+    if share == 0:
+        return numbers, ""
+    clause = f"{share:.0%} of its numbers are NaN, infinite or beyond a billion, {what_happens}"
+    return numbers.masked_fill(lost, torch.nan), clause
+
+
+def _cell(value):
+    """A cell of a table: a number, with commas when it is a large whole one, or some words."""
+    if torch.is_tensor(value) and value.numel() == 1:
+        value = value.item()
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, (str, float)) else brief(value)
+
+
+def _write_notes(notes):
+    for name, note in notes.items():
+        if note:
+            _write(f"{name}: {note}", bold=True)
+
+
+def _write(words, bold=False):
+    style = "margin:8px 0 4px;font:16px/1.4 system-ui,sans-serif;max-width:860px"
+    name, colon, rest = words.partition(":")
+    page = f"<b>{as_html(name)}</b>{colon}{as_html(rest)}" if bold else as_html(words)
+    display(HtmlOutput(f'<p style="{style}">{page}</p>', words))
+
+
+# ---- what several lessons draw ------------------------------------------------------------------
+
+
+@functools.cache
+def emoji(*names: str) -> torch.Tensor:
+    """The first emoji of each name, (N, 3, 32, 32) in [-1, 1]."""
+    all_of_them = load_emoji()
+    return all_of_them.images[[all_of_them.names.index(name) for name in names]]
+
+
+@functools.cache
+def shipped(name: str) -> torch.nn.Module:
+    """A trained network of the course, loaded once."""
+    return load_checkpoint(name, "cpu")
+
+
+FOUR = ("red apple", "pizza", "dog face", "rocket")  # those of lesson 01
+
+
+def as_mask(mask: torch.Tensor) -> torch.Tensor:
+    """(N, H, W) bools as pictures: dark where True, pale where False."""
+    return 0.7 - 1.7 * mask.float()[:, None]
+
+
+def as_channels(features: torch.Tensor) -> torch.Tensor:
+    """Each channel of (B, C, H, W) as a grey picture of its own."""
+    return features.flatten(0, 1)[:, None]
