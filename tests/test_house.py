@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import itertools
 import json
 import os
 import re
@@ -406,6 +407,27 @@ def test_lesson_says_how_to_install_the_package(path):
     assert code, f"{path.name} has no code cell."
     assert code[0].startswith(FIRST_LINES), f"{path.name}: its code begins with {FIRST_LINES!r}"
     assert f"`{IN_COLAB}`" in text("README.md")  # which says where the wheel comes from
+
+
+# What the lessons need and Colab has (github.com/googlecolab/backend-info, August 2026).
+COLAB_HAS = {"torch", "torchvision", "numpy", "PIL", "matplotlib", "einops", "safetensors"}
+COLAB_HAS |= {"IPython", "traitlets", "anywidget", "diffusers", "transformers", "accelerate"}
+
+
+def test_the_line_for_colab_installs_all_that_colab_lacks():
+    sources = [(ROOT / "diffusion_helpers").glob("*.py")]
+    sources += [
+        (ROOT / "diffusion_helpers" / part).rglob("*.py") for part in ("widgets", "exercises")
+    ]
+    found = set()
+    for path in itertools.chain(*sources):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {name.name.split(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(node.module.split(".")[0])
+    lacking = found - sys.stdlib_module_names - COLAB_HAS
+    assert lacking == set(IN_COLAB.split()[4:]), f"{IN_COLAB} must bring {sorted(lacking)}"
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
