@@ -88,8 +88,8 @@ def test_the_course_ends_with_what_was_done_and_its_question_last():
     assert asked in source(cells[ids.index("question")]) and asked in source(cells[-1])
 
 
-def test_only_lesson_08_needs_diffusers_and_nothing_says_extra():
-    """What an edition without the extra said; the README and the lessons promise all of it now."""
+def test_nothing_speaks_of_an_extra_for_lesson_08():
+    """The first command installs all that the lessons need."""
     said = "\n".join(path.read_text("utf-8") for path in [*LESSONS, REPO / "README.md"])
     assert not re.search(r"\[pocket\]|extra `pocket`|left out without|without the extra", said)
 
