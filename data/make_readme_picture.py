@@ -47,9 +47,9 @@ def demiurge():
 
 
 def apprentice():
-    """24 pictures without a prompt, in every third of 60 steps."""
+    """24 pictures without a prompt, in every sixth of 60 steps."""
     steps = list(ddpm(load_checkpoint("apprentice"), pure_noise(24), steps=60))
-    return [sheet(step.x_t.cpu()) for step in steps[::3]] + [sheet(steps[-1].clean.cpu())]
+    return [sheet(step.x_t.cpu()) for step in steps[::6]] + [sheet(steps[-1].clean.cpu())]
 
 
 def sheet(pictures):
@@ -68,7 +68,7 @@ def save(name, frames, pace, colours):
 
 def main():
     torch.manual_seed(0)
-    save("creation.gif", apprentice(), 150, 64)
+    save("creation.gif", apprentice(), 250, 48)
     save("prompts.gif", demiurge(), 250, 64)
 
 

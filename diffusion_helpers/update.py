@@ -72,9 +72,8 @@ def _git(folder, *words, told=""):
     """What git answers, `told` on its standard input. Raises ValueError with git's reason."""
     command = ["git", "--literal-pathspecs", "-C", str(folder), *words]
     environment = os.environ | {"LC_ALL": "C"}
-    done = subprocess.run(
-        command, input=told.encode(), capture_output=True, env=environment, check=False
-    )
+    told = told.encode("utf-8", "surrogateescape")  # a file's name may be any bytes
+    done = subprocess.run(command, input=told, capture_output=True, env=environment, check=False)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
         raise ValueError(f"git {words[0]} failed: {said[0]}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shlex
 import sys
 import time
@@ -10,6 +11,7 @@ from html import unescape
 
 import pytest
 from browser import REPO, jupyter_lab
+from PIL import Image
 from test_house import FIRST_COMMAND
 
 LESSONS = sorted((REPO / "notebooks").glob("0*.ipynb"))
@@ -88,10 +90,24 @@ def test_the_course_ends_with_what_was_done_and_its_question_last():
     assert asked in source(cells[ids.index("question")]) and asked in source(cells[-1])
 
 
-def test_only_lesson_08_needs_diffusers_and_nothing_says_extra():
-    """What an edition without the extra said; the README and the lessons promise all of it now."""
+def test_nothing_speaks_of_an_extra_for_lesson_08():
+    """The first command installs all that the lessons need."""
     said = "\n".join(path.read_text("utf-8") for path in [*LESSONS, REPO / "README.md"])
     assert not re.search(r"\[pocket\]|extra `pocket`|left out without|without the extra", said)
+
+
+def test_the_first_picture_of_the_readme_is_what_one_will_have_at_the_end():
+    alt, target = re.search(
+        r"!\[([^]]+)\]\(([^)]+)\)", (REPO / "README.md").read_text("utf-8")
+    ).groups()
+    made = runpy.run_path(str(REPO / "data" / "make_readme_picture.py"))
+    assert target == "data/readme/prompts.gif"
+    assert all(prompt in " ".join(alt.split()) for prompt in made["PROMPTS"])
+    with Image.open(REPO / target) as picture:
+        assert picture.n_frames > 8
+        picture.seek(picture.n_frames - 1)
+        assert picture.info["duration"] >= 3000  # what came out stays a while
+    assert (REPO / target).stat().st_size < 700_000
 
 
 # ---- the first command, in a browser ------------------------------------------------------------
