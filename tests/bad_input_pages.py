@@ -707,6 +707,12 @@ PREDICTIONS = [
         },
     ),
     Case(
+        "exercises.whose",
+        together(function=one(len)),
+        lambda result, function: result in ("yours", "ours") or 1 / 0,
+        {"function": lambda good: mix([junk()], [one(len, int, print)])},
+    ),
+    Case(
         "exercises.hint",
         together(name=one("01.1"), number=one(1, 2, 3)),
         kept,

@@ -7,6 +7,7 @@ reader's function, once with ours, and with the same random numbers.
 
 import functools
 import io
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -55,11 +56,12 @@ class Pictures:
         """Draw both; a result of None has only its note."""
         _write(self.title)
         for name, pictures in results.items():
-            _write(f"{name}: {notes[name]}" if notes[name] else name, bold=True)
+            _write_notes({name: notes[name]})
             if pictures is not None:
                 captions = self.captions if len(self.captions) == len(pictures) else None
-                alt = f"{self.title}, {name}"
-                show_pictures(pictures, alt, captions, self.columns, self.height)
+                columns = min(self.columns, len(pictures))
+                rows = [name] * math.ceil(len(pictures) / columns)
+                show_pictures(pictures, self.title, captions, columns, self.height, rows)
 
 
 @dataclass(frozen=True)
@@ -176,14 +178,12 @@ def _cell(value):
 def _write_notes(notes):
     for name, note in notes.items():
         if note:
-            _write(f"{name}: {note}", bold=True)
+            _write(f"{name}: {note}")
 
 
-def _write(words, bold=False):
+def _write(words):
     style = "margin:8px 0 4px;font:16px/1.4 system-ui,sans-serif;max-width:860px"
-    name, colon, rest = words.partition(":")
-    page = f"<b>{as_html(name)}</b>{colon}{as_html(rest)}" if bold else as_html(words)
-    display(HtmlOutput(f'<p style="{style}">{page}</p>', words))
+    display(HtmlOutput(f'<p style="{style}">{as_html(words)}</p>', words))
 
 
 # ---- what several lessons draw ------------------------------------------------------------------
