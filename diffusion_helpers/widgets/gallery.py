@@ -74,7 +74,7 @@ def show_gallery():
     if damaged:
         said.append(f"Not shown, because no picture can be read: {', '.join(damaged)}.")
     sentences = "".join(f'<p class="caption">{escape(sentence)}</p>' for sentence in said)
-    grid = "display:flex;flex-wrap:wrap;align-items:end;gap:16px"
+    grid = "display:flex;flex-wrap:wrap;align-items:start;gap:24px 16px"
     page = f"""<div class="sculptor gallery" role="group" aria-label="What you kept">
 <style>{CSS}</style>
 <div style="{grid}">{"".join(pictures)}</div>
@@ -187,10 +187,10 @@ def _figure(path):
     title = escape(told.get("Title") or path.stem)
     how = escape(told.get("Settings", "").replace("\n", ", "))
     link = "Open the animation" if moves else "Open the picture"
-    return f"""<figure style="max-width:560px">
+    return f"""<figure style="max-width:536px">
 <img class="picture" alt="{title}" src="{png_data_uri(np.array(still))}">
 <figcaption>{title}</figcaption>
-<p>{how}</p>
+<p style="margin:0;font-size:16px">{how}</p>
 <a href="{quote(f"{FOLDER}/{path.name}")}" aria-label="{link}: {title}">{link}</a>
 </figure>"""
 
