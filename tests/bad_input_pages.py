@@ -39,7 +39,15 @@ from diffusion_helpers import exercises, progress
 from diffusion_helpers.sampling import ddim
 from diffusion_helpers.training import TrainingResult
 from diffusion_helpers.widgets import controls, figures, gallery, training_report
-from diffusion_helpers.widgets.controls import Choice, Drawing, Prompt, Seed, Slider, Switches
+from diffusion_helpers.widgets.controls import (
+    Choice,
+    Drawing,
+    Prompt,
+    Seed,
+    Seeds,
+    Slider,
+    Switches,
+)
 from diffusion_helpers.widgets.scrubber import scrubber
 
 PICTURES = of_shape("B", 3, 4, 5)
@@ -664,6 +672,18 @@ CONTROLS = [
         together(self=one(Seed(3)), value=one(0, 5), _=one(None)),
         lambda result, **_: 0 <= result < 2**31 or 1 / 0,
         {"value": sent([0], True, -1, 2**31, 1.5, "3")},
+    ),
+    Case(
+        "widgets.controls.Seeds",
+        together(start=one(0, 7), last=one(7, 100)),
+        right_spec,
+        {"start": count(0), "last": count(0, 2**53 - 1)},
+    ),
+    Case(
+        "widgets.controls.Seeds.read",
+        together(self=one(Seeds(3)), value=one([0, True], [5, False]), _=one(None)),
+        lambda result, value, **_: len(result) == (4 if value[1] else 1) or 1 / 0,
+        {"value": sent([[2, True]], True, 7, [7], [-1, True], [1.5, False], [1, 1], ["3", True])},
     ),
     Case(
         "widgets.controls.Prompt",
