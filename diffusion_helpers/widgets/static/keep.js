@@ -142,82 +142,77 @@ function download(root, blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-function stillCopy({ columns, caption }) { // what was pinned
-  const still = document.createElement("div"), row = document.createElement("div");
-  const said = document.createElement("p");
-  still.className = "pinned";
-  row.className = "columns";
-  said.className = "caption";
-  said.textContent = `Pinned: ${caption}`;
-  row.append(...columns.map(({ name, canvas, scale }) => {
-    const figure = document.createElement("figure"), copy = canvas.cloneNode();
-    const words = document.createElement("figcaption");
-    words.textContent = `${name}, pinned`;
-    copy.getContext("2d").drawImage(canvas, 0, 0);
-    copy.ariaLabel = `Pinned, ${name}: ${caption}`;
-    figure.append(words, copy);
-    return figure;
-  }));
-  still.append(row, said);
-  return still;
+// What stands in the figures, or, with `canvases`, what would stand there.
+function shotOf(figures, caption, canvases = figures.map((f) => f.querySelector("canvas"))) {
+  return { caption, columns: figures.map((figure, i) => ({
+    name: figure.querySelector("figcaption").textContent, canvas: canvases[i],
+    scale: Math.round(parseFloat(figure.style.getPropertyValue("--wide")) / canvases[i].width),
+  })) };
 }
 
-// shot()      what is seen now
-// story()     resolves to all shots of the animation; left out where there is none
-// keep()      asks Python to keep it, resolves to a sentence; left out where there is no Python
-// place       the element below which a pinned copy stands
-// Returns the row of buttons.
-function keepButtons({ shot, story, keep, place }) {
+function pinnedCopy(figure, caption) {
+  const copy = figure.cloneNode(true), from = figure.querySelector("canvas");
+  const canvas = copy.querySelector("canvas"), words = copy.querySelector("figcaption");
+  canvas.getContext("2d").drawImage(from, 0, 0);
+  words.textContent = `Pinned: ${caption}`;
+  for (const name of ["tabindex", "aria-roledescription"]) canvas.removeAttribute(name);
+  canvas.classList.remove("board");
+  canvas.role = "img";
+  canvas.ariaLabel = `Pinned, ${figure.querySelector("figcaption").textContent}: ${caption}`;
+  copy.classList.add("pinned");
+  return copy;
+}
+
+// pictures    the element in which the figures stand; pinned copies go to their end
+// caption()   the words below them now
+// story()     resolves to all [caption, canvases] of an animation; left out where there is none
+// keep()      asks Python to keep them, resolves to a sentence; left out where there is no Python
+// Returns a row of buttons, and say(), which puts a sentence beside them.
+function keepButtons({ pictures, caption, story, keep }) {
+  const figures = () => [...pictures.querySelectorAll("figure:not(.pinned)")];
   const row = document.createElement("div"), said = document.createElement("span");
+  const say = (words) => { said.textContent = words; };
   row.className = "actions";
-  said.className = "said";
   said.role = "status";
   const add = (text, tip, act) => {
     const button = document.createElement("button");
-    button.type = "button";
-    button.className = "quiet";
-    button.title = tip;
-    button.textContent = text;
-    button.dataset.lmSuppressShortcuts = "";
+    Object.assign(button, { type: "button", className: "quiet", textContent: text, title: tip });
+    button.dataset.lmSuppressShortcuts = ""; // JupyterLab leaves its keys alone
     button.addEventListener("click", async () => {
       if (row.ariaBusy === "true") return; // one after the other
       row.ariaBusy = "true";
-      said.textContent = "";
-      const busy = setTimeout(() => { said.textContent = "One moment …"; }, 150);
-      try {
-        const words = (await act(button)) ?? "";
-        clearTimeout(busy);
-        said.textContent = words;
-      } catch (problem) {
-        clearTimeout(busy);
-        said.textContent = problem.name === "SecurityError"
-          ? "This browser does not let the page read its own pictures." : problem.message;
-      }
+      say("");
+      const busy = setTimeout(say, 150, "One moment …");
+      const words = await Promise.resolve().then(() => act(button)).catch((problem) => (
+        problem.name === "SecurityError"
+          ? "This browser does not let a page read its own pictures." : problem.message));
+      clearTimeout(busy);
+      say(words ?? "");
       row.ariaBusy = "false";
     });
     row.append(button);
   };
-  const save = (blob, { caption }) => {
+  const save = (blob, words) => {
     if (!blob) throw new Error("This browser could not write the picture.");
-    download(row, blob, fileName(caption));
-    return `Saved: ${fileName(caption)}`;
+    download(row, blob, fileName(words));
+    return `Saved: ${fileName(words)}`;
   };
   add("Save picture", "A PNG with titles and caption, among your downloads", async () => {
-    const now = shot(), canvas = painter(now, [now.caption])(now);
-    return save(await new Promise((done) => { canvas.toBlob(done, "image/png"); }), now);
+    const shot = shotOf(figures(), caption()), canvas = painter(shot, [shot.caption])(shot);
+    return save(await new Promise((done) => { canvas.toBlob(done, "image/png"); }), shot.caption);
   });
-  if (story) add("Save animation", "All steps as one moving PNG, among your downloads", async () => {
-    const shots = await story();
-    return save(await animate(shots), shots.at(-1));
+  if (story) add("Save animation", "All steps in one moving PNG, among your downloads", async () => {
+    const shots = (await story()).map(([words, all]) => shotOf(figures(), words, all));
+    return save(await animate(shots), shots.at(-1).caption);
   });
-  let pinned = null;
+  let pinned = [];
   add("Pin", "A copy stays in sight, beside what comes next", (button) => {
-    if (pinned) pinned.remove();
-    pinned = pinned ? null : stillCopy(shot());
-    if (pinned) place.after(pinned);
-    button.textContent = pinned ? "Unpin" : "Pin";
+    pinned.forEach((copy) => copy.remove());
+    pinned = pinned.length ? [] : figures().map((figure) => pinnedCopy(figure, caption()));
+    pictures.append(...pinned);
+    button.textContent = pinned.length ? "Unpin" : "Pin";
   });
   if (keep) add("Keep", "Into the folder gallery/ beside this notebook", keep);
   row.append(said);
-  return row;
+  return { row, say };
 }
