@@ -23,7 +23,7 @@ from ..checks import brief, check_count, check_images, check_kind, check_number,
 from ..words import PromptWarning, gather_warnings
 from .figures import check_alt, escape, to_uint8
 from .gallery import keep
-from .html import AGAIN, CSS, KEYS, STATIC, as_frames, stage, static_image
+from .html import AGAIN, CSS, KEEP, KEYS, STATIC, as_frames, stage, static_image
 
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
@@ -208,7 +208,7 @@ CONTROLS = (Slider, Choice, Switches, Seed, Seeds, Prompt, Drawing)
 class Live(anywidget.AnyWidget):
     """What `live` returns. Shown by a notebook it is alive; saved or exported, a still picture."""
 
-    _esm = KEYS + (STATIC / "live.js").read_text("utf-8")
+    _esm = KEYS + KEEP + (STATIC / "live.js").read_text("utf-8")
     _css = STATIC / "control.css"
     spec = Dict().tag(sync=True)  # what the page needs once
     frame = Dict().tag(sync=True)  # what it shows now

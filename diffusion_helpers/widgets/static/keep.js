@@ -38,6 +38,7 @@ function painter(first, captions) {
     pen.fillStyle = "#fff"; // quiet on any page, and the pictures stand out as in the light theme
     pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.fillStyle = "#1a1a1a";
+    pen.strokeStyle = "#808080";
     pen.textBaseline = "top";
     pen.imageSmoothingEnabled = false;
     let x = GAP;
@@ -46,6 +47,7 @@ function painter(first, captions) {
       pen.font = title;
       lines.forEach((line, n) => pen.fillText(line, x, GAP / 2 + n * LINE));
       pen.drawImage(picture, x, top, wide, tall);
+      pen.strokeRect(x - 0.5, top - 0.5, wide + 1, tall + 1);
       x += wide + GAP;
     });
     pen.font = plain;
@@ -150,17 +152,22 @@ function shotOf(figures, caption, canvases = figures.map((f) => f.querySelector(
   })) };
 }
 
-function pinnedCopy(figure, caption) {
-  const copy = figure.cloneNode(true), from = figure.querySelector("canvas");
-  const canvas = copy.querySelector("canvas"), words = copy.querySelector("figcaption");
-  canvas.getContext("2d").drawImage(from, 0, 0);
-  words.textContent = `Pinned: ${caption}`;
-  for (const name of ["tabindex", "aria-roledescription"]) canvas.removeAttribute(name);
-  canvas.classList.remove("board");
-  canvas.role = "img";
-  canvas.ariaLabel = `Pinned, ${figure.querySelector("figcaption").textContent}: ${caption}`;
-  copy.classList.add("pinned");
-  return copy;
+function pinnedCopy(figures, caption) { // they stay where they are put, and cannot be drawn on
+  const block = document.createElement("div"), said = document.createElement("p");
+  block.className = "pinned";
+  block.style.setProperty("--columns", figures.length);
+  said.className = "caption";
+  said.textContent = `Pinned: ${caption}`;
+  block.append(said, ...figures.map((figure) => {
+    const copy = figure.cloneNode(true), canvas = document.createElement("canvas");
+    const from = figure.querySelector("canvas"), words = copy.querySelector("figcaption");
+    Object.assign(canvas, { width: from.width, height: from.height, className: "picture",
+      role: "img", ariaLabel: `Pinned, ${words.textContent}: ${caption}` });
+    canvas.getContext("2d").drawImage(from, 0, 0);
+    copy.querySelector("canvas").replaceWith(canvas);
+    return copy;
+  }));
+  return block;
 }
 
 // pictures    the element in which the figures stand; pinned copies go to their end
@@ -169,10 +176,13 @@ function pinnedCopy(figure, caption) {
 // keep()      asks Python to keep them, resolves to a sentence; left out where there is no Python
 // Returns a row of buttons, and say(), which puts a sentence beside them.
 function keepButtons({ pictures, caption, story, keep }) {
-  const figures = () => [...pictures.querySelectorAll("figure:not(.pinned)")];
+  const figures = () => [...pictures.querySelectorAll("figure")].filter((f) => !pinned?.contains(f));
   const row = document.createElement("div"), said = document.createElement("span");
+  let pinned = null;
   const say = (words) => { said.textContent = words; };
   row.className = "actions";
+  row.role = "group";
+  row.ariaLabel = "Keep and compare";
   said.role = "status";
   const add = (text, tip, act) => {
     const button = document.createElement("button");
@@ -197,6 +207,14 @@ function keepButtons({ pictures, caption, story, keep }) {
     download(row, blob, fileName(words));
     return `Saved: ${fileName(words)}`;
   };
+  if (keep) add("Keep", "Into the folder gallery/ beside this notebook", keep);
+  add("Pin", "A copy stays in sight, beside what comes next", (button) => {
+    const copy = pinned ? null : pinnedCopy(figures(), caption());
+    if (copy) pictures.append(copy);
+    else pinned.remove();
+    pinned = copy;
+    button.textContent = pinned ? "Unpin" : "Pin";
+  });
   add("Save picture", "A PNG with titles and caption, among your downloads", async () => {
     const shot = shotOf(figures(), caption()), canvas = painter(shot, [shot.caption])(shot);
     return save(await new Promise((done) => { canvas.toBlob(done, "image/png"); }), shot.caption);
@@ -205,14 +223,6 @@ function keepButtons({ pictures, caption, story, keep }) {
     const shots = (await story()).map(([words, all]) => shotOf(figures(), words, all));
     return save(await animate(shots), shots.at(-1).caption);
   });
-  let pinned = [];
-  add("Pin", "A copy stays in sight, beside what comes next", (button) => {
-    pinned.forEach((copy) => copy.remove());
-    pinned = pinned.length ? [] : figures().map((figure) => pinnedCopy(figure, caption()));
-    pictures.append(...pinned);
-    button.textContent = pinned.length ? "Unpin" : "Pin";
-  });
-  if (keep) add("Keep", "Into the folder gallery/ beside this notebook", keep);
   row.append(said);
   return { row, say };
 }
