@@ -21,7 +21,7 @@ SHOTS = """(frames) => {
       [canvas.width, canvas.height] = [rows[0].length, rows.length];
       const bytes = Uint8ClampedArray.from(rows.flat().flatMap((rgb) => [...rgb, 255]));
       canvas.getContext("2d").putImageData(new ImageData(bytes, canvas.width), 0, 0);
-      return { name: `column ${j + 1}`, canvas, scale: 30 };
+      return { name: `column ${j + 1}`, canvas };
     }),
   }));
 }"""
@@ -56,10 +56,10 @@ def columns_of(image):
     """The two pictures in a saved one, (2, 6, 9, 3), after checking that their pixels are crisp."""
     pixels = np.array(image.convert("RGB"))
     found = []
-    for left in (GAP, GAP + 9 * 30 + GAP):
-        enlarged = pixels[TOP : TOP + 180, left : left + 270]
-        small = enlarged[::30, ::30]
-        assert (enlarged == small.repeat(30, 0).repeat(30, 1)).all()
+    for left in (GAP, GAP + 9 * 43 + GAP):
+        enlarged = pixels[TOP : TOP + 6 * 43, left : left + 9 * 43]
+        small = enlarged[::43, ::43]
+        assert (enlarged == small.repeat(43, 0).repeat(43, 1)).all()
         found.append(small)
     return np.stack(found)
 

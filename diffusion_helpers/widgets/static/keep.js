@@ -1,10 +1,10 @@
 // Buttons to keep and to compare, below a scrubber and below a live control. All is done in the
 // browser, so it works in an exported page, too; only "Keep" asks Python.
 //
-// A shot is what the eye sees at one moment: { columns: [{ name, canvas, scale }], caption }, scale
-// being the whole number of screen pixels for each pixel of the canvas.
+// A shot is what the eye sees at one moment: { columns: [{ name, canvas }], caption }.
 
-const GAP = 16, TEXT = 18, LINE = 25; // pixels of a saved picture
+const SIDE = 256, WIDEST = 1024; // pixels: about so large a saved picture gets, by whole multiples
+const GAP = 16, TEXT = 18, LINE = 25;
 const FIRST_FRAME = 700, LAST_FRAME = 2500; // ms
 
 // ---- a shot on one canvas: titles, pictures, caption --------------------------------------------
@@ -25,8 +25,11 @@ function painter(first, captions) {
     willReadFrequently: true });
   const title = `600 ${TEXT}px system-ui, sans-serif`, plain = `${TEXT}px system-ui, sans-serif`;
   pen.font = title;
-  const columns = first.columns.map(({ name, canvas: { width, height }, scale }) => ({
-    width: width * scale, height: height * scale, lines: wrapLines(pen, name, width * scale) }));
+  const columns = first.columns.map(({ name, canvas: { width, height } }) => {
+    const scale = Math.max(1, Math.round(Math.min(SIDE / height, WIDEST / width)));
+    return { width: width * scale, height: height * scale,
+      lines: wrapLines(pen, name, width * scale) };
+  });
   const width = columns.reduce((sum, column) => sum + column.width + GAP, GAP);
   pen.font = plain;
   const said = captions.map((words) => wrapLines(pen, words, width - 2 * GAP));
@@ -147,9 +150,7 @@ function download(root, blob, name) {
 // What stands in the figures, or, with `canvases`, what would stand there.
 function shotOf(figures, caption, canvases = figures.map((f) => f.querySelector("canvas"))) {
   return { caption, columns: figures.map((figure, i) => ({
-    name: figure.querySelector("figcaption").textContent, canvas: canvases[i],
-    scale: Math.round(parseFloat(figure.style.getPropertyValue("--wide")) / canvases[i].width),
-  })) };
+    name: figure.querySelector("figcaption").textContent, canvas: canvases[i] })) };
 }
 
 function pinnedCopy(figures, caption) { // they stay where they are put, and cannot be drawn on

@@ -336,9 +336,13 @@ function render({ model, el }) {
     drawn.setAttribute("aria-busy", open.length > 0);
     if (!open.length) whenDone.splice(0).forEach((go) => go());
   };
+  const takesFour = specs.some(({ kind }) => kind === "seeds"), places = {};
   const setUp = (columns) => {
-    drawn.replaceChildren(...columns.map(({ name, size: [width, tall] }) => figure(name,
-      make("canvas", { class: "picture", width, height: tall, role: "img" }), height)));
+    drawn.replaceChildren(...columns.map(({ name, size: [width, tall] }) => {
+      const canvas = make("canvas", { class: "picture", width, height: tall, role: "img" });
+      if (takesFour) places[name] ??= wholeWidth(canvas, height); // four in the place of one
+      return figure(name, canvas, height, places[name]);
+    }));
     const figures = [...pictures.querySelectorAll("figure")];
     const widest = figures.reduce((a, b) => (b.dataset.wide > +a.dataset.wide ? b : a));
     for (const name of ["--wide", "--ratio"]) {
@@ -425,8 +429,8 @@ function render({ model, el }) {
 
 // A titled picture; the style sheet draws it in this many CSS pixels, or in fewer where there is
 // less room. Whole multiples keep its pixels square.
-function figure(name, canvas, tall) {
-  const wide = canvas.width * Math.max(1, Math.round(tall / canvas.height));
+const wholeWidth = ({ width, height }, tall) => width * Math.max(1, Math.round(tall / height));
+function figure(name, canvas, tall, wide = wholeWidth(canvas, tall)) {
   return make("figure", { title: name, "data-wide": wide,
     style: `--wide:${wide}px;--ratio:${canvas.width / canvas.height}` },
     make("figcaption", {}, name), canvas);
