@@ -1,16 +1,17 @@
-"""Save, animate, pin, keep: what comes out is what was seen, pixel by pixel."""
+"""Pictures that the browser writes are what was seen, pixel by pixel; the buttons themselves are
+pressed in test_browser.py."""
 
 import base64
 import io
 
 import numpy as np
 import pytest
+from page_objects import pictures_in
 from PIL import Image
 
 from diffusion_helpers.widgets.html import STATIC
 
 KEEP = (STATIC / "keep.js").read_text("utf-8")
-GAP, TOP = 16, 41  # of a saved picture with titles of one line
 DICE = np.random.default_rng(0)
 FRAMES = DICE.integers(0, 256, (5, 2, 6, 9, 3), dtype=np.uint8)  # five shots of two columns
 SHOTS = """(frames) => {
@@ -52,26 +53,57 @@ def opened(page, blob):
     return Image.open(io.BytesIO(base64.b64decode(content)))
 
 
-def columns_of(image):
-    """The two pictures in a saved one, (2, 6, 9, 3), after checking that their pixels are crisp."""
-    pixels = np.array(image.convert("RGB"))
-    found = []
-    for left in (GAP, GAP + 9 * 43 + GAP):
-        enlarged = pixels[TOP : TOP + 6 * 43, left : left + 9 * 43]
-        small = enlarged[::43, ::43]
-        assert (enlarged == small.repeat(43, 0).repeat(43, 1)).all()
-        found.append(small)
-    return np.stack(found)
-
-
 def test_an_animation_holds_all_frames_pixel_by_pixel(page):
     image = opened(page, "animate(shots)")
     assert image.format == "PNG" and image.is_animated and image.n_frames == 1 + len(FRAMES)
     assert image.mode == "RGB" and image.info["loop"] == 0
-    assert (columns_of(image) == FRAMES[-1]).all()  # the finished one, where nothing can move
+    assert (
+        np.stack(pictures_in(image, (6, 9), (6, 9))) == FRAMES[-1]
+    ).all()  # the finished one, where nothing can move
     durations = []
     for i, frame in enumerate(FRAMES, start=1):
         image.seek(i)
-        assert (columns_of(image) == frame).all()
+        assert (np.stack(pictures_in(image, (6, 9), (6, 9))) == frame).all()
         durations.append(image.info["duration"])
     assert durations == [700, 400, 400, 400, 2500]
+
+
+def test_what_is_said_is_in_the_picture_and_nothing_is_cut_off(page):
+    """More words make it taller; as wide as the pictures it stays."""
+    width, height = page.evaluate(
+        "(() => { const c = painter(shots[0], [shots[0].caption])(shots[0]);"
+        " return [c.width, c.height]; })()"
+    )
+    assert width == 16 + 2 * (9 * 43 + 16)
+    tall = page.evaluate("""() => {
+      const shot = { ...shots[0], caption: "a picture of an apple and a boat ".repeat(9) };
+      const canvas = painter(shot, [shot.caption])(shot);
+      return [canvas.width, canvas.height];
+    }""")
+    assert tall[0] == width and tall[1] == height + 3 * 25  # four lines
+
+
+@pytest.mark.parametrize(
+    "caption, name",
+    [
+        ("a red apple, step 20 of 20", "a red apple, step 20 of 20.png"),
+        ("красное яблоко", "красное яблоко.png"),
+        ('../a\\b: "c" <d>? *|\n', "a b c d.png"),
+        ("", "picture.png"),
+        (" . ", "picture.png"),
+        ("🍎" * 99, "🍎" * 80 + ".png"),
+    ],
+)
+def test_names_of_files_fit_every_disk(page, caption, name):
+    assert page.evaluate("fileName", caption) == name
+
+
+def test_an_old_browser_gets_one_sentence(page):
+    said = page.evaluate("""async () => {
+      const had = CompressionStream;
+      window.CompressionStream = undefined;
+      const said = await animate(shots).catch(({ message }) => message);
+      window.CompressionStream = had;
+      return said;
+    }""")
+    assert said == "This browser is too old to write an animation: save the picture instead."
