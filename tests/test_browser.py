@@ -406,7 +406,7 @@ def test_four_at_once_are_the_four_single_ones_and_nothing_jumps(live, tmp_path)
     hand.root.screenshot(path=tmp_path / "four.png")
     _, sheet = pictures_in(saved(hand.root, "Save picture")[0], (33, 33), (33, 33))
     for i, seed in enumerate((7, 8, 9, 10)):
-        y, x = 17 * (i // 2), 17 * (i % 2)  # a white pixel between
+        y, x = 17 * (i // 2), 17 * (i % 2)  # a grey pixel between
         assert (sheet[y : y + 16, x : x + 16] == to_uint8(so_far(0, seed))[0]).all()
     hand.changes(four.uncheck)
 

@@ -432,7 +432,7 @@ def test_what_is_shown_is_kept_with_its_steps_and_its_settings(creating):
     with Image.open("gallery/0002 кот.png") as image:
         assert image.n_frames == 1 + 3  # the finished one, and the three steps
         assert image.text["Settings"] == "wish: кот\nstyle: any\nseeds: 5, 6, 7, 8"
-        assert image.size == (9 * 28, 9 * 28)  # two by two, with a white pixel between
+        assert image.size == (9 * 28, 9 * 28)  # two by two, with a pixel between
 
 
 def test_without_a_prompt_the_caption_is_the_name(tmp_path, monkeypatch):

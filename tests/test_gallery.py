@@ -59,8 +59,8 @@ def test_columns_stand_side_by_side_and_those_that_look_alike_once():
     path = keep({"so far": PICTURES[0], "clean": PICTURES[0], "other": PICTURES}, "a")
     kept = pixels(path)
     assert (kept[:256, :256] == enlarged(PICTURES[0])).all()
-    assert (kept[:, 256:264] == 255).all()  # the gap
-    assert kept.shape == (260, 264 + 260, 3)  # 2 x 2 of 32 pixels and a white one between, times 4
+    assert (kept[:, 256:260] == 128).all()  # the gap
+    assert kept.shape == (260, 260 + 260, 3)  # 2 x 2 of 32 pixels and one between, times 4
 
 
 def test_an_animation_holds_every_step_and_shows_the_finished_one_where_nothing_moves():

@@ -25,7 +25,7 @@ from .html import CSS, HtmlOutput, as_frames
 
 FOLDER = "gallery"
 SIDE = 256  # pixels: smaller pictures are enlarged by whole numbers, so that each pixel stays sharp
-GAP = 8  # white pixels between neighbours
+GAP = 4  # grey pixels between neighbours
 SHOWN = 24  # pictures on a page, the newest
 LONGEST = 50  # letters of a file's name: 200 bytes, whatever the language
 LONGEST_TEXT = 300  # letters of what stands in a file
@@ -108,11 +108,11 @@ def _unlike(columns):
 
 
 def _sheet(arrays):
-    """Pictures side by side on white, enlarged without smoothing: (H, W, 3) uint8."""
+    """Pictures side by side, enlarged without smoothing: (H, W, 3) uint8."""
     scales = [max(1, round(SIDE / array.shape[0])) for array in arrays]
     big = [repeat(a, "h w c -> (h y) (w x) c", y=n, x=n) for a, n in zip(arrays, scales)]
     height, gaps = max(len(array) for array in big), GAP * (len(big) - 1)
-    sheet = np.full((height, gaps + sum(array.shape[1] for array in big), 3), 255, np.uint8)
+    sheet = np.full((height, gaps + sum(array.shape[1] for array in big), 3), 128, np.uint8)
     x = 0
     for array in big:
         sheet[: len(array), x : x + array.shape[1]] = array
