@@ -158,11 +158,16 @@ def test_an_empty_gallery_says_what_to_do(shown, folder):
 
 
 def test_the_newest_stands_first_with_its_words_and_a_link_to_its_file(shown):
-    keep({"a": PICTURES[0]}, "an <b>apple", settings={"seed": 7, "style": "noto"})
+    keep(
+        {"a": PICTURES[0]},
+        "an <b>apple",
+        settings={"wish": "an <b>apple", "seed": 7, "style": "noto"},
+    )
     keep({"a": PICTURES[1]}, "a boat #2 100%", [{"a": picture} for picture in PICTURES])
     page = shown()
     assert [img["alt"] for img in page.select("img")] == ["a boat #2 100%", "an <b>apple"]
-    assert "seed: 7, style: noto" in page.text and not page.select("b")
+    assert page.select("figure p")[1].text == "seed: 7, style: noto"  # the name once
+    assert not page.select("b")
     links = page.select("a")
     assert [link.text for link in links] == ["Open the animation", "Open the picture"]
     assert links[0]["href"] == "gallery/0002%20a%20boat%20%232%20100%25.png"

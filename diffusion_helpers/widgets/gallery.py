@@ -74,10 +74,9 @@ def show_gallery():
     if damaged:
         said.append(f"Not shown, because no picture can be read: {', '.join(damaged)}.")
     sentences = "".join(f'<p class="caption">{escape(sentence)}</p>' for sentence in said)
-    grid = "display:flex;flex-wrap:wrap;align-items:start;gap:24px 16px"
     page = f"""<div class="sculptor gallery" role="group" aria-label="What you kept">
 <style>{CSS}</style>
-<div style="{grid}">{"".join(pictures)}</div>
+<div class="kept">{"".join(pictures)}</div>
 {sentences}</div>"""
     display(HtmlOutput(page, f"Gallery: {len(pictures)} pictures. {' '.join(said)}".strip()))
 
@@ -184,13 +183,16 @@ def _figure(path):
         moves, told = getattr(image, "is_animated", False), dict(image.text)
         still = image.convert("RGB")
     still.thumbnail((1024, 1024))  # a file may have come from elsewhere
-    title = escape(told.get("Title") or path.stem)
-    how = escape(told.get("Settings", "").replace("\n", ", "))
+    title = told.get("Title") or path.stem
+    how = (
+        line for line in told.get("Settings", "").splitlines() if not line.endswith(f": {title}")
+    )
+    title, how = escape(title), escape(", ".join(how))
     link = "Open the animation" if moves else "Open the picture"
-    return f"""<figure style="max-width:536px">
-<img class="picture" alt="{title}" src="{png_data_uri(np.array(still))}">
+    return f"""<figure>
+<img class="picture" height="192" alt="{title}" src="{png_data_uri(np.array(still))}">
 <figcaption>{title}</figcaption>
-<p style="margin:0;font-size:16px">{how}</p>
+<p>{how}</p>
 <a href="{quote(f"{FOLDER}/{path.name}")}" aria-label="{link}: {title}">{link}</a>
 </figure>"""
 

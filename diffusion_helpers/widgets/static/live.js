@@ -355,7 +355,10 @@ function render({ model, el }) {
   const bytesOf = ({ buffer, byteOffset, byteLength }) =>
     new Uint8ClampedArray(buffer, byteOffset, byteLength);
   const paint = (frame) => {
-    if (shown[0]?.view !== frame.view || shown[0]?.id !== frame.id) shown.length = 0;
+    if (shown[0]?.view !== frame.view || shown[0]?.id !== frame.id) {
+      shown.length = 0;
+      keeping.say(""); // it was about the picture before
+    }
     shown.push(frame);
     const same = frame.columns.length === drawn.children.length && frame.columns.every(
       ({ name, size }, i) => {
