@@ -382,6 +382,15 @@ def check_seed(seed: Any) -> int:
     return int(seed)
 
 
+def check_seeds(seeds: Any, n: int) -> Sequence[int]:
+    """seeds, or one sentence unless they are whole numbers, one for each of n pictures."""
+    if len(seeds) != n:
+        raise ValueError(
+            f"got {len(seeds)} seeds for {n} pictures: one each, or one number for all"
+        )
+    return [check_seed(seed) for seed in seeds]
+
+
 def seeded_generator(seed: int, plus: int = 0) -> torch.Generator:
     """Random numbers that a seed decides."""
     return torch.Generator().manual_seed((check_seed(seed) + plus) % 2**64)

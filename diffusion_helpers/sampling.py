@@ -7,7 +7,7 @@ finished picture is the `clean` of the last one, and `with_end` makes it a step 
 import functools
 import inspect
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -24,6 +24,7 @@ from .checks import (
     check_model,
     check_network,
     check_number,
+    check_seeds,
     check_shape,
     expand_t,
     seeded_generator,
@@ -124,13 +125,13 @@ def ddim(
     text: Text | None = None,
     clip_sample: bool | None = None,
     eta: float = 0.0,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
 ) -> Iterator[Step]:
     """DDIM (arXiv 2010.02502, eq. 12 and 16): keeps the predicted noise, or a part of it.
 
     eta   0 adds no fresh noise, so that x_T alone decides the picture; 1 adds as much as `ddpm`
           does, and is `ddpm` where nothing is clipped
-    seed  fixes the fresh noise, for each picture of the batch on its own
+    seed  fixes the fresh noise, for each picture of the batch on its own; or a list of seeds
     """
     schedule, predict_at = _prepare(model, x_T, schedule, text, clip_sample)
     eta = check_number(eta, "eta", 0, 1)
@@ -155,12 +156,13 @@ def ddpm(
     steps: int = 20,
     schedule: Schedule | None = None,
     text: Text | None = None,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     clip_sample: bool | None = None,
 ) -> Iterator[Step]:
     """Ancestral sampling (arXiv 2006.11239, eq. 6 and 7): removes noise, then adds fresh noise.
 
-    `seed` fixes the fresh noise, for each picture of the batch on its own.
+    `seed` fixes the fresh noise, for each picture of the batch on its own; a list gives each a seed
+    of its own.
     """
     schedule, predict_at = _prepare(model, x_T, schedule, text, clip_sample)
     fresh_noise = _fresh_noise(x_T, seed)
@@ -232,8 +234,12 @@ def with_end(steps: Iterable[Step]) -> Iterator[Step]:
 
 def _fresh_noise(x_T, seed):
     """A function that draws new noise like x_T at each call, for each picture on its own."""
-    # i + 1, because 0 would be the generator of pure_noise(seed)
-    generators = [seeded_generator(seed, plus=SEED_STRIDE * (i + 1)) for i in range(len(x_T))]
+    if isinstance(seed, (list, tuple)):
+        own_seeds = [(own, 1) for own in check_seeds(seed, len(x_T))]
+    else:
+        own_seeds = [(seed, i + 1) for i in range(len(x_T))]
+    # from 1, because 0 would be the generator of pure_noise(seed)
+    generators = [seeded_generator(own, plus=SEED_STRIDE * i) for own, i in own_seeds]
 
     def draw():
         noise = [torch.randn(x_T.shape[1:], generator=own) for own in generators]
@@ -276,15 +282,20 @@ def _encoded(model, text):
 def pure_noise(
     n: int,
     image_shape: tuple[int, int, int] = (3, 32, 32),
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     device: torch.device | str = "cpu",
 ) -> torch.Tensor:
     """x_T: n pictures of standard normal noise, (n, C, H, W), the same on every device.
 
-    The same seed gives the same first pictures, however many are asked for.
+    The same seed gives the same first pictures, however many are asked for. With a list of n seeds,
+    each picture is the first one of its own seed.
     """
-    shape, generator = check_shape(image_shape), seeded_generator(seed)
-    pictures = [torch.randn(shape, generator=generator) for _ in range(check_count(n))]
+    shape, n = check_shape(image_shape), check_count(n)
+    if isinstance(seed, (list, tuple)):
+        generators = [seeded_generator(own) for own in check_seeds(seed, n)]
+    else:
+        generators = [seeded_generator(seed)] * n  # goes on where the picture before it ended
+    pictures = [torch.randn(shape, generator=own) for own in generators]
     return torch.stack(pictures).to(as_device(device))
 
 
@@ -355,7 +366,7 @@ def sample(
     steps: int = 20,
     guidance_scale: float = 3.0,
     sampler: Callable[..., Iterator[Step]] = ddim,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     n: int = 1,
 ) -> torch.Tensor:
     """Pictures out of pure noise, (B, C, H, W) in [-1, 1]; the same seed gives the same pictures.
@@ -364,6 +375,7 @@ def sample(
     style     the emoji set to imitate, one of text.STYLES, or a list as long as the prompts
     negative  what not to draw, one for all prompts or a list as long as the prompts
     n         pictures for each prompt, side by side
+    seed      a whole number, or a list of them, one for each picture
 
     It computes in the number format of the network's weights, and with the noise schedule that the
     network was taught with. Raises ValueError when asked for a prompt or a style that this network

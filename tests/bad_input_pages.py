@@ -38,8 +38,16 @@ from matplotlib.figure import Figure
 from diffusion_helpers import exercises, progress
 from diffusion_helpers.sampling import ddim
 from diffusion_helpers.training import TrainingResult
-from diffusion_helpers.widgets import controls, figures, training_report
-from diffusion_helpers.widgets.controls import Choice, Drawing, Prompt, Seed, Slider, Switches
+from diffusion_helpers.widgets import controls, figures, gallery, training_report
+from diffusion_helpers.widgets.controls import (
+    Choice,
+    Drawing,
+    Prompt,
+    Seed,
+    Seeds,
+    Slider,
+    Switches,
+)
 from diffusion_helpers.widgets.scrubber import scrubber
 
 PICTURES = of_shape("B", 3, 4, 5)
@@ -408,6 +416,40 @@ def raising(words):
     return stop
 
 
+def in_gallery(function, *args, **kw):
+    """Call what writes into the gallery, in a folder of its own."""
+    home = tempfile.mkdtemp(dir=ROOM)
+    with mock.patch.object(gallery, "FOLDER", home):
+        result = function(*args, **kw)
+        right_html(gallery_page())
+    return result
+
+
+def gallery_page():
+    with mock.patch.object(gallery, "display") as display:
+        gallery.show_gallery()
+    (page,) = display.call_args.args
+    return page.page
+
+
+def kept_pictures(good):
+    """What may stand in a dict of pictures."""
+    picture = good["a"]
+    wrong = (picture[0], picture.long(), picture / 0, picture[:2], picture[:0], None, "a", 5)
+    return mix(
+        [junk(), one({}, [picture], picture), one(*({"a": w} for w in wrong))],
+        [one({"a": picture * 9, 5: picture[None]}, {"a": figures.to_uint8(picture[None])[0]})],
+    )
+
+
+def stories(good):
+    picture = good[0]["a"]
+    return mix(
+        [junk(but="list"), one([None], [{}], [{"b": picture}], [{"a": picture[:, 1:]}], good[0])],
+        [one([], (), good, good * 2, [good[0] | {"b": picture}])],
+    )
+
+
 STEPS = list(ddim(NET, torch.zeros(2, 3, 8, 8), steps=2))
 LINES = ["one", "two", "three", "four"]
 ARRAY = one(np.arange(60, dtype=np.uint8).reshape(4, 5, 3))
@@ -472,6 +514,30 @@ FIGURES = [
         "widgets.figures.escape",
         together(words=ANY_TEXT),
         lambda result, words: right_html(f"<p title=\"{result}\" alt='{result}'>{result}</p>"),
+        {"words": any_words},
+    ),
+    Case(
+        "widgets.gallery.keep",
+        together(
+            pictures=one({"a": torch.zeros(3, 4, 4)}),
+            caption=one("a red apple"),
+            frames=one([{"a": torch.ones(3, 4, 4)}, {"a": torch.zeros(3, 4, 4)}]),
+        ),
+        lambda result, **_: result.name.encode(),
+        {
+            "pictures": kept_pictures,
+            "caption": lambda good: mix([junk(but="text")], [ANY_TEXT]),
+            "frames": stories,
+            "settings": lambda good: mix(
+                [junk(but="none dict")], [st.dictionaries(ANY_TEXT, ANY_TEXT), one({5: {"a": 1}})]
+            ),
+        },
+        lambda **arguments: in_gallery(gallery.keep, **arguments),
+    ),
+    Case(
+        "widgets.gallery.one_line",
+        together(words=ANY_TEXT),
+        lambda result, words: "\n" not in result.encode().decode() or 1 / 0,
         {"words": any_words},
     ),
     Case(
@@ -606,6 +672,18 @@ CONTROLS = [
         together(self=one(Seed(3)), value=one(0, 5), _=one(None)),
         lambda result, **_: 0 <= result < 2**31 or 1 / 0,
         {"value": sent([0], True, -1, 2**31, 1.5, "3")},
+    ),
+    Case(
+        "widgets.controls.Seeds",
+        together(start=one(0, 7), last=one(7, 100)),
+        right_spec,
+        {"start": count(0), "last": count(0, 2**53 - 1)},
+    ),
+    Case(
+        "widgets.controls.Seeds.read",
+        together(self=one(Seeds(3)), value=one([0, True], [5, False]), _=one(None)),
+        lambda result, value, **_: len(result) == (4 if value[1] else 1) or 1 / 0,
+        {"value": sent([[2, True]], True, 7, [7], [-1, True], [1.5, False], [1, 1], ["3", True])},
     ),
     Case(
         "widgets.controls.Prompt",

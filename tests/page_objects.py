@@ -1,7 +1,10 @@
 """The hand, the eye and the ear of a student on the controls of a page."""
 
 import io
+import re
+from pathlib import Path
 
+import numpy as np
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 from playwright.sync_api import Error
@@ -94,6 +97,11 @@ class LiveHand:
         busy.first.wait_for(state="detached", timeout=timeout * 1000)
         return self.seen()
 
+    def keep(self):
+        """Press Keep and wait for what Python says about it."""
+        self.root.get_by_role("button", name="Keep").click()
+        return said(self.root, "Kept: |cannot")
+
     def changes(self, act):
         """Do something, and require that another picture or other words come of it."""
         before = self.seen()
@@ -101,6 +109,38 @@ class LiveHand:
         after = self.settle()
         assert after != before and not self.trouble
         return after
+
+
+def said(root, pattern):
+    """What stands beside the buttons, once it matches."""
+    status = root.get_by_role("status").filter(has_text=re.compile(pattern))
+    status.wait_for()
+    return status.inner_text()
+
+
+def saved(root, name):
+    """Press a button that saves; returns the picture that comes and the name of its file."""
+    with root.page.expect_download() as download:
+        root.get_by_role("button", name=name).click()
+    file = download.value.suggested_filename
+    said(root, re.escape(f"Saved: {file}"))
+    return Image.open(io.BytesIO(Path(download.value.path()).read_bytes())), file
+
+
+def pictures_in(image, *sizes):
+    """The pictures in a saved one, each (H, W, 3), whose titles have one line; `sizes` are (H, W).
+
+    Each pixel must have become a square of pixels alike.
+    """
+    pixels, left, found = np.array(image.convert("RGB")), 16, []
+    for height, width in sizes:
+        scale = max(1, round(min(256 / height, 1024 / width)))
+        large = pixels[41 : 41 + height * scale, left : left + width * scale]
+        small = large[::scale, ::scale]
+        assert (large == small.repeat(scale, 0).repeat(scale, 1)).all()
+        found.append(small)
+        left += width * scale + 16
+    return found
 
 
 class PredictionHand:

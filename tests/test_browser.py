@@ -18,10 +18,16 @@ from page_objects import (
     check_play,
     check_scrubber,
     drag,
+    pictures_in,
+    saved,
 )
+from PIL import Image
+from test_figures import decode
 
+from diffusion_helpers import pure_noise
 from diffusion_helpers.progress import FILE
 from diffusion_helpers.widgets import controls as controls_of
+from diffusion_helpers.widgets.figures import to_uint8
 
 FRAMES = 12
 # What a hidden still leaves of its output, in pixels.
@@ -95,6 +101,18 @@ def hear(spell, unwanted):
     return {"grey": torch.full((3, 8, 8), heard)}, f"{spell!r} without {unwanted!r}"
 
 live(hear, spell=Prompt("a gitar"), unwanted=Prompt("a cat"), alt="What the table hears")""",
+    """\
+from diffusion_helpers import pure_noise
+from diffusion_helpers.widgets.controls import Seeds
+
+def create(spell, seeds):
+    time.sleep(0.05)
+    noise = pure_noise(len(seeds), (3, 16, 16), seed=seeds)
+    for i in range(1, 6):
+        pictures = {"so far": (1 - i / 5) * noise + i / 5, "chaos": noise}
+        yield pictures, f"{spell}, step {i} of 5", i / 5
+
+live(create, spell=Prompt("a red apple"), seeds=Seeds(7), alt="A creation in five steps")""",
 ]
 
 CARDS = [
@@ -226,7 +244,7 @@ def test_tab_reaches_every_part_and_shows_where_it_is(live):
         live.keyboard.press("Tab")
     assert names[0].startswith("statue. Arrow keys")
     assert names[2:5] == ["Upload a picture", "Clear the board", "t"]
-    assert names[6:] == ["red", "blue", "seed", "Roll the dice for seed", "spell", "Start over"]
+    assert names[6:] == ["red", "blue", "seed", "Roll the dice for seed", "spell", "Keep"]
 
 
 def test_thirty_fast_moves_never_queue_and_end_on_the_last_value(live):
@@ -337,8 +355,106 @@ def test_an_unknown_word_is_replaced_with_keys_alone(live):
     assert spell.input_value().startswith("ракета, rocket_rocket: ")
 
 
+# ---- keep and compare ---------------------------------------------------------------------------
+
+STORY = 4  # the live control that creates in five steps
+
+
+def so_far(step, *seeds):
+    """What `create` shows of each seed after a step: (N, 3, 16, 16)."""
+    noise = pure_noise(len(seeds), (3, 16, 16), seed=list(seeds))
+    return (1 - step / 5) * noise + step / 5
+
+
+def test_the_picture_that_is_seen_is_saved(live, tmp_path):
+    hand = LiveHand(live, STORY)
+    hand.settle()
+    image, name = saved(hand.root, "Save picture")
+    image.save(tmp_path / "saved.png")
+    assert name == "a red apple, step 5 of 5.png"
+    white, chaos = pictures_in(image, (16, 16), (16, 16))
+    assert (white == 255).all() and (chaos == to_uint8(so_far(0, 7))[0]).all()
+
+
+def test_an_animation_holds_all_steps_of_the_newest_request(live):
+    hand = LiveHand(live, STORY)
+
+    def check(image, seed):
+        assert image.n_frames == 1 + 5
+        for step in range(1, 6):
+            image.seek(step)
+            (picture, _) = pictures_in(image, (16, 16), (16, 16))
+            assert (picture == to_uint8(so_far(step, seed))[0]).all()
+
+    image, name = saved(hand.root, "Save animation")  # at the start, too
+    assert name == "a red apple, step 5 of 5.png"
+    check(image, seed=7)
+    hand.root.get_by_role("spinbutton").fill("11")
+    hand.settle()
+    check(saved(hand.root, "Save animation")[0], seed=11)
+    hand.root.get_by_role("button", name="Start over").click()
+    hand.settle()
+
+
+def test_four_at_once_are_the_four_single_ones_and_nothing_jumps(live, tmp_path):
+    hand = LiveHand(live, STORY)
+    hand.settle()
+    boxes = [hand.root.bounding_box(), hand.root.locator("canvas").first.bounding_box()]
+    four = hand.root.get_by_label("four at once")
+    hand.changes(four.check)
+    assert boxes == [hand.root.bounding_box(), hand.root.locator("canvas").first.bounding_box()]
+    hand.root.screenshot(path=tmp_path / "four.png")
+    _, sheet = pictures_in(saved(hand.root, "Save picture")[0], (33, 33), (33, 33))
+    for i, seed in enumerate((7, 8, 9, 10)):
+        y, x = 17 * (i // 2), 17 * (i % 2)  # a grey pixel between
+        assert (sheet[y : y + 16, x : x + 16] == to_uint8(so_far(0, seed))[0]).all()
+    hand.changes(four.uncheck)
+
+
+def test_a_pinned_picture_stays_beside_the_next(live, tmp_path):
+    hand = LiveHand(live, STORY)
+    before, _ = hand.settle()
+    hand.root.get_by_role("button", name="Pin", exact=True).press("Enter")
+    pinned = hand.root.locator(".pinned")
+    pinned.get_by_text("Pinned: a red apple, step 5 of 5").wait_for()
+    hand.root.get_by_role("textbox").fill("a boat")
+    hand.wait_for("a boat, step 5 of 5")
+    pictures = pinned.locator("canvas").evaluate_all("(all) => all.map((c) => c.toDataURL())")
+    assert pictures == before
+    labels = [picture.get_attribute("aria-label") for picture in pinned.get_by_role("img").all()]
+    assert labels == [f"Pinned, {n}: a red apple, step 5 of 5" for n in ("so far", "chaos")]
+    hand.root.screenshot(path=tmp_path / "pinned.png")
+    check_accessible(live, ".sculptor.live")
+    image, name = saved(hand.root, "Save picture")
+    assert name == "a boat, step 5 of 5.png" and image.width == 16 + 2 * (256 + 16)  # without it
+    hand.root.get_by_role("button", name="Unpin").press("Space")
+    assert pinned.count() == 0
+    hand.root.get_by_role("button", name="Start over").click()
+    hand.settle()
+
+
+def test_keep_writes_into_the_gallery_and_says_where(live, lab):
+    hand = LiveHand(live, STORY)
+    hand.settle()
+    gallery = lab.root / "gallery"
+    assert hand.keep() == "Kept: gallery/0001 a red apple.png"
+    with Image.open(gallery / "0001 a red apple.png") as image:
+        assert image.n_frames == 1 + 5 and "seeds: 7" in image.text["Settings"]
+    assert live.evaluate("document.activeElement.textContent") == "Keep"  # the focus stays
+    live.keyboard.press("Enter")
+    hand.root.get_by_text("Kept: gallery/0002 a red apple.png").wait_for()
+
+    shutil.rmtree(gallery)
+    gallery.write_text("in the way", "utf-8")
+    assert "the picture cannot be written into" in hand.keep()
+    gallery.unlink()
+    assert hand.keep() == "Kept: gallery/0001 a red apple.png"
+    still = LiveHand(live, nth=1)  # one picture, no steps: no animation
+    assert not still.root.get_by_role("button", name="Save animation").count()
+
+
 @pytest.fixture(scope="module")
-def saved(visit, lab):
+def left(visit, lab):
     """The live notebook, run, saved and left; its kernel is gone. The tab that was left is last."""
     with visit() as tab:
         open_and_run_all(tab.page, lab, "live.ipynb", timeout=120)
@@ -353,9 +469,9 @@ def saved(visit, lab):
     shutil.copy(lab.root / "clean.ipynb", lab.root / "live.ipynb")
 
 
-def test_a_reopened_notebook_shows_stills_and_comes_alive_when_run(visit, lab, saved, tmp_path):
+def test_a_reopened_notebook_shows_stills_and_comes_alive_when_run(visit, lab, left, tmp_path):
     with visit() as tab:
-        open_notebook(tab.page, lab, saved)
+        open_notebook(tab.page, lab, left)
         stills = tab.page.locator(".sculptor.still")
         stills.first.get_by_text("t = 20, right").wait_for()
         assert stills.count() == len(LIVE)
@@ -416,7 +532,37 @@ def test_scrubber_lives_on_in_an_exported_page(visit, executed, tmp_path):
         check_scrubber(hand, tmp_path)
         check_play(hand)
         check_accessible(tab.page, "main")
+        check_saving(hand, tmp_path)
         tab.check_quiet()
+
+
+def check_saving(hand, folder):
+    """Without Python, too: the picture, the animation, a pinned copy."""
+    hand.slider.press("Home")
+    sizes = [(32, 32)] * 3
+    image, name = saved(hand.root, "Save picture")
+    image.save(folder / "saved.png")
+    assert name == f"{hand.words}.png" and name.startswith("step 1 of 12")
+    shown = [decode(uri) for uri in hand.all_pixels()]
+    for picture, seen in zip(pictures_in(image, *sizes), shown, strict=True):
+        assert (picture == seen).all()
+    film, name = saved(hand.root, "Save animation")
+    assert film.n_frames == 1 + FRAMES and name == "step 12 of 12, dust 0 %.png"
+    for frame in (0, 5, FRAMES - 1):
+        hand.slider.evaluate(
+            "(s, v) => { s.value = v; s.dispatchEvent(new Event('input')); }", frame
+        )
+        film.seek(1 + frame)
+        shown = [decode(uri) for uri in hand.all_pixels()]
+        for picture, seen in zip(pictures_in(film, *sizes), shown, strict=True):
+            assert (picture == seen).all()
+    hand.root.get_by_role("button", name="Pin", exact=True).click()
+    pinned = hand.root.locator(".pinned canvas").first
+    before = pinned.evaluate("(canvas) => canvas.toDataURL()")
+    assert before == hand.pixels()
+    hand.slider.press("Home")
+    assert pinned.evaluate("(canvas) => canvas.toDataURL()") == before != hand.pixels()
+    hand.root.get_by_role("button", name="Unpin").click()
 
 
 def test_live_controls_are_stills_in_an_exported_page(visit, executed, tmp_path):
@@ -426,7 +572,7 @@ def test_live_controls_are_stills_in_an_exported_page(visit, executed, tmp_path)
         assert stills.count() == len(LIVE) and all(still.is_visible() for still in stills.all())
         assert stills.first.locator("img").count() == 2
         stills.first.get_by_text("When this cell runs in a notebook").wait_for()
-        stills.last.get_by_text("similar words I know: guitar").wait_for()
+        stills.nth(3).get_by_text("similar words I know: guitar").wait_for()
         assert stills.get_by_role("button").count() == 0
         tab.page.screenshot(path=tmp_path / "page.png")
         tab.check_quiet()

@@ -7,11 +7,13 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from test_figures import decode, sources
 
 from diffusion_helpers.widgets.controls import (
@@ -20,6 +22,7 @@ from diffusion_helpers.widgets.controls import (
     Live,
     Prompt,
     Seed,
+    Seeds,
     Slider,
     Switches,
     live,
@@ -387,3 +390,80 @@ def test_what_another_thread_hears_is_its_own():
         thread.join()
     assert "kroketodile" in controls[0].frame["caption"]
     assert "aardwolfish" not in controls[0].frame["caption"]
+
+
+# ---- four at once, and what is kept -------------------------------------------------------------
+
+
+def test_seeds_give_one_or_four_in_a_row():
+    seeds = Seeds(7)
+    assert seeds.spec() == {"kind": "seeds", "start": [7, False], "last": 2**31 - 1}
+    assert seeds.read([7, False], None) == [7] and seeds.read([7, True], None) == [7, 8, 9, 10]
+    for wrong in (7, [7], [7, 1], ["7", True], [-1, True], [7, True, True], None):
+        with pytest.raises(ValueError, match="seed"):
+            seeds.read(wrong, None)
+
+
+def creation(wish, style, seeds):
+    for i in (1, 2, 3):
+        yield {"so far": torch.full((len(seeds), 3, 4, 4), i / 3)}, f"{wish}, step {i} of 3", i / 3
+
+
+@pytest.fixture
+def creating(tmp_path, monkeypatch):
+    """A control that creates in three steps, in an empty folder, and what it tells the page."""
+    monkeypatch.chdir(tmp_path)
+    style = Choice({"any": None, "noto": "noto"}, start="noto")
+    control = live(creation, wish=Prompt("a cat"), style=style, seeds=Seeds(), alt="a creation")
+    control.told = []
+    monkeypatch.setattr(control, "send", control.told.append)
+    return control
+
+
+def keep_it(control):
+    control._hear(control, {"view": "me", "keep": True}, [])
+    return control.told.pop()
+
+
+def test_what_is_shown_is_kept_with_its_steps_and_its_settings(creating):
+    assert keep_it(creating) == {"view": "me", "kept": "Kept: gallery/0001 a cat.png"}
+    creating._hear(creating, request(1, "кот", 0, [5, True]), [])
+    assert keep_it(creating)["kept"] == "Kept: gallery/0002 кот.png"
+    with Image.open("gallery/0002 кот.png") as image:
+        assert image.n_frames == 1 + 3  # the finished one, and the three steps
+        assert image.text["Settings"] == "wish: кот\nstyle: any\nseeds: 5, 6, 7, 8"
+        assert image.size == (9 * 28, 9 * 28)  # two by two, with a pixel between
+
+
+def test_without_a_prompt_the_caption_is_the_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    control = live(grey, level=Slider(-10, 10, start=3), alt="grey")
+    monkeypatch.setattr(control, "send", lambda told: None)
+    control._hear(control, request(1, 5), [])
+    control._hear(control, {"keep": True}, [])
+    assert [path.name for path in Path("gallery").iterdir()] == ["0001 level 5.png"]
+
+
+def test_what_the_disk_says_is_told_and_the_picture_stays(creating):
+    Path("gallery").write_text("a file in the way", "utf-8")
+    before = creating.frame
+    told = keep_it(creating)
+    assert told["view"] == "me" and told["kept"].startswith("the picture cannot be written into")
+    assert creating.frame == before
+
+
+def test_while_a_picture_is_computed_what_is_shown_is_kept(creating):
+    seen = []
+
+    async def impatient():
+        creating._hear(creating, request(1, "a dog", 1, [0, False]), [])
+        while not creating.frame["caption"].startswith("a dog, step 2"):
+            await asyncio.sleep(0)
+        seen.append(keep_it(creating)["kept"])
+        await creating._worker
+
+    asyncio.run(impatient())
+    assert seen == ["Kept: gallery/0001 a dog.png"]
+    with Image.open("gallery/0001 a dog.png") as image:
+        assert image.n_frames == 1 + 2
+    assert creating.frame["caption"] == "a dog, step 3 of 3" and creating.frame["done"]

@@ -1,5 +1,6 @@
 """The Creation: our samplers against diffusers' schedulers, and on data whose score is known."""
 
+import functools
 import math
 import warnings
 from itertools import pairwise
@@ -377,6 +378,27 @@ def test_chaos_is_standard_normal_and_decided_by_its_seed():
 
 def test_more_chaos_begins_with_the_same_pictures():
     assert torch.equal(pure_noise(5, seed=3)[:2], pure_noise(2, seed=3))
+
+
+def test_a_list_of_seeds_gives_each_picture_the_chaos_of_its_own_seed():
+    seeds = [7, 8, 9, 10]
+    alone = torch.cat([pure_noise(1, seed=seed) for seed in seeds])
+    assert torch.equal(pure_noise(4, seed=seeds), alone)
+    assert torch.equal(pure_noise(1, seed=[7]), pure_noise(1, seed=7))
+    with pytest.raises(ValueError, match="got 4 seeds for 3 pictures: one each"):
+        pure_noise(3, seed=seeds)
+
+
+@pytest.mark.parametrize("sampler", [ddim, functools.partial(ddim, eta=1), ddpm, dpm_solver])
+def test_four_at_once_are_the_four_of_their_seeds(sampler):
+    def drawn(seeds):
+        kind = getattr(sampler, "func", sampler)
+        seeded = {} if kind is dpm_solver else {"seed": seeds}
+        x_T = pure_noise(len(seeds), (3, 8, 8), seed=seeds).double()
+        return list(sampler(Toy("velocity"), x_T, 4, **seeded))[-1].clean
+
+    alone = torch.cat([drawn([seed]) for seed in (7, 8, 9, 10)])
+    torch.testing.assert_close(drawn([7, 8, 9, 10]), alone, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("image_shape", [(3, 32, 32), (3, 7, 5), (1, 2, 2), (1, 1, 1)])

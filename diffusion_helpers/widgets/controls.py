@@ -9,7 +9,6 @@ import asyncio
 import inspect
 import math
 import threading
-from collections import deque
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -23,7 +22,8 @@ from traitlets import Dict
 from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
 from ..words import PromptWarning, gather_warnings
 from .figures import check_alt, escape, to_uint8
-from .html import AGAIN, CSS, KEYS, STATIC, as_frames, stage, static_image
+from .gallery import keep
+from .html import AGAIN, CSS, KEEP, KEYS, STATIC, as_frames, stage, static_image
 
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
@@ -135,6 +135,22 @@ class Seed:
         return check_count(value, "seed", 0, self.last)
 
 
+class Seeds(Seed):
+    """A seed for one picture, or, when "four at once" is on, four in a row: [7] or [7, 8, 9, 10].
+
+    The function gets a list, which `pure_noise` takes as its `seed`.
+    """
+
+    def spec(self):
+        return super().spec() | {"start": [int(self.start), False], "kind": "seeds"}
+
+    def read(self, value, _):
+        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], bool):
+            raise ValueError(f"expected a seed and a switch, got {brief(value)}")
+        first, four = super().read(value[0], _), value[1]
+        return [first + i for i in range(4 if four else 1)]
+
+
 @dataclass(frozen=True)
 class Prompt:
     """A line of text, such as a spell: what the box shows first, and how many letters it takes."""
@@ -186,13 +202,13 @@ class Drawing:
         return rearrange(rgba[..., :3].float() / 127.5 - 1, "h w c -> c h w")  # (3, S, S)
 
 
-CONTROLS = (Slider, Choice, Switches, Seed, Prompt, Drawing)
+CONTROLS = (Slider, Choice, Switches, Seed, Seeds, Prompt, Drawing)
 
 
 class Live(anywidget.AnyWidget):
     """What `live` returns. Shown by a notebook it is alive; saved or exported, a still picture."""
 
-    _esm = KEYS + (STATIC / "live.js").read_text("utf-8")
+    _esm = KEYS + KEEP + (STATIC / "live.js").read_text("utf-8")
     _css = STATIC / "control.css"
     spec = Dict().tag(sync=True)  # what the page needs once
     frame = Dict().tag(sync=True)  # what it shows now
@@ -204,14 +220,15 @@ class Live(anywidget.AnyWidget):
         self._working, self._newest = False, {}
         specs = {name: part.spec() for name, part in parts.items()}
         starts = {name: parts[name].read(s["start"], s["start"]) for name, s in specs.items()}
-        frames = deque(self._frames(starts), maxlen=1)
-        if not frames:
+        self._story, self._made = list(self._frames(starts)), self._told(starts)
+        if not self._story:
             raise ValueError("the drawing function gave no picture at the start values")
         labels = [{"label": name.replace("_", " ")} | spec for name, spec in specs.items()]
         spec = {"alt": utf8_safe(alt), "again": AGAIN, "height": height, "parts": labels}
+        spec["steps"] = inspect.isgeneratorfunction(draw)  # then there is an animation to save
         super().__init__(
             spec=spec | {"name": uuid4().hex},  # on the page, this control and its still share it
-            frame=frames[0] | {"view": "", "id": 0, "done": True},
+            frame=self._story[-1] | {"view": "", "id": 0, "done": True},
         )
         self.on_msg(self._hear)
 
@@ -242,6 +259,9 @@ class Live(anywidget.AnyWidget):
     def _hear(self, _, request, buffers):
         """Take a request from the page; what was asked before and has not begun is forgotten."""
         request = request if isinstance(request, dict) else {}
+        if request.get("keep") is True:
+            self._keep(request.get("view"))
+            return
         with self._lock:
             if self._overtaken(request):
                 return
@@ -284,7 +304,10 @@ class Live(anywidget.AnyWidget):
     async def _answer(self, request, buffers):
         answer = {"view": request.get("view"), "id": request.get("id"), "trouble": ""}
         try:
-            for frame in self._frames(self._read(request.get("values"), buffers)):
+            values, story = self._read(request.get("values"), buffers), []
+            for frame in self._frames(values):
+                story.append(frame)
+                self._story, self._made = story, self._told(values)
                 self.frame = frame | answer | {"done": frame["share"] == 1}
                 await asyncio.sleep(0.001)  # the kernel reads what has arrived
                 if self._wanted is not None:
@@ -294,6 +317,36 @@ class Live(anywidget.AnyWidget):
         if answer["trouble"] or not self.frame["done"]:
             self.frame = self.frame | answer | {"share": 1, "done": True}
             await asyncio.sleep(0.001)
+
+    def _keep(self, view):
+        """Write what is shown, and how it came to be, into the gallery; tell the page where."""
+        columns, caption = self._story[-1]["columns"], self._story[-1]["caption"]
+        story = [
+            {column["name"]: _array(column, pixels) for column, pixels in zip(columns, f["pixels"])}
+            for f in self._story
+            if f["columns"] == columns
+        ]
+        prompts = [self._made[name] for name, p in self._parts.items() if isinstance(p, Prompt)]
+        title = next(filter(str.strip, prompts), caption)
+        try:
+            said = f"Kept: {keep(story[-1], title, story, self._made).as_posix()}"
+        except Exception as error:  # whatever the disk says, the page says it
+            said = _sentence(error)
+        self.send({"view": view, "kept": said})
+
+    def _told(self, values):
+        """The values of the controls in words; what was drawn has none."""
+        told = {}
+        for name, part in self._parts.items():
+            value = values[name]
+            if isinstance(part, Drawing):
+                continue
+            if isinstance(part, Choice) and isinstance(part.options, dict):
+                value = next(word for word, stands in part.options.items() if stands is value)
+            if isinstance(value, (list, tuple)):
+                value = ", ".join(map(str, value))
+            told[name] = str(value)
+        return told
 
     def _read(self, values, buffers):
         """Turn what the page sent into arguments of the drawing function."""
@@ -343,8 +396,8 @@ class Live(anywidget.AnyWidget):
 def live(draw, *, alt, height=256, **parts):
     """Show controls beside the pictures that `draw` makes of their values.
 
-    `parts` maps each parameter of `draw` to a Slider, Choice, Switches, Seed, Prompt or Drawing;
-    the parameter's name, with spaces for underscores, is the control's label. `draw` returns
+    `parts` maps each parameter of `draw` to a Slider, Choice, Switches, Seed, Seeds, Prompt or
+    Drawing; the parameter's name, with spaces for underscores, is its label. `draw` returns
     `(pictures, caption)`: a dict from a column's name to (C, H, W) or (N, C, H, W) in [-1, 1],
     and a line of words. A slow one yields `(pictures, caption, share)` after each step, share
     rising to 1, and is left when a newer request arrives. `alt` says in one sentence what the

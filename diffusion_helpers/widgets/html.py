@@ -15,6 +15,7 @@ from .figures import check_bytes, escape, png_data_uri, to_uint8
 STATIC = Path(__file__).with_name("static")
 CSS = (STATIC / "control.css").read_text("utf-8")
 KEYS = (STATIC / "keys.js").read_text("utf-8")
+KEEP = (STATIC / "keep.js").read_text("utf-8")  # stands before the script of a control
 AGAIN = "With Shift: every control on this page starts over"  # the tip on "Start over"
 FRAME = 0.0  # a grey that is seen beside white pictures and beside black ones
 

@@ -17,7 +17,7 @@ from einops import rearrange
 from ..checks import brief, check_count, check_floats, check_kind, check_t, utf8_safe
 from ..sampling import Step, with_end
 from .figures import check_captions, escape, png_data_uri
-from .html import AGAIN, CSS, KEYS, STATIC, HtmlOutput, as_frames, stage, static_image
+from .html import AGAIN, CSS, KEEP, KEYS, STATIC, HtmlOutput, as_frames, stage, static_image
 
 SCRIPT = KEYS + (STATIC / "scrubber.js").read_text("utf-8")
 LARGEST_SPRITE = 8192  # pixels a side; larger pictures fail on phones and old graphics cards
@@ -220,5 +220,6 @@ def _page(data, shown, alt):
  role="group" aria-label="{escape(alt)}">
 <style>{CSS}</style>
 {shown}
-<script>{script}</script>
+<script>(() => {{
+{KEEP}{script}}})();</script>
 </div>"""

@@ -116,6 +116,17 @@ function seed(spec, ask) {
   };
 }
 
+function seeds(spec, ask) {
+  const [start, many] = spec.start, one = seed({ ...spec, start }, ask);
+  const four = make("input", { type: "checkbox", checked: many, ...KEYS, onchange: ask });
+  one.element.append(make("div", { class: "choices" }, make("label", {}, four, "four at once")));
+  return {
+    element: one.element,
+    value: () => ({ value: [one.value().value, four.checked] }),
+    startOver: () => { one.startOver(); four.checked = many; },
+  };
+}
+
 // No message can carry half an emoji, which a box leaves that is full in its middle.
 const wellFormed = (words) => new TextDecoder().decode(new TextEncoder().encode(words));
 
@@ -261,12 +272,14 @@ function drawing(spec, ask, complain, height) {
   };
 }
 
-const KINDS = { slider, choice, switches, seed, prompt, drawing };
+const KINDS = { slider, choice, switches, seed, seeds, prompt, drawing };
 
 function render({ model, el }) {
-  const { alt, again, height, name, parts: specs } = model.get("spec");
+  const { alt, again, height, name, steps, parts: specs } = model.get("spec");
   const me = Math.random().toString(36).slice(2);
   const open = []; // numbers of the requests that Python has not answered
+  const shown = []; // the frames of the newest request, for an animation
+  const whenDone = []; // what waits until Python has answered them all
   let asked = 0, wanted = false, patience = null;
 
   const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
@@ -321,10 +334,15 @@ function render({ model, el }) {
     if (open.length) patience = setTimeout(() => complain(WAITING), PATIENCE);
     pump();
     drawn.setAttribute("aria-busy", open.length > 0);
+    if (!open.length) whenDone.splice(0).forEach((go) => go());
   };
+  const takesFour = specs.some(({ kind }) => kind === "seeds"), places = {};
   const setUp = (columns) => {
-    drawn.replaceChildren(...columns.map(({ name, size: [width, tall] }) => figure(name,
-      make("canvas", { class: "picture", width, height: tall, role: "img" }), height)));
+    drawn.replaceChildren(...columns.map(({ name, size: [width, tall] }) => {
+      const canvas = make("canvas", { class: "picture", width, height: tall, role: "img" });
+      if (takesFour) places[name] ??= wholeWidth(canvas, height); // four in the place of one
+      return figure(name, canvas, height, places[name]);
+    }));
     const figures = [...pictures.querySelectorAll("figure")];
     const widest = figures.reduce((a, b) => (b.dataset.wide > +a.dataset.wide ? b : a));
     for (const name of ["--wide", "--ratio"]) {
@@ -334,7 +352,14 @@ function render({ model, el }) {
     // As many as at the start fit beside each other; when more come, the others make room.
     if (!pictures.style.getPropertyValue("--n")) pictures.style.setProperty("--n", figures.length);
   };
+  const bytesOf = ({ buffer, byteOffset, byteLength }) =>
+    new Uint8ClampedArray(buffer, byteOffset, byteLength);
   const paint = (frame) => {
+    if (shown[0]?.view !== frame.view || shown[0]?.id !== frame.id) {
+      shown.length = 0;
+      keeping.say(""); // it was about the picture before
+    }
+    shown.push(frame);
     const same = frame.columns.length === drawn.children.length && frame.columns.every(
       ({ name, size }, i) => {
         const figure = drawn.children[i], canvas = figure.querySelector("canvas");
@@ -342,9 +367,8 @@ function render({ model, el }) {
       });
     if (!same) setUp(frame.columns);
     frame.columns.forEach(({ name, size }, i) => {
-      const canvas = drawn.children[i].querySelector("canvas"), view = frame.pixels[i];
-      const bytes = new Uint8ClampedArray(view.buffer, view.byteOffset, view.byteLength);
-      canvas.getContext("2d").putImageData(new ImageData(bytes, ...size), 0, 0);
+      const canvas = drawn.children[i].querySelector("canvas");
+      canvas.getContext("2d").putImageData(new ImageData(bytesOf(frame.pixels[i]), ...size), 0, 0);
       canvas.setAttribute("aria-label", `${name}: ${frame.caption}`);
     });
     caption.textContent = frame.caption;
@@ -357,30 +381,59 @@ function render({ model, el }) {
     if (event.shiftKey) window.dispatchEvent(new Event("start-over"));
     else startOver();
   }, { title: again });
+
+  const boards = parts.map((part) => part.board?.querySelector("canvas")).filter(Boolean);
+  const stepsShown = async () => { // [caption, canvases] of each
+    if (shown.length < 2 && !open.length) ask(); // at the start only the last one is known here
+    if (open.length) await new Promise((go) => { whenDone.push(go); });
+    const { columns } = shown.at(-1), alike = JSON.stringify(columns);
+    return shown.filter((frame) => JSON.stringify(frame.columns) === alike).map((frame) => [
+      frame.caption, [...boards, ...columns.map(({ size: [width, height] }, i) => {
+        const canvas = make("canvas", { width, height }), bytes = bytesOf(frame.pixels[i]);
+        canvas.getContext("2d").putImageData(new ImageData(bytes, width, height), 0, 0);
+        return canvas;
+      })]]);
+  };
+  let kept = null;
+  const keeping = keepButtons({
+    pictures, caption: () => caption.textContent, story: steps && stepsShown,
+    keep: () => new Promise((done, fail) => {
+      kept = done;
+      setTimeout(() => fail(new Error(WAITING)), PATIENCE); // a late answer is told all the same
+      try { model.send({ view: me, keep: true }); } catch { fail(new Error(GONE)); }
+    }),
+  });
+  const hear = (message) => {
+    if (message.view !== me) return;
+    kept(message.kept);
+    keeping.say(message.kept);
+  };
   const root = { class: "sculptor live", "data-name": name, role: "group", "aria-label": alt };
   const card = make("div", root, make("div", { class: "stage" }, pictures,
     make("div", { class: "panel" },
       make("div", { class: "controls" }, ...parts.map((part) => part.element)),
       progress,
       make("div", { class: "last" }, make("div", { class: "said" }, caption, trouble),
-        make("div", { class: "actions" }), reset))));
+        keeping.row, reset))));
   handKeysOn(card);
   el.append(card);
   paint(model.get("frame"));
   model.on("change:frame", answer);
+  model.on("msg:custom", hear);
   window.addEventListener("start-over", startOver);
   if (model.get("frame").view) ask(); // moved before, by an older view: begin at the start again
   return () => {
     clearTimeout(patience);
     model.off("change:frame", answer);
+    model.off("msg:custom", hear);
     window.removeEventListener("start-over", startOver);
   };
 }
 
 // A titled picture; the style sheet draws it in this many CSS pixels, or in fewer where there is
 // less room. Whole multiples keep its pixels square.
-function figure(name, canvas, tall) {
-  const wide = canvas.width * Math.max(1, Math.round(tall / canvas.height));
+const wholeWidth = ({ width, height }, tall) => width * Math.max(1, Math.round(tall / height));
+function figure(name, canvas, tall, wide = wholeWidth(canvas, tall)) {
   return make("figure", { title: name, "data-wide": wide,
     style: `--wide:${wide}px;--ratio:${canvas.width / canvas.height}` },
     make("figcaption", {}, name), canvas);

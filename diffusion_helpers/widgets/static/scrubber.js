@@ -24,13 +24,17 @@
       canvas.setAttribute("role", "img");
       return canvas;
     });
+    const paint = (canvas, column, frame) => {
+      const { width, height } = canvas;
+      const x = frame % data.across * width, y = Math.floor(frame / data.across) * height;
+      canvas.getContext("2d").drawImage(
+        sprites[choice][column], x, y, width, height, 0, 0, width, height);
+      return canvas;
+    };
     const show = () => {
       const frame = slider.valueAsNumber, words = data.choices[choice].captions[frame];
       canvases.forEach((canvas, column) => {
-        const { width, height } = canvas;
-        const x = frame % data.across * width, y = Math.floor(frame / data.across) * height;
-        canvas.getContext("2d").drawImage(
-          sprites[choice][column], x, y, width, height, 0, 0, width, height);
+        paint(canvas, column, frame);
         canvas.setAttribute("aria-label", `${data.names[column]}: ${words}`);
       });
       caption.textContent = words;
@@ -71,6 +75,13 @@
       radio.name += root.dataset.alive; // two copies on one page choose independently
       radio.addEventListener("change", () => { choice = i; show(); });
     });
+    const keeping = keepButtons({
+      pictures: root.querySelector(".pictures"),
+      caption: () => caption.textContent,
+      story: async () => data.choices[choice].captions.map((words, frame) => [
+        words, canvases.map((canvas, column) => paint(canvas.cloneNode(), column, frame))]),
+    });
+    root.querySelector(".actions").replaceWith(keeping.row);
     slider.value = data.start;
     show();
     root.querySelectorAll("img").forEach((img, column) => img.replaceWith(canvases[column]));
