@@ -6,6 +6,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 from playwright.sync_api import Error
 
+PROJECTOR = {"width": 1920, "height": 1080}
+
 
 class Hand:
     """On one scrubber: moves it, and reads what the eye and the ear get."""
@@ -275,6 +277,51 @@ def check_prediction_keys(hand):
     hand.page.keyboard.press("Tab")
     hand.page.keyboard.press("Enter")  # the button that follows starts over
     assert hand.verdict == "none"
+
+
+class Show:
+    """A notebook shown as slides, in the hands of somebody with a mouse and a keyboard."""
+
+    def __init__(self, page):
+        self.page = page
+        page.set_viewport_size(PROJECTOR)
+        page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
+        page.locator("[data-command='deck:toggle']").click()
+        page.locator(".jp-deck-mod-stop").wait_for()
+        page.wait_for_timeout(1200)  # it closes the side bars once more after a second
+
+    @property
+    def active(self):
+        return self.page.evaluate("jupyterapp.shell.currentWidget.content.activeCell.model.id")
+
+    def seen(self):
+        """The ids of the cells that the audience sees, at least in part."""
+        return self.page.evaluate(
+            """() => jupyterapp.shell.currentWidget.content.widgets.filter(({ node }) => {
+              const { top, bottom, height } = node.getBoundingClientRect();
+              const shown = node.checkVisibility({ visibilityProperty: true });
+              return shown && height > 8 && top < innerHeight && bottom > 0;
+            }).map(({ model }) => model.id)"""
+        )
+
+    def press(self, key, leads_to):
+        self.page.keyboard.press(key)
+        self.page.wait_for_function(
+            "(id) => jupyterapp.shell.currentWidget.content.activeCell.model.id === id",
+            arg=leads_to,
+            timeout=5000,
+        )
+
+    def font_sizes(self):
+        """In pixels, of every paragraph of prose that is shown."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll(".jp-deck-mod-onscreen .jp-RenderedMarkdown p")]
+              .map((p) => parseFloat(getComputedStyle(p).fontSize))"""
+        )
+
+    def leave(self):
+        self.page.keyboard.press("Escape")
+        self.page.locator(".jp-deck-mod-stop").wait_for(state="detached")
 
 
 def check_accessible(page, selector):
