@@ -324,6 +324,61 @@ class Show:
         self.page.locator(".jp-deck-mod-stop").wait_for(state="detached")
 
 
+# Every slide: its first cell, and what is wrong with it. A wrong prediction is told most, so the
+# questions are answered wrongly first.
+SLIDES = """async () => {
+  for (const asked of document.querySelectorAll(".sculptor.prediction")) {
+    const same = `[data-prediction="${asked.dataset.prediction}"]`;
+    const truth = document.querySelector(`.sculptor.revealed${same}`)?.dataset.truth;
+    [...asked.querySelectorAll("[type=radio]")].find(({ value }) => value !== truth).click();
+  }
+  const notebook = jupyterapp.shell.currentWidget.content, slides = [];
+  const outside = (part) => Math.max(
+    part.scrollWidth - part.clientWidth, part.scrollHeight - part.clientHeight);
+  for (const [i, { model }] of notebook.widgets.entries()) {
+    const kind = model.getMetadata("slideshow")?.slide_type;
+    if (!["slide", "subslide"].includes(kind)) continue;
+    notebook.activeCellIndex = i;
+    await new Promise((done) => setTimeout(done, 100)); // what reacts to its new size has done so
+    const cells = notebook.widgets.filter(({ node }) => node.matches(".jp-deck-mod-onscreen"));
+    const ends = cells.map(({ node }) => node.getBoundingClientRect());
+    const height = Math.max(...ends.map(({ bottom }) => bottom)) - ends[0].top;
+    const wrong = [];
+    if (height > innerHeight) {
+      const each = cells.map((cell, n) => `${cell.model.id} ${Math.round(ends[n].height)}`);
+      wrong.push(`${Math.ceil(height - innerHeight)} pixels too tall (${each.join(", ")})`);
+    }
+    if (height < 40) wrong.push("empty");
+    for (const { model, node } of cells) {
+      const boxes = ".cm-scroller, .jp-OutputArea-output, .jp-MarkdownOutput";
+      const hidden = Math.max(0, ...[...node.querySelectorAll(boxes)].map(outside));
+      if (hidden > 2) wrong.push(`${hidden} pixels of ${model.id} are out of sight`);
+      const bar = node.querySelector(".jp-Placeholder");
+      if (bar && getComputedStyle(bar).opacity > 0) wrong.push(`a bar of folded code: ${model.id}`);
+      const signs = [...node.querySelectorAll(".jp-InternalAnchorLink")];
+      if (signs.some((sign) => sign.checkVisibility())) wrong.push(`a paragraph sign: ${model.id}`);
+    }
+    slides.push({ name: model.id, wrong });
+  }
+  return slides;
+}"""
+
+
+def check_slides(page):
+    """Each slide of the lesson fits the projector's screen, with nothing cut off."""
+    show = Show(page)
+    page.mouse.move(0, 0)  # folded code shows itself below the mouse only
+    slides = page.evaluate(SLIDES)
+    show.leave()
+    wrong = [
+        f"slide {slide['name']}: {'; '.join(slide['wrong'])}" for slide in slides if slide["wrong"]
+    ]
+    assert slides and not wrong, (
+        "begin a new slide or subslide in the middle of these, or scale what they show:\n"
+        + "\n".join(wrong)
+    )
+
+
 def check_accessible(page, selector):
     """No violation of the rules that axe-core knows (names, roles, contrast, alt text)."""
     found = Axe().run(page, context=selector, options={"resultTypes": ["violations"]})
