@@ -9,6 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image, ImageDraw
 from playwright.sync_api import Error
 
+PROJECTOR = {"width": 1920, "height": 1080}
+
 
 class Hand:
     """On one scrubber: moves it, and reads what the eye and the ear get."""
@@ -315,6 +317,106 @@ def check_prediction_keys(hand):
     hand.page.keyboard.press("Tab")
     hand.page.keyboard.press("Enter")  # the button that follows starts over
     assert hand.verdict == "none"
+
+
+class Show:
+    """A notebook shown as slides, in the hands of somebody with a mouse and a keyboard."""
+
+    def __init__(self, page):
+        self.page = page
+        page.set_viewport_size(PROJECTOR)
+        page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
+        page.locator("[data-command='deck:toggle']").click()
+        page.locator(".jp-deck-mod-stop").wait_for()
+        page.wait_for_timeout(1200)  # it closes the side bars once more after a second
+
+    @property
+    def active(self):
+        return self.page.evaluate("jupyterapp.shell.currentWidget.content.activeCell.model.id")
+
+    def seen(self):
+        """The ids of the cells that the audience sees, at least in part."""
+        return self.page.evaluate(
+            """() => jupyterapp.shell.currentWidget.content.widgets.filter(({ node }) => {
+              const { top, bottom, height } = node.getBoundingClientRect();
+              const shown = node.checkVisibility({ visibilityProperty: true });
+              return shown && height > 8 && top < innerHeight && bottom > 0;
+            }).map(({ model }) => model.id)"""
+        )
+
+    def press(self, key, leads_to):
+        self.page.keyboard.press(key)
+        self.page.wait_for_function(
+            "(id) => jupyterapp.shell.currentWidget.content.activeCell.model.id === id",
+            arg=leads_to,
+            timeout=5000,
+        )
+
+    def font_sizes(self):
+        """In pixels, of every paragraph of prose that is shown."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll(".jp-deck-mod-onscreen .jp-RenderedMarkdown p")]
+              .map((p) => parseFloat(getComputedStyle(p).fontSize))"""
+        )
+
+    def leave(self):
+        self.page.keyboard.press("Escape")
+        self.page.locator(".jp-deck-mod-stop").wait_for(state="detached")
+
+
+# Every slide: its first cell, and what is wrong with it. A wrong prediction is told most, so the
+# questions are answered wrongly first.
+SLIDES = """async () => {
+  for (const asked of document.querySelectorAll(".sculptor.prediction")) {
+    const same = `[data-prediction="${asked.dataset.prediction}"]`;
+    const truth = document.querySelector(`.sculptor.revealed${same}`)?.dataset.truth;
+    [...asked.querySelectorAll("[type=radio]")].find(({ value }) => value !== truth).click();
+  }
+  const notebook = jupyterapp.shell.currentWidget.content, slides = [];
+  const outside = (part) => Math.max(
+    part.scrollWidth - part.clientWidth, part.scrollHeight - part.clientHeight);
+  for (const [i, { model }] of notebook.widgets.entries()) {
+    const kind = model.getMetadata("slideshow")?.slide_type;
+    if (!["slide", "subslide"].includes(kind)) continue;
+    notebook.activeCellIndex = i;
+    await new Promise((done) => setTimeout(done, 100)); // what reacts to its new size has done so
+    const cells = notebook.widgets.filter(({ node }) => node.matches(".jp-deck-mod-onscreen"));
+    const ends = cells.map(({ node }) => node.getBoundingClientRect());
+    const height = Math.max(...ends.map(({ bottom }) => bottom)) - ends[0].top;
+    const wrong = [];
+    if (height > innerHeight) {
+      const each = cells.map((cell, n) => `${cell.model.id} ${Math.round(ends[n].height)}`);
+      wrong.push(`${Math.ceil(height - innerHeight)} pixels too tall (${each.join(", ")})`);
+    }
+    if (height < 40) wrong.push("empty");
+    for (const { model, node } of cells) {
+      const boxes = ".cm-scroller, .jp-OutputArea-output, .jp-MarkdownOutput";
+      const hidden = Math.max(0, ...[...node.querySelectorAll(boxes)].map(outside));
+      if (hidden > 2) wrong.push(`${hidden} pixels of ${model.id} are out of sight`);
+      const bar = node.querySelector(".jp-Placeholder");
+      if (bar && getComputedStyle(bar).opacity > 0) wrong.push(`a bar of folded code: ${model.id}`);
+      const signs = [...node.querySelectorAll(".jp-InternalAnchorLink")];
+      if (signs.some((sign) => sign.checkVisibility())) wrong.push(`a paragraph sign: ${model.id}`);
+    }
+    slides.push({ name: model.id, wrong });
+  }
+  return slides;
+}"""
+
+
+def check_slides(page):
+    """Each slide of the lesson fits the projector's screen, with nothing cut off."""
+    show = Show(page)
+    page.mouse.move(0, 0)  # folded code shows itself below the mouse only
+    slides = page.evaluate(SLIDES)
+    show.leave()
+    wrong = [
+        f"slide {slide['name']}: {'; '.join(slide['wrong'])}" for slide in slides if slide["wrong"]
+    ]
+    assert slides and not wrong, (
+        "begin a new slide or subslide in the middle of these, or scale what they show:\n"
+        + "\n".join(wrong)
+    )
 
 
 def check_accessible(page, selector):

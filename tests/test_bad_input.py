@@ -49,6 +49,7 @@ ELSEWHERE = {
     "exercises.broken_models.lesson_": "made by broken_models.broken_model",
     "authoring.export.Formula": "called by markdown2html",
     "authoring.editions.": "run from the command line by instructors; write is in a table",
+    "authoring.presenter.": "reads the notebook in which it is called: test_presenter.py",
     "attention.zeroed": "called by networks with a layer of their own",
     "training.PictureSet": "says what others have",
     "attention.TokenBlock": "inside a network, which checks what it gets",

@@ -59,10 +59,14 @@ def test_the_instructors_edition_differs_only_where_it_should(path, made):
     names = [name for name, *_ in editions.stubs(before.values())]
     helps = [f"instructor-{name.replace('.', '-')}" for name in names]
     notes = [f"notes-{note.below}" for note in stage_notes(path.name[:2])]
-    assert [cell for cell in after if cell not in helps + notes] == list(before)
+    new = ["open-notes", *helps, *notes]
+    assert [cell for cell in after if cell not in new] == list(before)
+    assert list(after)[1] == "open-notes" and f'open_notes("{path.name[:2]}")' in text(
+        after["open-notes"]
+    )
     assert [cell for cell in after if cell in helps] == helps
     assert [cell for cell in after if cell in notes] == notes
-    assert all(is_note(after[cell]) for cell in helps + notes)
+    assert all(is_note(after[cell]) for cell in new)
     for cell_id, cell in before.items():
         if "@exercise" in text(cell) and cell["cell_type"] == "code":
             assert without_answers(text(after[cell_id])) == without_answers(text(cell))
@@ -131,7 +135,7 @@ def test_for_nbgrader_the_hand_out_has_one_point_below_each_exercise(path, made)
 def test_the_point_for_nbgrader_is_given_for_a_right_answer_only(capsys):
     stub = '@exercise("01.2")\ndef half_noise(alpha_bar):\n    return ...'
     cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": [stub]}
-    _, point = editions.nbgrader(notebook(cell), [])["cells"]
+    _, point = editions.nbgrader(notebook(cell), "01")["cells"]
     answers = {"...": 0, "0": 0, "(alpha_bar - 0.5).abs().argmin().item()": 1}
     for answer, worth in answers.items():
         space = {"__name__": "__main__", "exercise": exercise}
@@ -160,7 +164,7 @@ def test_the_hand_out_takes_outputs_and_solutions_out():
     }
     deeper = "Words.\n\n<details><summary>Deeper: a proof</summary>\n\ny\n\n</details>"
     given = notebook(markdown(fold), markdown(f"{deeper}\n\n{fold}"), run)
-    made = editions.handout(given, [])
+    made = editions.handout(given, "01")
     assert [text(cell) for cell in made["cells"]] == [deeper, "1"]
     assert made["cells"][1]["outputs"] == [] and made["cells"][1]["execution_count"] is None
     assert made["cells"][1]["metadata"] == {} and "widgets" not in made["metadata"]
@@ -175,13 +179,15 @@ def test_all_stubs_of_one_cell_are_solved_and_the_rest_stays():
         f"@exercise('01.5')\ndef {two.__name__}():\n    # think\n    return ...\n\n\nprint('ü')"
     )
     cell = {"cell_type": "code", "id": "c", "metadata": {}, "source": code.splitlines(True)}
-    made = editions.instructor(notebook(cell), [])["cells"]
+    made = editions.instructor(notebook(cell), "01")["cells"]
     assert text(made[0]) == (
         "%matplotlib inline\nimport torch\n\n\n@exercise('01.2')\n"
         f"{find('01.2').source}\n\n\n# between\n@exercise('01.5')\n{find('01.5').source}"
         "\n\n\nprint('ü')"
     )
-    assert [cell["id"] for cell in made] == ["c", "instructor-01-2", "instructor-01-5"]
+    assert [cell["id"] for cell in made] == [
+        *("c", "open-notes", "instructor-01-2", "instructor-01-5")
+    ]
 
 
 def test_the_same_lessons_give_the_same_bytes(made, tmp_path):

@@ -9,7 +9,7 @@ import sys
 
 import nbformat
 import pytest
-from browser import REPO, jupyter_environment, jupyter_lab, open_and_run_all
+from browser import REPO, VIEW, jupyter_environment, jupyter_lab, open_and_run_all
 from page_objects import (
     Hand,
     LiveHand,
@@ -19,6 +19,7 @@ from page_objects import (
     check_prediction,
     check_prediction_keys,
     check_scrubber,
+    check_slides,
 )
 from shorten_lessons import shortened
 
@@ -158,3 +159,9 @@ def test_its_page_lives_on_without_kernel_or_network(lesson, exported, visit, tm
         tab.page.screenshot(path=tmp_path / "page.png")
         check_accessible(tab.page, "main")
         tab.check_quiet()
+
+
+def test_every_slide_fits_the_screen(lesson):
+    """1920x1080 pixels, after Run All, with a wrong answer to every question."""
+    check_slides(lesson.page)
+    lesson.page.set_viewport_size(VIEW)

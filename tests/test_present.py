@@ -7,14 +7,13 @@ import shutil
 import nbformat
 import pytest
 from browser import REPO, jupyter_lab, open_and_run_all
-from page_objects import Hand, LiveHand
+from page_objects import Hand, LiveHand, Show
 
 from diffusion_helpers.authoring import editions, notes
 from diffusion_helpers.authoring.notes import Note, running_order, stage_notes
 
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 LESSON = "01_forward_noising.ipynb"
-PROJECTOR = {"width": 1920, "height": 1080}
 LOOKS = "@deathbeds/jupyterlab-fonts"  # the notebook's own style on slides
 
 # ---- what the notebooks say ---------------------------------------------------------------------
@@ -235,51 +234,6 @@ def lab(visit, tmp_path_factory):
     shutil.copy(REPO / "notebooks" / LESSON, root)
     with jupyter_lab(root, tmp_path_factory.mktemp("jupyter")) as lab:
         yield lab
-
-
-class Show:
-    """A notebook shown as slides, in the hands of somebody with a mouse and a keyboard."""
-
-    def __init__(self, page):
-        self.page = page
-        page.set_viewport_size(PROJECTOR)
-        page.evaluate("jupyterapp.shell.currentWidget.content.activeCellIndex = 0")
-        page.locator("[data-command='deck:toggle']").click()
-        page.locator(".jp-deck-mod-stop").wait_for()
-        page.wait_for_timeout(1200)  # it closes the side bars once more after a second
-
-    @property
-    def active(self):
-        return self.page.evaluate("jupyterapp.shell.currentWidget.content.activeCell.model.id")
-
-    def seen(self):
-        """The ids of the cells that the audience sees, at least in part."""
-        return self.page.evaluate(
-            """() => jupyterapp.shell.currentWidget.content.widgets.filter(({ node }) => {
-              const { top, bottom, height } = node.getBoundingClientRect();
-              const shown = node.checkVisibility({ visibilityProperty: true });
-              return shown && height > 8 && top < innerHeight && bottom > 0;
-            }).map(({ model }) => model.id)"""
-        )
-
-    def press(self, key, leads_to):
-        self.page.keyboard.press(key)
-        self.page.wait_for_function(
-            "(id) => jupyterapp.shell.currentWidget.content.activeCell.model.id === id",
-            arg=leads_to,
-            timeout=5000,
-        )
-
-    def font_sizes(self):
-        """In pixels, of every paragraph of prose that is shown."""
-        return self.page.evaluate(
-            """() => [...document.querySelectorAll(".jp-deck-mod-onscreen .jp-RenderedMarkdown p")]
-              .map((p) => parseFloat(getComputedStyle(p).fontSize))"""
-        )
-
-    def leave(self):
-        self.page.keyboard.press("Escape")
-        self.page.locator(".jp-deck-mod-stop").wait_for(state="detached")
 
 
 def test_controls_work_on_slides(visit, lab, tmp_path):

@@ -5,7 +5,8 @@ python -m diffusion_helpers.authoring.editions handout editions/handout
 python -m diffusion_helpers.authoring.editions nbgrader source/sculptor
 
 The instructor's edition holds our solutions where the reader's stubs stand, hints and typical
-mistakes below them, and the speaker's notes of `stage_notes/`. The hand-out is the lesson without
+mistakes below them, the speaker's notes of `stage_notes/`, and a button that opens them in a window
+of their own. The hand-out is the lesson without
 outputs and folded solutions. For nbgrader, the hand-out has a point below each exercise.
 """
 
@@ -34,13 +35,15 @@ SOLUTION = re.compile(
 NOTES = {"slideshow": {"slide_type": "notes"}, "jupyterlab-slideshow": {"layer": "none"}}
 
 
-def instructor(notebook, notes):
-    """The lesson `notebook` (a dict) with solutions, hints, typical mistakes, and its `notes`."""
+def instructor(notebook, lesson):
+    """The `notebook` (a dict) of a lesson ("01") with solutions, hints, mistakes, and notes."""
     made = _without_outputs(notebook)
-    said = {note.below: note for note in notes}
+    said = {note.below: note for note in stage_notes(lesson)}
     cells = []
     for cell in made["cells"]:
         cells.append(cell)
+        if len(cells) == 1:
+            cells.append(_open_notes(lesson))
         found = _stubs_in(cell)
         if found:
             cell["source"] = _lines(_solved(_source(cell), found))
@@ -95,9 +98,7 @@ def write(edition, folder, notebooks=NOTEBOOKS):
     if any((folder / path.name).resolve() == path.resolve() for path in lessons):  # links, too
         raise ValueError(f"{folder} holds the lessons themselves: choose another folder.")
     made = {  # all of them first: a lesson that fails leaves no half edition
-        path.name: EDITIONS[edition](
-            json.loads(path.read_text("utf-8")), stage_notes(path.name[:2])
-        )
+        path.name: EDITIONS[edition](json.loads(path.read_text("utf-8")), path.name[:2])
         for path in lessons
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,6 +147,19 @@ def _solved(text, found):
     for name, node in reversed(found):  # from below: the numbers of the lines above stay true
         lines[node.lineno - 1 : node.end_lineno] = find(name).source.split("\n")
     return "\n".join(lines)
+
+
+def _open_notes(lesson):
+    """A cell for the instructor, off the slides: the button that opens the notes."""
+    code = f'from diffusion_helpers.authoring.presenter import open_notes\n\nopen_notes("{lesson}")'
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "open-notes",
+        "metadata": copy.deepcopy(NOTES),
+        "outputs": [],
+        "source": _lines(code),
+    }
 
 
 def _note(note):
