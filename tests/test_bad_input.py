@@ -41,6 +41,7 @@ ELSEWHERE = {
     "exercises.broken_models.lesson_": "made by broken_models.broken_model",
     "authoring.export.Formula": "called by markdown2html",
     "authoring.editions.": "run from the command line by instructors; write is in a table",
+    "living.": "gathers files for pages that we build: test_living.py",
     "attention.zeroed": "called by networks with a layer of their own",
     "training.PictureSet": "says what others have",
     "attention.TokenBlock": "inside a network, which checks what it gets",
