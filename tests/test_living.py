@@ -272,7 +272,7 @@ SCHEDULES = """async (steps) => {
 
 
 def test_schedules_and_levels_are_the_same(page):
-    steps = [*range(1, 121), 250, 333, 999, 1000]
+    steps = [*range(1, 61), 333, 1000]
     got = page(SCHEDULES, steps)
     schedules = cosine_schedule(), linear_schedule(), cosine_schedule(50)
     like = torch.zeros(1, 3, 1, 1)
@@ -396,12 +396,12 @@ def test_attention_weights_are_those_of_the_layer_with_that_name(worker, name, p
 
 def test_every_network_has_its_graphs():
     for name in living.NETWORKS:
-        hears = load_checkpoint(name, "cpu").text is not None if "twins" not in name else False
+        hears = name in ("ladder_text", "demiurge", "scenes")
         files = living.living_files(name)
         graphs = {file for file in files if file.startswith("graphs/")}
         parts = ("step", "text") if hears else ("step",)
         assert graphs == {f"graphs/{name}.{part}.onnx" for part in parts}
-        assert ("signs.json" in files) == hears
+        assert set(living.WORDS) <= set(files) if hears else "signs.json" not in files
 
 
 # ---- the worker ---------------------------------------------------------------------------------
@@ -436,20 +436,21 @@ def test_the_newest_request_wins(worker):
     said = worker(
         """async () => {
           const from = living.said.length;
+          const third = living.until(({ frame }) => frame?.caption === "three, 3");
           for (const wish of ["one", "two", "three"]) living.ask("count", { wish });
-          await living.until(({ frame }) => frame?.caption === "one, 3");
+          await third;
           living.ask("count", { wish: "four" });
           await living.last("count", { wish: "five" });
           const frames = living.said.slice(from).map(({ frame }) => frame);
           return frames.map(({ caption, done, share }) => [caption, done, share]);
         }"""
     )
-    captions = [caption for caption, *_ in said]
-    assert not any(caption.startswith(("two", "four")) for caption in captions)  # never begun
-    assert said[-1] == ["five, 20", True, 1]
-    assert captions[-20:] == [f"five, {i}" for i in range(1, 21)]
-    left = next(i for i, caption in enumerate(captions) if not caption.startswith("one"))
-    assert 0 < left < 20 and said[left - 1][1:] == [True, 1]  # left early, and that was said
+    assert [caption for caption, *_ in said[-20:]] == [f"five, {i}" for i in range(1, 21)]
+    assert said[-1][1:] == [True, 1]
+    for wish, most in {"one": 5, "two": 5, "three": 20, "four": 5}.items():
+        frames = [rest for caption, *rest in said if caption.startswith(wish)]
+        assert len(frames) < most, f"{wish} was computed on while a newer one waited"
+        assert not frames or frames[-1] == [True, 1], f"nobody said that {wish} is over"
 
 
 def test_controls_do_not_wait_for_each_other_and_trouble_is_one_sentence(worker):
