@@ -1,0 +1,185 @@
+"""Write the networks as ONNX graphs without weights, for pages that compute without Python.
+
+    pip install onnx==1.23.2 onnxscript==0.7.2
+    python data/export_graphs.py [NAME ...]
+
+It writes data/graphs/NAME.step.onnx, and NAME.text.onnx for a network that hears text, of all
+networks or of those that are named. The weights are not in it: each is named as in the checkpoint,
+where the page takes it from. The same versions of the packages write the same bytes.
+
+step   x_t (B, C, H, W), t (B,) float, and the pooled, tokens and mask of an EncodedText, as far as
+       the network takes them -> what it predicts, and the attention weights by their layers' names
+text   vectors (B, 16, 128), word_mask (B, 16) bool, styles (B,) int64 -> pooled, tokens, mask, and
+       the attention weights
+"""
+
+import ast
+import contextlib
+import sys
+from pathlib import Path
+from unittest import mock
+
+import onnx
+import onnx_ir
+import torch
+from onnxscript import optimizer
+from torch import nn
+
+from diffusion_helpers import attention, load_checkpoint, twins, unet
+from diffusion_helpers.checkpoints import SHIPPED
+from diffusion_helpers.checks import say
+from diffusion_helpers.text import MAX_WORDS, SIZE, EncodedText, Text
+from diffusion_helpers.twins import load_twins
+
+OUT = Path(__file__).parent / "graphs"
+TWINS = {"twins_attention": True, "twins_near": False}
+BATCH = torch.export.Dim("B", min=1, max=64)
+OPERATORS = 20  # the version of ONNX's set of operators
+
+
+class Step(nn.Module):
+    """One call of a network, with its text already encoded."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x_t, t=None, pooled=None, tokens=None, mask=None):
+        text = () if pooled is None else (EncodedText(pooled, tokens, mask),)
+        return self.network(x_t, t, *text)
+
+
+class Listen(nn.Module):
+    """The text encoder of a network, for once a prompt."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.text = text
+
+    def forward(self, vectors, mask, styles):
+        return tuple(self.text(Text(vectors, mask, styles)))
+
+
+def without_checks():
+    """The networks without what looks at numbers, or at how many pictures there are: a graph knows
+    neither yet.
+    """
+    plain = {
+        "check_images": lambda x, *_, **__: x,
+        "check_mask": lambda mask, *_: mask,
+        "expand_t": lambda t, _: t,
+        "fast_math": lambda _: contextlib.nullcontext(),
+        "len": lambda x: x.shape[0],
+    }
+    patched = contextlib.ExitStack()
+    for module in (unet, twins, attention):
+        patched.enter_context(mock.patch.multiple(module, create=True, **plain))
+    patched.enter_context(mock.patch.object(EncodedText, "expand_to", lambda text, _: text))
+    return patched
+
+
+def export(module, inputs, outputs):
+    """The graph of a module as an onnx.ModelProto; `inputs` is {name: example}."""
+    module = module.eval().to(memory_format=torch.contiguous_format)
+    with without_checks():
+        program = torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            dynamo=True,
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=tuple({0: BATCH} for _ in inputs),
+            opset_version=OPERATORS,
+            optimize=False,
+            verbose=False,
+        )
+    fixed = [value.name for value in program.model.graph.inputs if isinstance(value.shape[0], int)]
+    if fixed:
+        raise ValueError(f"the graph would take so many pictures only: {fixed}")
+    show_attention(program.model.graph)
+    weights = take_weights_out(program.model.graph, [name for name, _ in module.named_parameters()])
+    optimizer.optimize(program.model)  # computes what is constant, and so none of the weights
+    model = onnx_ir.serde.serialize_model(program.model)
+    forget_origins(model)
+    onnx.checker.check_model(model)  # before the weights are gone, which it would look for
+    name_weights(model.graph, weights)
+    return model
+
+
+def show_attention(graph):
+    """Make the attention weights outputs, named after their layers as in `capture_attention`."""
+    for node in graph:
+        if node.op_type == "Softmax":
+            layer = ast.literal_eval(node.metadata_props["pkg.torch.onnx.name_scopes"])[-2]
+            node.outputs[0].name = layer.removeprefix("network.")
+            graph.outputs.append(node.outputs[0])
+
+
+def take_weights_out(graph, names):
+    """Turn the weights that a graph uses into inputs of it; returns their names."""
+    used = [
+        name for name in names if name in graph.initializers and graph.initializers[name].uses()
+    ]
+    for name in used:
+        weight = graph.initializers.pop(name)
+        weight.const_value = None
+        graph.inputs.append(weight)
+    return used
+
+
+def forget_origins(model):
+    """Drop the notes of the exporter: files on the machine that ran it, and the build of torch."""
+    model.ClearField("producer_version")
+    del model.metadata_props[:], model.graph.metadata_props[:], model.graph.value_info[:]
+    graph = model.graph
+    for thing in (*graph.node, *graph.input, *graph.output, *graph.initializer):
+        thing.doc_string = ""
+        del thing.metadata_props[:]
+
+
+def name_weights(graph, names):
+    """Turn those inputs into weights that lie elsewhere, each under its name in the checkpoint."""
+    inputs = {value.name: value for value in graph.input}
+    for name in names:
+        kind = inputs[name].type.tensor_type
+        weight = onnx.TensorProto(
+            name=name,
+            data_type=kind.elem_type,
+            dims=[axis.dim_value for axis in kind.shape.dim],
+            data_location=onnx.TensorProto.EXTERNAL,
+        )
+        weight.external_data.add(key="location", value=name.removeprefix("network."))
+        graph.initializer.append(weight)
+        graph.input.remove(inputs[name])
+
+
+def graphs(name):
+    """{"step": graph} of the network called `name`, with "text" for one that hears text."""
+    network = load_twins(TWINS[name], "cpu") if name in TWINS else load_checkpoint(name, "cpu")
+    b, made = 2, {}
+    inputs = {"x_t": torch.zeros(b, *network.image_shape)}
+    if network.time is not None:
+        inputs["t"] = torch.zeros(b)
+    if network.text is not None:
+        width = network.config["text_width"]
+        said = {
+            "vectors": torch.zeros(b, MAX_WORDS, SIZE),
+            "word_mask": torch.ones(b, MAX_WORDS, dtype=torch.bool),
+            "styles": torch.zeros(b, dtype=torch.long),
+        }
+        made["text"] = export(Listen(network.text), said, ["pooled", "tokens", "mask"])
+        inputs["pooled"] = torch.zeros(b, width)
+        inputs["tokens"] = torch.zeros(b, 1 + MAX_WORDS, width)
+        inputs["mask"] = torch.ones(b, 1 + MAX_WORDS, dtype=torch.bool)
+    made["step"] = export(Step(network), inputs, [network.predicts])
+    return made
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    OUT.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or [*SHIPPED, *TWINS]:
+        for part, model in graphs(name).items():
+            file = OUT / f"{name}.{part}.onnx"
+            file.write_bytes(model.SerializeToString(deterministic=True))
+            say(f"{file.name}: {file.stat().st_size:,} bytes, {len(model.graph.node)} nodes")

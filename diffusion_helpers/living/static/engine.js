@@ -1,0 +1,56 @@
+// The course's networks on onnxruntime-web: a graph without weights from an .onnx file, the weights
+// from the course's own .safetensors file.
+
+import { Schedule, cosineSchedule, expand } from "./sampling.js";
+import { MAX_WORDS, SIZE } from "./words.js";
+import { alphaBarOf, dequantize, safetensors } from "./weights.js";
+
+const NO_TEXT = { // text.empty_text(1)
+  n: 1, vectors: new Float32Array(MAX_WORDS * SIZE), mask: new Uint8Array(MAX_WORDS),
+  styles: new BigInt64Array(1),
+};
+
+// A network as sampling.js wants it: model(x, t, text) -> what it predicts, a Float32Array like x.
+// `files` are bytes: { weights, step, text }, the last one for a network that hears text.
+export async function startNetwork(ort, files) {
+  const tensors = safetensors(files.weights), weights = dequantize(tensors);
+  const step = await session(ort, files.step, weights, (name) => !name.startsWith("text."));
+  const listen = files.text && await session(ort, files.text, weights, (name) => name.startsWith("text."));
+  const [predicts] = step.outputNames, alphaBar = alphaBarOf(tensors);
+  const [{ shape: [, ...imageShape] }] = step.inputMetadata;
+
+  // For each of `layers`, named as in attention.capture_attention, maps[layer] gets one { data, dims }.
+  const model = async (x, t, text, layers = [], maps = {}) => {
+    const n = x.length / imageShape.reduce((a, b) => a * b);
+    const feeds = { x_t: new ort.Tensor(x, [n, ...imageShape]) };
+    if (step.inputNames.includes("t")) feeds.t = new ort.Tensor(new Float32Array(n).fill(t), [n]);
+    if (listen) {
+      const { pooled, tokens, mask } = expand(await model.encodeText(text), n);
+      feeds.pooled = new ort.Tensor(pooled, [n, pooled.length / n]);
+      feeds.tokens = new ort.Tensor(tokens, [n, 1 + MAX_WORDS, pooled.length / n]);
+      feeds.mask = new ort.Tensor("bool", mask, [n, 1 + MAX_WORDS]);
+    }
+    const answer = await step.run(feeds, [predicts, ...layers]);
+    for (const layer of layers) (maps[layer] ??= []).push(answer[layer]);
+    return answer[predicts].data;
+  };
+
+  const encodeText = async (text = NO_TEXT) => {
+    if (text.pooled) return text; // encoded already
+    const { n, vectors, mask, styles } = text;
+    const { pooled, tokens, mask: heard } = await listen.run({
+      vectors: new ort.Tensor(vectors, [n, MAX_WORDS, SIZE]),
+      word_mask: new ort.Tensor("bool", mask, [n, MAX_WORDS]), styles: new ort.Tensor(styles, [n]),
+    }, ["pooled", "tokens", "mask"]);
+    return { n, pooled: pooled.data, tokens: tokens.data, mask: heard.data };
+  };
+
+  const schedule = alphaBar ? new Schedule(alphaBar) : cosineSchedule();
+  return Object.assign(model, { predicts, imageShape, schedule, ...(listen && { encodeText }) });
+}
+
+async function session(ort, graph, weights, wanted) {
+  const externalData = Object.entries(weights).filter(([name]) => wanted(name))
+    .map(([path, data]) => ({ path, data: new Uint8Array(data.buffer) }));
+  return ort.InferenceSession.create(new Uint8Array(graph), { executionProviders: ["wasm"], externalData });
+}

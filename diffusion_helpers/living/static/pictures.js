@@ -1,0 +1,20 @@
+// What the worker sends to be shown: pictures as bytes, laid out as Python does.
+
+import { f32, roundHalfToEven } from "./sampling.js";
+
+// n pictures [n, channels, height, width] in [-1, 1] -> { size: [width, height], pixels } with RGBA,
+// laid out side by side as html.as_frames does: one white pixel between neighbours.
+export function rgba({ data, shape }) {
+  const [n, channels, h, w] = shape, rows = Math.floor(Math.sqrt(n)), columns = Math.ceil(n / rows);
+  const gap = n > 1 ? 1 : 0, width = columns * (w + gap) - gap, height = rows * (h + gap) - gap;
+  const pixels = new Uint8ClampedArray(4 * width * height).fill(255);
+  for (let i = 0; i < n; i++) {
+    const top = Math.floor(i / columns) * (h + gap), left = (i % columns) * (w + gap);
+    for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) for (let c = 0; c < 3; c++) {
+      const plane = channels * i + (channels === 3 ? c : 0); // one channel is grey
+      const value = Math.min(1, Math.max(-1, data[(plane * h + y) * w + x]));
+      pixels[4 * ((top + y) * width + left + x) + c] = roundHalfToEven(f32(f32(value + 1) * 127.5));
+    }
+  }
+  return { size: [width, height], pixels };
+}

@@ -1,0 +1,32 @@
+// Drawing functions for tests/test_living.py, put behind the worker's own script.
+
+// Any network, sampler and prompt: the last predicted clean pictures.
+DRAWS.sample = async function* (asked, { network, words }) {
+  const { name, prompt, negative, style, guidance, sampler, steps, seed, n, options } = asked;
+  let model = network(name);
+  if (prompt !== null) {
+    const text = words.encode([prompt], [style]);
+    model = await guided(model, text, words.encode([negative], [null]), guidance);
+  }
+  const x = pureNoise(n, model.imageShape, seed);
+  let last;
+  for await (last of SAMPLERS[sampler](model, x, steps, options));
+  const pictures = { clean: { data: last.clean, shape: [n, ...model.imageShape] } };
+  yield { pictures, caption: "", share: 1, unheard: [] };
+};
+
+// One call for two pictures, with raw numbers: the answer, and attention weights.
+DRAWS.look = async function* ({ name, prompts, t, layers }, { network, words }) {
+  const model = network(name), maps = {}, text = prompts && words.encode(prompts, ["noto", null]);
+  const answer = await model(pureNoise(2, model.imageShape, 1), t, text, layers, maps);
+  const weights = layers.map((layer) => [...maps[layer][0].data]);
+  tell({ kind: "raw", answer: [...answer], weights });
+};
+
+// Twenty frames of one colour, each a little brighter.
+DRAWS.count = async function* ({ wish }) {
+  for (let i = 1; i <= 20; i++) {
+    const grey = { data: new Float32Array(48).fill(i / 20), shape: [1, 3, 4, 4] };
+    yield { pictures: { grey }, caption: `${wish}, ${i}`, share: i / 20, unheard: [] };
+  }
+};
