@@ -464,7 +464,7 @@ def left(visit, lab):
         tab.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         hand = LiveHand(tab.page)
         hand.root.get_by_role("slider").press("End")
-        hand.root.get_by_text("The kernel that drew this is gone: run this cell again").wait_for()
+        hand.root.get_by_text("Python was restarted").wait_for()
     yield "live.ipynb"
     shutil.copy(lab.root / "clean.ipynb", lab.root / "live.ipynb")
 

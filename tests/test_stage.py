@@ -46,7 +46,7 @@ const revive = (x) => x?.bytes !== undefined
 window.models = revive(STATES).map((state, i) => {
   let heard = () => {};
   const model = {
-    get: (name) => state[name], on: (_, hear) => { heard = hear; }, off() {}, send() {},
+    get: (name) => state[name], on: (name, hear) => { if (name === "change:frame") heard = hear; }, off() {}, send() {},
     answer: (news) => { state.frame = { ...state.frame, ...news }; heard(); },
   };
   control.render({ model, el: document.querySelector(`#live-${i}`) });
