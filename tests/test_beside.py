@@ -1,10 +1,13 @@
 """What a wrong answer makes stands beside what ours makes, and nothing it does stops the lesson."""
 
 import time
+from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from bs4 import BeautifulSoup
+from nbclient import NotebookClient
 from page_objects import check_accessible
 
 from diffusion_helpers import exercises, progress
@@ -281,3 +284,25 @@ def test_a_label_says_whose_function_the_lesson_goes_on_with(monkeypatch, page):
     made = Exercise("99.1", "double", lambda f: None, double, ("a", "b"), {})
     monkeypatch.setattr(exercises, "find", lambda _: made)
     assert exercises.whose(exercise("99.1")(double)) == "yours"
+
+
+WRONG = {  # {how the line to fill in of lesson 01 begins: a wrong one}
+    "    return ...  # your line: the picture": "    return x_0 / 0  # the picture",
+    "    ...  # your lines\n\n\nmine": "    return torch.linspace(0, 1, 1000)\n\n\nmine",
+}
+
+
+@pytest.mark.slow
+def test_lesson_01_goes_on_to_its_end_with_ours_and_says_so(tmp_path):
+    (path,) = (Path(__file__).parents[1] / "notebooks").glob("01_*.ipynb")
+    lesson = nbformat.read(path, as_version=4)
+    changed = []
+    for stub, wrong in WRONG.items():
+        (cell,) = (cell for cell in lesson.cells if stub in cell.source)
+        cell.source = cell.source.replace(stub, wrong)
+        changed.append(cell)
+    NotebookClient(lesson, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    jump, schedule = (str(cell.outputs) for cell in changed)
+    assert "100% of its numbers are NaN, infinite or beyond a billion" in jump
+    assert "The apple after one jump: yours, t = 0" in jump
+    assert "The dog under the schedule: ours: t = 0" in schedule  # what the lesson draws below
