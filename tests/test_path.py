@@ -82,7 +82,8 @@ def test_the_start_page_leads_to_all_lessons_and_to_the_first_one_last():
 def test_the_course_ends_with_what_was_done_and_its_question_last():
     cells = cells_of(LESSONS[-1])
     ids = [cell["id"] for cell in cells]
-    finale = [ids.index(name) for name in ("recap", "finale", "finale-card", "finale-score")]
+    parts = ("recap", "finale", "finale-card", "finale-score", "finale-gallery")
+    finale = [ids.index(name) for name in parts]
     assert finale == sorted(finale)
     path = ids[: next(i for i, cell in enumerate(cells) if source(cell).startswith("## Deeper"))]
     assert path[-1] == "question", "nothing of the path comes after the question"
