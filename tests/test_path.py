@@ -151,7 +151,7 @@ def opened(home, seconds=30):
         time.sleep(0.2)
 
 
-OPEN = "(path) => jupyterapp.shell.currentWidget?.context?.path === path"
+OPEN = "(path) => window.jupyterapp?.shell.currentWidget?.context?.path === path"
 
 
 def test_it_opens_the_start_page_and_every_kind_of_link_works(visit, lab, home):
