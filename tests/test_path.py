@@ -82,7 +82,8 @@ def test_the_start_page_leads_to_all_lessons_and_to_the_first_one_last():
 def test_the_course_ends_with_what_was_done_and_its_question_last():
     cells = cells_of(LESSONS[-1])
     ids = [cell["id"] for cell in cells]
-    finale = [ids.index(name) for name in ("recap", "finale", "finale-card", "finale-score")]
+    parts = ("recap", "finale", "finale-card", "finale-score", "finale-gallery")
+    finale = [ids.index(name) for name in parts]
     assert finale == sorted(finale)
     path = ids[: next(i for i, cell in enumerate(cells) if source(cell).startswith("## Deeper"))]
     assert path[-1] == "question", "nothing of the path comes after the question"
@@ -150,7 +151,7 @@ def opened(home, seconds=30):
         time.sleep(0.2)
 
 
-OPEN = "(path) => jupyterapp.shell.currentWidget?.context?.path === path"
+OPEN = "(path) => window.jupyterapp?.shell.currentWidget?.context?.path === path"
 
 
 def test_it_opens_the_start_page_and_every_kind_of_link_works(visit, lab, home):
