@@ -23,10 +23,10 @@ DRAWS.look = async function* ({ name, prompts, t, layers }, { network, words }) 
   tell({ kind: "raw", answer: [...answer], weights });
 };
 
-// Twenty frames of one colour, each a little brighter.
-DRAWS.count = async function* ({ wish }) {
-  for (let i = 1; i <= 20; i++) {
-    const grey = { data: new Float32Array(48).fill(i / 20), shape: [1, 3, 4, 4] };
-    yield { pictures: { grey }, caption: `${wish}, ${i}`, share: i / 20, unheard: [] };
+// So many frames of one colour.
+DRAWS.count = async function* ({ wish, frames }) {
+  for (let i = 1; i <= frames; i++) {
+    const grey = { data: new Float32Array(48), shape: [1, 3, 4, 4] };
+    yield { pictures: { grey }, caption: `${wish}, ${i}`, share: i / frames, unheard: [] };
   }
 };

@@ -138,7 +138,7 @@ export class Words {
     const n = prompts.length, unheard = [];
     const text = {
       n, unheard, vectors: new Float32Array(n * MAX_WORDS * SIZE), mask: new Uint8Array(n * MAX_WORDS),
-      styles: BigInt64Array.from(styles, (style) => BigInt(styles === null ? 0 : 1 + STYLES.indexOf(style))),
+      styles: BigInt64Array.from(styles, (style) => BigInt(1 + STYLES.indexOf(style))), // 0 for null
     };
     const heard = prompts.map((prompt) => this.rowNumbers(prompt));
     heard.forEach(({ rows, unheard: missed }, i) => {

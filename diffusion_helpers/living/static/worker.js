@@ -37,9 +37,12 @@ async function load(files) { // what DRAWS get as `at`
 
   const ort = await startEngine(take("ort.mjs"), take("ort.wasm"));
   for (const name of names.map((file) => STEP.exec(file)?.[1]).filter(Boolean)) {
-    networks[name] = await startNetwork(ort, {
+    const parts = {
       weights: take(`checkpoints/${name}.safetensors`), step: take(`graphs/${name}.step.onnx`),
       text: contents[`graphs/${name}.text.onnx`],
+    };
+    networks[name] = await startNetwork(ort, parts).catch((error) => {
+      throw new Error(`the network ${name} cannot start: build this page again (${error.message})`);
     });
   }
   const network = (name) => {
