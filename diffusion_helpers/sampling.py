@@ -282,7 +282,7 @@ def _encoded(model, text):
 def pure_noise(
     n: int,
     image_shape: tuple[int, int, int] = (3, 32, 32),
-    seed: int | Sequence[int] = 0,
+    seed: int | list[int] | tuple[int, ...] = 0,
     device: torch.device | str = "cpu",
 ) -> torch.Tensor:
     """x_T: n pictures of standard normal noise, (n, C, H, W), the same on every device.
