@@ -37,7 +37,7 @@ from diffusion_helpers.sampling import (
 )
 from diffusion_helpers.text import STYLES
 from diffusion_helpers.twins import load_twins
-from diffusion_helpers.widgets.controls import _offers
+from diffusion_helpers.widgets.controls import Choice, Seeds, _offers
 from diffusion_helpers.widgets.html import as_frames
 from diffusion_helpers.words import _sign_name, gather_warnings, load_words, split_words
 
@@ -86,6 +86,7 @@ def site():
     files["/worker.js"] = living.worker_script().encode() + (HERE / "living.js").read_bytes()
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     server.files = files
+    server.handle_error = lambda *_: None  # a page may leave in the middle of a download
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", files
     server.shutdown()
@@ -181,7 +182,15 @@ TRICKY = [
     *("🍎", "a 🚀 and a🍎b", "👩‍🚀 and 🧑🏽‍🚒", "❤️ 👍🏿", "🏳️‍🌈", "👨‍👩‍👧", "♀ ♂ ☀︎", "a\ufeffb🍎c"),
 ]
 UNHEARD = [
-    *("a purple flumox", "elefant and aple", "паучок и сабака", "zzzzzzzzzz", "♻ ☯ 🇫🇷 #⃣", "?!"),
+    *(
+        "is it a bannana, or o red hart",
+        "a purple flumox",
+        "elefant and aple",
+        "паучок и сабака",
+        "zzzzzzzzzz",
+        "♻ ☯ 🇫🇷 #⃣",
+        "?!",
+    ),
     *("a b c d e f g h i j k l m n o p q r s t u v w x y z", "the cat " * 9, "🇩🇪" * 3, " "),
     *("one two three four five six seven eight nine ten eleven twelve apple red blue up dog cat",),
     *("blurgh glarx snoof wibbel trunx plonk quux vleem morx spling", "🪩\U0001faf9\u2429"),
@@ -298,7 +307,15 @@ QUICK = [
     case("a red apple", "noto", steps=5),
     case("зелёное дерево", "twemoji", 10, "dpm_solver", 4, seed=1),
     case(
-        "heart", "noto", sampler="ddpm", steps=3, negative="red", n=3, options={"seed": 5}, seed=4
+        "heart",
+        "noto",
+        3,
+        "ddpm",
+        3,
+        negative="red",
+        n=3,
+        options={"seed": [5, 9, 5]},
+        seed=[4, 4, 7],
     ),
     case("красного яблока", None, 1, steps=3, options={"eta": 0.6, "seed": 2}, seed=3),
     case(None, name="apprentice", sampler="ddpm", steps=2, n=2),
@@ -408,25 +425,27 @@ def test_every_network_has_its_graphs():
 # ---- the worker ---------------------------------------------------------------------------------
 
 
+FRAME = """async ([values, kinds]) => {
+  const { frame } = await living.last("create", values, "control", kinds);
+  return { ...frame, pixels: frame.pixels.map((p) => [...p]) };
+}"""
+
+
 def test_a_frame_is_what_a_live_control_sends(worker):
-    frame = worker(
-        """async () => {
-          const values = { wish: "a red aple ♻", style: "noto", guidance: 3, seed: 0 };
-          const { frame } = await living.last("create", values);
-          return { ...frame, pixels: frame.pixels.map((p) => [...p]) };
-        }"""
-    )
+    """For the values and the specs of a lesson's own controls."""
+    parts = {"style": Choice(["any", "noto"]), "seeds": Seeds()}
+    kinds = {name: part.spec() for name, part in parts.items()}
+    values = {"wish": "a red aple ♻", "style": 1, "guidance": 1, "seeds": [5, True]}
+    frame = worker(FRAME, [values, kinds])
     with gather_warnings() as unheard:
         text = load_words().encode("a red aple ♻", "noto")
-    *_, last = ddim(guided(load_checkpoint("demiurge", "cpu"), text), pure_noise(1))
+    model, seeds = load_checkpoint("demiurge", "cpu"), parts["seeds"].read([5, True], None)
+    *_, last = ddim(guided(model, text, scale=1), pure_noise(4, seed=seeds))
     picture = as_frames(last.clean[None], "clean")[0]
-    sizes = [
-        {"name": name, "size": [32, 32]}
-        for name in ("the picture so far", "predicted clean picture")
-    ]
-    assert frame["columns"] == sizes
+    names = ("the picture so far", "predicted clean picture")
+    assert frame["columns"] == [{"name": name, "size": [65, 65]} for name in names]
     for pixels in frame["pixels"]:
-        rgb = np.array(pixels).reshape(32, 32, 4)[..., :3]
+        rgb = np.array(pixels).reshape(65, 65, 4)[..., :3]
         assert np.abs(rgb - picture.astype(int)).max() <= 1
     assert frame["caption"] == ". ".join(["a red aple ♻, finished", *map(str, unheard)])
     assert frame["offers"] == _offers(unheard) == [["aple", "apple"]]

@@ -2,22 +2,21 @@
 // the lesson's own function: it gets the values by name and `at`, { network(name), words }, and
 // yields { pictures, caption, share, unheard }; pictures are { column: { data, shape } }.
 
-import { ddim, guided, pureNoise } from "./sampling.js";
+import { ddim, guided, pureNoise, withEnd } from "./sampling.js";
 
-async function* create({ wish, style, guidance, seed }, { network, words }) { // 00, "creation-live"
-  const demiurge = network("demiurge"), text = words.encode([wish], [style === "any" ? null : style]);
-  const model = await guided(demiurge, text, undefined, guidance);
-  const shape = [1, ...model.imageShape], said = wish || "no wish", { unheard } = text;
-  const columns = (one, other) => ({
-    "the picture so far": { data: one, shape }, "predicted clean picture": { data: other, shape },
-  });
-  let i = 0, last;
-  for await (const { x, clean } of ddim(model, pureNoise(1, model.imageShape, seed), 20)) {
+async function* create({ wish, style, guidance, seeds }, { network, words }) { // 00, "creation-live"
+  const text = words.encode([wish], [style === "any" ? null : style]), { unheard } = text;
+  const model = await guided(network("demiurge"), text, undefined, guidance);
+  const shape = [seeds.length, ...model.imageShape], x_T = pureNoise(seeds.length, model.imageShape, seeds);
+  let i = 0;
+  for await (const { x, clean } of withEnd(ddim(model, x_T, 20))) {
     i += 1;
-    last = clean;
-    yield { pictures: columns(x, clean), caption: `${said}, step ${i} of 20`, share: i / 21, unheard };
+    const pictures = {
+      "the picture so far": { data: x, shape }, "predicted clean picture": { data: clean, shape },
+    };
+    const where = i <= 20 ? `step ${i} of 20` : "finished";
+    yield { pictures, caption: `${wish || "no wish"}, ${where}`, share: i / 21, unheard };
   }
-  yield { pictures: columns(last, last), caption: `${said}, finished`, share: 1, unheard };
 }
 
 export const DRAWS = { create };

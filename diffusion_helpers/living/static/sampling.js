@@ -131,15 +131,18 @@ function join(one, other) {
 // sampler(model, x, steps, { schedule, text, clipSample }), where left-out options are the network's
 // own, as in sampling.py.
 
+// `seed` is a number, or a list with one for each picture.
 export function pureNoise(n, imageShape, seed = 0) {
-  const dice = new Dice(seed), size = product(imageShape), x = new Float32Array(n * size);
-  for (let i = 0; i < n; i++) x.set(dice.randn(size), i * size);
+  const size = product(imageShape), x = new Float32Array(n * size);
+  const dice = Array.isArray(seed) ? seed.map((own) => new Dice(own)) : Array(n).fill(new Dice(seed));
+  dice.forEach((own, i) => x.set(own.randn(size), i * size));
   return x;
 }
 
 function freshNoise(x, model, seed) { // draws new noise like x, each picture from its own dice
   const size = product(model.imageShape), n = x.length / size;
-  const dice = Array.from({ length: n }, (_, i) => new Dice(seed, SEED_STRIDE * (i + 1)));
+  const dice = Array.from({ length: n }, (_, i) => Array.isArray(seed)
+    ? new Dice(seed[i], SEED_STRIDE) : new Dice(seed, SEED_STRIDE * (i + 1)));
   return () => {
     const fresh = new Float32Array(x.length);
     dice.forEach((own, i) => fresh.set(own.randn(size), i * size));
@@ -209,6 +212,13 @@ export async function* dpmSolver(model, x, steps = 8, options = {}) {
     });
     before = { clean, h };
   }
+}
+
+// The steps of a sampler, then the end: t = -1, where x is the finished picture.
+export async function* withEnd(steps) {
+  let last;
+  for await (last of steps) yield last;
+  yield { ...last, t: -1, x: last.clean };
 }
 
 export const SAMPLERS = { ddim, ddpm, dpm_solver: dpmSolver };

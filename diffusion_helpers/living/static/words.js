@@ -4,7 +4,8 @@ import { floats, timesRows } from "./weights.js";
 
 export const SIZE = 128, MAX_WORDS = 16;
 export const STYLES = ["noto", "twemoji", "fluent", "noto-v1", "emojione", "fxemoji"];
-const NAMED = 8, ALIKE = 0.65, DRAWN = 0.11; // see words.py
+const NAMED = 8, ALIKE = 0.75, DRAWN = 0.11; // see words.py
+const SMALL = new Set(["am", "as", "be", "by", "he", "i", "is", "it", "my", "or", "we", "о"]);
 const OFFERED = 3; // buttons for unknown words of a prompt
 
 // ---- from a prompt to its words ---------------------------------------------------------------
@@ -90,16 +91,16 @@ export class Words {
     return named.normalize("NFKC").toLowerCase().replaceAll("ё", "е").replace(/[\p{Mn}\p{Cf}]/gu, "");
   }
 
-  // Known words with a similar spelling, no two from the same row, the likeliest first.
+  // Known words with nearly the same spelling, no two from one row, the likeliest first.
   like(word, n = 3) {
     const letters = lettersOf(word), found = [];
     for (const { word: known, letters: others } of this.known) {
       const longest = Math.max(letters.length, others.length);
-      if (1 - Math.abs(letters.length - others.length) / longest < ALIKE) continue;
+      if (1 - Math.abs(letters.length - others.length) / longest < ALIKE - DRAWN) continue;
       const likeness = 1 - mistakes(letters, others) / longest;
-      if (likeness < ALIKE) continue;
-      const row = this.rows.get(known), bonus = this.drawn.has(row) ? DRAWN : 0;
-      found.push({ known, row, order: [-likeness - bonus, +(others[0] !== letters[0]), row] });
+      if (likeness < ALIKE - DRAWN) continue;
+      const row = this.rows.get(known), more = likeness + (this.drawn.has(row) ? DRAWN : 0);
+      if (more >= ALIKE) found.push({ known, row, order: [-more, +(others[0] !== letters[0]), row] });
     }
     found.sort((a, b) => compare(a.order, b.order) || (a.known < b.known ? -1 : 1));
     const nearest = new Map();
@@ -117,7 +118,7 @@ export class Words {
   }
 
   #unheard(words, signs) {
-    const unknown = unique(words.filter((word) => !this.rows.has(word)));
+    const unknown = unique(words.filter((word) => !this.rows.has(word) && !SMALL.has(word)));
     const said = unknown.slice(0, NAMED).map((word) => {
       const similar = this.like(word), short = [...word].slice(0, 30).join("");
       const more = similar.length ? `; similar words I know: ${similar.join(", ")}` : "";

@@ -128,6 +128,10 @@ function read(parts, values, buffers = []) {
     if (part.kind === "drawing") return [name, boards.shift()];
     if (part.kind === "choice") return [name, part.options[value]];
     if (part.kind === "switches") return [name, part.options.filter((_, k) => value[k])];
+    if (part.kind === "seeds") { // [seed, four at once]
+      const [first, four] = value;
+      return [name, Array.from({ length: four ? 4 : 1 }, (_, k) => first + k)];
+    }
     return [name, value];
   }));
 }
