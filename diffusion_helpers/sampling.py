@@ -234,7 +234,7 @@ def with_end(steps: Iterable[Step]) -> Iterator[Step]:
 
 def _fresh_noise(x_T, seed):
     """A function that draws new noise like x_T at each call, for each picture on its own."""
-    if isinstance(seed, (list, tuple)):
+    if isinstance(seed, Sequence):
         own_seeds = [(own, 1) for own in check_seeds(seed, len(x_T))]
     else:
         own_seeds = [(seed, i + 1) for i in range(len(x_T))]
@@ -282,7 +282,7 @@ def _encoded(model, text):
 def pure_noise(
     n: int,
     image_shape: tuple[int, int, int] = (3, 32, 32),
-    seed: int | list[int] | tuple[int, ...] = 0,
+    seed: int | Sequence[int] = 0,
     device: torch.device | str = "cpu",
 ) -> torch.Tensor:
     """x_T: n pictures of standard normal noise, (n, C, H, W), the same on every device.
@@ -291,7 +291,7 @@ def pure_noise(
     each picture is the first one of its own seed.
     """
     shape, n = check_shape(image_shape), check_count(n)
-    if isinstance(seed, (list, tuple)):
+    if isinstance(seed, Sequence):
         generators = [seeded_generator(own) for own in check_seeds(seed, n)]
     else:
         generators = [seeded_generator(seed)] * n  # goes on where the picture before it ended
