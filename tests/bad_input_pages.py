@@ -761,7 +761,7 @@ PREDICTIONS = [
     Case(
         "exercises.card.card",
         together(lesson=one("01", None)),
-        lambda result, **_: right_fragment(result, scripts=0),
+        lambda result, **_: right_fragment(result.still(), scripts=0),
         {"lesson": lesson_names},
     ),
     Case(
