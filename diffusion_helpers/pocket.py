@@ -19,8 +19,8 @@ from .words import PromptWarning, name_emoji
 POCKET = DATA / "pocket-stable-diffusion"
 STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
 MISSING = (
-    "this needs diffusers and transformers, which belong to the course. Run  %pip install -e ..  "
-    "in the notebook, or  pip install -e .  in the folder of the course, then restart the kernel"
+    "this needs diffusers and transformers, which belong to the course: run  "
+    "%pip install diffusers transformers  in a cell, then restart the kernel"
 )
 
 

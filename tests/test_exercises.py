@@ -27,7 +27,7 @@ from diffusion_helpers.noising import Schedule
 from diffusion_helpers.text import Text
 
 ALL = [e for number in exercises.lessons() for e in exercises.of_lesson(number)]
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9]*.ipynb"))
 every = pytest.mark.parametrize("one", ALL, ids=lambda one: one.name)
 
 

@@ -22,7 +22,7 @@ from PIL import Image
 
 from diffusion_helpers.authoring import export
 
-LESSONS = sorted((REPO / "notebooks").glob("*.ipynb"))
+LESSONS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
 PAGE = REPO / "diffusion_helpers" / "authoring" / "export_template" / "page.html.j2"
 CONFIG = PAGE.with_name("jupyter_config.json")
 

@@ -31,7 +31,7 @@ else:
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = {"notebooks", "diffusion_helpers", "data", "tests", "benchmarks", "docs"}
 FOLDERS |= {".ci", ".github"}
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 MEGABYTE = 10**6
 
 FIRST_COMMAND = (

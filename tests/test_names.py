@@ -15,7 +15,7 @@ from shorten_lessons import shortened
 from diffusion_helpers.authoring import names
 
 REPO = Path(__file__).resolve().parent.parent
-LESSONS = sorted((REPO / "notebooks").glob("*.ipynb"))
+LESSONS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
 CONFIG = REPO / "diffusion_helpers" / "authoring" / "kernel_config.json"
 SENTENCE = re.compile(
     r"`\w+` is made (in the first code cell|below “.+”, in the cell that begins with `.+`)\. "

@@ -12,7 +12,7 @@ from page_objects import Hand, LiveHand, Show
 from diffusion_helpers.authoring import editions, notes
 from diffusion_helpers.authoring.notes import Note, running_order, stage_notes
 
-NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
 LESSON = "01_forward_noising.ipynb"
 LOOKS = "@deathbeds/jupyterlab-fonts"  # the notebook's own style on slides
 

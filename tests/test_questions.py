@@ -10,7 +10,7 @@ import pytest
 
 from diffusion_helpers.exercises import questions
 
-NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9]*.ipynb"))
 FILES = sorted(questions.FOLDER.glob("lesson_*.md"))
 ALL = {path.stem[-2:]: questions.of_lesson(path.stem[-2:]) for path in FILES}
 lessons = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -49,7 +49,7 @@ def sources():
     for folder in ("diffusion_helpers", "data", "benchmarks"):
         for path in sorted((REPO / folder).rglob("*.py")):
             yield path.relative_to(REPO).as_posix(), path.read_text("utf-8")
-    for path in sorted((REPO / "notebooks").glob("*.ipynb")):
+    for path in sorted((REPO / "notebooks").glob("[0-9]*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
         code = [cell.source for cell in cells if cell.cell_type == "code"]
         lines = [line for text in code for line in text.splitlines() if line[:1] not in "%!"]
