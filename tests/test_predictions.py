@@ -327,17 +327,17 @@ def test_the_score_counts_what_the_notebooks_of_one_browser_know(visit, page, fo
         tab.page.goto(page.as_uri())  # 01.a: nine tenths is right; 01.b: a quarter
         PredictionHand(tab.page, 0).choose("nine tenths")
         PredictionHand(tab.page, 1).choose("half")
-        assert score_of(tab, file) == "You predicted 1 of 3 right; 1 wrong, 1 not answered."
+        assert score_of(tab, file) == "You predicted 1 of 2 right. 1 not answered yet."
         tab.page.get_by_text("Lesson by lesson").click()
         lines = tab.page.locator("[data-lesson]").all_inner_texts()
-        assert lines == ["Lesson 01: 1 of 2 right", "Lesson 02: 0 of 1 right"]
+        assert lines == ["Lesson 01: 1 of 2 right", "Lesson 02: no result yet"]
         tab.page.get_by_label("half").check()  # it counts at once, and its result is not known
         said = tab.page.locator(".sculptor.score .said")
-        assert said.inner_text().endswith("1 wrong, 1 without their result yet.")
+        assert said.inner_text().endswith(" 1 without a result yet.")
         check_accessible(tab.page, "main")
         tab.page.goto(page.as_uri())
         PredictionHand(tab.page, 1).choose("quarter")
-        assert score_of(tab, file).startswith("You predicted 2 of 3 right; 1 without")
+        assert score_of(tab, file).startswith("You predicted 2 of 2 right. 1 without")
         tab.check_quiet()
 
 
@@ -360,8 +360,7 @@ def test_the_score_tells_what_luck_would_have_got(visit, folder, tmp_path):
             }"""
         )
         assert score_of(tab, file) == (
-            "You predicted 4 of 11 right; 5 wrong, 2 not answered. Of the 9 that have a result, "
-            "guessing at random would have got about 3 right."
+            "You predicted 4 of 9 right; guessing at random gets about 3. 2 not answered yet."
         )
 
 

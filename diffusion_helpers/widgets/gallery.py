@@ -33,6 +33,7 @@ FIRST, LAST = 700, 2500  # ms: how long the frame before all others and the fini
 EMPTY = (
     "Nothing is kept yet. Press Keep below a live picture in any lesson, then run this cell again."
 )
+LATER = "What you keep later stands here when this cell runs again."
 
 
 def keep(pictures, caption, frames=(), settings=None):
@@ -68,7 +69,7 @@ def show_gallery():
             pictures.append(_figure(path))
         except Exception:  # Pillow's readers have a hundred ways to fail
             damaged.append(path.name)
-    said = [] if pictures else [EMPTY]
+    said = [LATER if pictures else EMPTY]
     if left:
         said.append(f"And {len(left)} more in {FOLDER}/.")
     if damaged:

@@ -131,9 +131,9 @@ async function animate(shots) {
 
 // ---- the buttons --------------------------------------------------------------------------------
 
-function fileName(caption) {
+function fileName(caption, kind = "") {
   const words = caption.replace(/[\x00-\x1f\x7f\\/:*?"<>|]+/g, " ").replace(/\s+/g, " ");
-  return `${[...words.trim()].slice(0, 80).join("").replace(/^[ .]+|[ .]+$/g, "") || "picture"}.png`;
+  return `${[...words.trim()].slice(0, 80).join("").replace(/^[ .]+|[ .]+$/g, "") || "picture"}${kind}.png`;
 }
 
 function download(root, blob, name) {
@@ -173,10 +173,11 @@ function pinnedCopy(figures, caption) { // they stay where they are put, and can
 
 // pictures    the element in which the figures stand; pinned copies go to their end
 // caption()   the words below them now
+// settings()  what the hand chose, in words; left out where the caption says it all
 // story()     resolves to all [caption, canvases] of an animation; left out where there is none
 // keep()      asks Python to keep them, resolves to a sentence; left out where there is no Python
 // Returns a row of buttons, and say(), which puts a sentence beside them.
-function keepButtons({ pictures, caption, story, keep }) {
+function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
   const figures = () => [...pictures.querySelectorAll("figure")].filter((f) => !pinned?.contains(f));
   const row = document.createElement("div"), said = document.createElement("span");
   let pinned = null;
@@ -203,14 +204,15 @@ function keepButtons({ pictures, caption, story, keep }) {
     });
     row.append(button);
   };
-  const save = (blob, words) => {
+  const save = (blob, words, kind) => {
     if (!blob) throw new Error("This browser could not write the picture.");
-    download(row, blob, fileName(words));
-    return `Saved: ${fileName(words)}`;
+    download(row, blob, fileName(words, kind));
+    return `Saved: ${fileName(words, kind)}`;
   };
   if (keep) add("Keep", "Into the folder gallery/ beside this notebook", keep);
   add("Pin", "A copy stays in sight, beside what comes next", (button) => {
-    const copy = pinned ? null : pinnedCopy(figures(), caption());
+    const words = [caption(), settings()].filter(Boolean).join("; ");
+    const copy = pinned ? null : pinnedCopy(figures(), words);
     if (copy) pictures.append(copy);
     else pinned.remove();
     pinned = copy;
@@ -222,7 +224,7 @@ function keepButtons({ pictures, caption, story, keep }) {
   });
   if (story) add("Save animation", "All steps in one moving PNG, among your downloads", async () => {
     const shots = (await story()).map(([words, all]) => shotOf(figures(), words, all));
-    return save(await animate(shots), shots.at(-1).caption);
+    return save(await animate(shots), shots.at(-1).caption, ", animation");
   });
   row.append(said);
   return { row, say };

@@ -35,7 +35,8 @@ function button(text, onclick, attributes = {}) {
   return make("button", { type: "button", class: "quiet", ...KEYS, ...attributes, onclick }, text);
 }
 
-// Each part has: element, value() -> { value, pixels }, startOver(). A prompt also has: offer().
+// Each part has: element, value() -> { value, pixels }, startOver(); a prompt also has offer(), and
+// what no caption needs to say has words().
 
 function slider(spec, ask) {
   const id = newName();
@@ -62,6 +63,7 @@ function slider(spec, ask) {
     element: make("div", { class: "row" },
       make("label", { for: id, class: "name" }, label), input, number),
     value: () => ({ value: input.valueAsNumber }),
+    words: () => input.value,
     startOver: () => { input.value = start; say(); },
   };
 }
@@ -75,6 +77,7 @@ function choice(spec, ask) {
       make("span", { class: "name" }, spec.label),
       ...radios.map((radio, i) => make("label", {}, radio, spec.options[i]))),
     value: () => ({ value: radios.findIndex((radio) => radio.checked) }),
+    words: () => spec.options[radios.findIndex((radio) => radio.checked)],
     startOver: () => { radios[spec.start].checked = true; },
   };
 }
@@ -87,6 +90,7 @@ function switches(spec, ask) {
       make("span", { class: "name" }, spec.label),
       ...boxes.map((box, i) => make("label", {}, box, spec.options[i]))),
     value: () => ({ value: boxes.map((box) => box.checked) }),
+    words: () => spec.options.filter((_, i) => boxes[i].checked).join(" and ") || "none",
     startOver: () => boxes.forEach((box, i) => { box.checked = spec.start[i]; }),
   };
 }
@@ -112,6 +116,7 @@ function seed(spec, ask) {
       make("label", { for: id, class: "name" }, spec.label), input,
       button("Roll the dice", roll, { "aria-label": `Roll the dice for ${spec.label}` })),
     value: () => ({ value: last }),
+    words: () => last,
     startOver: () => { input.value = last = spec.start; },
   };
 }
@@ -123,6 +128,7 @@ function seeds(spec, ask) {
   return {
     element: one.element,
     value: () => ({ value: [one.value().value, four.checked] }),
+    words: () => (four.checked ? `${one.words()} to ${one.words() + 3}` : one.words()),
     startOver: () => { one.startOver(); four.checked = many; },
   };
 }
@@ -395,8 +401,10 @@ function render({ model, el }) {
       })]]);
   };
   let kept = null;
+  const chosen = () => parts.map((part, i) => part.words && `${specs[i].label}: ${part.words()}`)
+    .filter(Boolean).join(", ");
   const keeping = keepButtons({
-    pictures, caption: () => caption.textContent, story: steps && stepsShown,
+    pictures, caption: () => caption.textContent, settings: chosen, story: steps && stepsShown,
     keep: () => new Promise((done, fail) => {
       kept = done;
       setTimeout(() => fail(new Error(WAITING)), PATIENCE); // a late answer is told all the same

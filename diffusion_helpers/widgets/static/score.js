@@ -16,12 +16,11 @@
       return "No prediction is found here. They stay in the browser in which they were made, and " +
         "some programs forget them with the page.";
     }
-    const rest = [[wrong, "wrong"], [open, "without their result yet"], [none, "not answered"]]
-      .filter(([n]) => n).map(([n, words]) => `${n} ${words}`).join(", ");
+    const rest = [[open, "without a result yet"], [none, "not answered yet"]]
+      .filter(([n]) => n).map(([n, words]) => ` ${n} ${words}.`).join("");
     const results = right + wrong, luck = judged.reduce((sum, one) => sum + one.luck, 0);
-    return `You predicted ${right} of ${judged.length} right${rest && `; ${rest}`}.` +
-      (results < FEW ? "" : ` Of the ${results} that have a result, guessing at random would have ` +
-        `got about ${Math.round(luck)} right.`);
+    return `You predicted ${right} of ${results} right` +
+      `${results < FEW ? "" : `; guessing at random gets about ${Math.round(luck)}`}.${rest}`;
   };
   const start = (root) => {
     root.dataset.alive = "yes";
@@ -32,8 +31,9 @@
         const lessons = Object.values(questions).map((lesson) => Object.entries(lesson).map(judge));
         said.textContent = sentence(lessons.flat());
         lines.forEach((line, i) => {
+          const right = count(lessons[i], "right"), results = right + count(lessons[i], "wrong");
           line.querySelector("span").textContent =
-            `${count(lessons[i], "right")} of ${lessons[i].length} right`;
+            results ? `${right} of ${results} right` : "no result yet";
         });
       } catch {
         said.textContent = "This browser lets the page keep nothing, so no prediction was counted.";
