@@ -74,8 +74,8 @@ def test_a_batch_that_cannot_be_shared_gets_one_sentence(monkeypatch):
         ProcessGroup(batch=64)
 
 
-def test_without_accelerate_the_extra_is_named(monkeypatch):
+def test_without_accelerate_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "accelerate", None)
-    with pytest.raises(ImportError, match="multi"):
+    with pytest.raises(ImportError, match=r"pip install accelerate$"):
         ProcessGroup(batch=64)

@@ -249,6 +249,7 @@ def test_controls_work_on_slides(visit, lab, tmp_path):
         assert hand.frame == 0
         hand.drag(0, 1)
         assert hand.frame == hand.last
+        tab.page.wait_for_function("document.activeElement.matches('.jp-Cell')")  # has the keys
         for key, frame in [("ArrowLeft", hand.last - 1), ("ArrowRight", hand.last), ("Home", 0)]:
             hand.slider.press(key)
             assert hand.frame == frame
@@ -275,7 +276,7 @@ def test_controls_work_on_slides(visit, lab, tmp_path):
         tab.page.wait_for_timeout(300)
         assert show.active == "end" and show.seen() == ["end"]
         show.leave()
-        assert len(show.seen()) > 1 and tab.page.locator("summary").first.is_visible()
+        assert "notes" in show.seen()  # the page is whole again
         tab.check_quiet()
 
 

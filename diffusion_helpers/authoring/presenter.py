@@ -46,11 +46,16 @@ def open_notes(lesson):
 
 def _slides(cells):
     """[{kind, title, cells}]: the slides in their order, each with the ids of its cells."""
-    slides = []
+    slides, section = [], ""
     for cell in cells:
         kind = cell["metadata"].get("slideshow", {}).get("slide_type")
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown" and text.startswith("#"):
+            section = _title(text)
         if kind in ("slide", "subslide"):
-            slides.append({"kind": kind, "title": _title("".join(cell["source"])), "cells": []})
+            code = cell["cell_type"] == "code"  # its first line tells a speaker nothing
+            title = f"{section}: what the code shows" if code else _title(text)
+            slides.append({"kind": kind, "title": title, "cells": []})
         if kind in ("slide", "subslide", None) and slides:
             slides[-1]["cells"].append(cell["id"])
     return slides

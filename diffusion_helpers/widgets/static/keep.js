@@ -203,6 +203,7 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
       row.ariaBusy = "false";
     });
     row.append(button);
+    return button;
   };
   const save = (blob, words, kind) => {
     if (!blob) throw new Error("This browser could not write the picture.");
@@ -210,7 +211,7 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
     return `Saved: ${fileName(words, kind)}`;
   };
   if (keep) add("Keep", "Into the folder gallery/ beside this notebook", keep);
-  add("Pin", "A copy stays in sight, beside what comes next", (button) => {
+  const pin = add("Pin", "A copy stays in sight, beside what comes next", (button) => {
     const words = [caption(), settings()].filter(Boolean).join("; ");
     const copy = pinned ? null : pinnedCopy(figures(), words);
     if (copy) pictures.append(copy);
@@ -227,5 +228,8 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
     return save(await animate(shots), shots.at(-1).caption, ", animation");
   });
   row.append(said);
+  window.addEventListener("start-over", () => { // the next class begins without it
+    if (pinned) pin.click();
+  });
   return { row, say };
 }
