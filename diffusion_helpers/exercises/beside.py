@@ -20,7 +20,7 @@ from IPython.display import display
 from ..checkpoints import load_checkpoint
 from ..checks import MAX_ABS, brief
 from ..data import load_emoji
-from ..widgets.figures import show_curves, show_pictures, show_table
+from ..widgets.figures import _written, show_curves, show_pictures, show_table
 from ..widgets.html import HtmlOutput, as_html
 from .guarded import ToDo, TooSlow, guarded, own_room, stopped
 
@@ -129,16 +129,39 @@ def show_beside(
     """Show what a reader's `function` makes beside what our `solution` makes, in each view.
 
     Whatever the function does, the lesson goes on: where there is nothing to see, one sentence
-    says why. What the reader has read already in the `verdict` is not said again.
+    says why. A view is left out where it has nothing of yours and the `verdict` says already that
+    the function stopped. Where no view differs as shown, none is shown.
     """
+    told = verdict.startswith("Your function stopped with")
+    found = []
     for view in views:
         results, notes = {}, {}
         for name, one in (("yours", guarded(function, SECONDS)), ("ours", guarded(solution))):
-            results[name], notes[name] = _attempt(view, one, verdict)
+            results[name], notes[name] = _attempt(view, one)
+        if results["yours"] is not None or not told:
+            found.append((view, results, notes))
+    if all(_alike(results, notes) for _, results, notes in found):
+        return
+    for view, results, notes in found:
         view.show(results, notes)
 
 
-def _attempt(view, function, verdict):
+def _alike(results, notes):
+    """Whether yours and ours look the same as they are shown."""
+    yours, ours = results["yours"], results["ours"]
+    if yours is None or ours is None or notes["yours"] != notes["ours"]:
+        return False
+    if torch.is_tensor(ours):  # pictures: by less than one of 256 greys
+        if yours.shape != ours.shape:
+            return False
+        return ((yours.clamp(-1, 1) - ours.clamp(-1, 1)).abs() < 1 / 128).all().item()
+    if isinstance(ours, tuple):  # a curve
+        (xs, ys), (our_xs, our_ys) = yours, ours
+        return xs == our_xs and torch.allclose(ys, our_ys, rtol=1e-3, atol=1e-6, equal_nan=True)
+    return all(_written(a) == _written(b) for a, b in zip(yours, ours, strict=True))
+
+
+def _attempt(view, function):
     """(what there is to draw, one clause or ""), or (None, one clause)."""
     try:
         # What it prints, and what it is warned of, was seen already.
@@ -153,7 +176,7 @@ def _attempt(view, function, verdict):
         told = stopped(error, function)
         if told is None:
             return None, "left out, for its result does not fit here"
-        return None, "nothing, for it stopped" if told == verdict else told.rstrip(".")
+        return None, told.rstrip(".")
 
 
 def _drawable(numbers, what_happens):
