@@ -45,8 +45,18 @@ def links(text):
 def test_every_relative_link_leads_to_a_file(path):
     there = [target for _, target in links(text_of(path)) if "://" not in target]
     assert there
-    broken = [target for target in there if not (path.parent / unescape(target)).is_file()]
+    broken = [target for target in there if not _leads_somewhere(path.parent / unescape(target))]
     assert not broken, f"{path.name} links to what is not there: {broken}"
+
+
+def _leads_somewhere(target):
+    """Whether there is a file, and in it the heading that JupyterLab finds by what follows a #."""
+    name, _, heading = target.name.partition("#")
+    file = target.with_name(name)
+    if not heading or not file.is_file():
+        return file.is_file()
+    headings = re.findall(r"^#+ (.+)$", text_of(file), re.M)
+    return heading in [words.replace(" ", "-") for words in headings]
 
 
 @names
@@ -60,7 +70,7 @@ def test_files_that_it_names_are_links(path):
 def test_it_ends_with_the_next_lesson_and_the_map(number):
     path = LESSONS[number]
     last = source(cells_of(path)[-1])
-    assert f"[The map of all lessons]({MAP})" in last
+    assert f"[The map of all lessons]({MAP}#The-map-of-the-lessons)" in last
     if path is LESSONS[-1]:
         return
     coming = LESSONS[number + 1]
