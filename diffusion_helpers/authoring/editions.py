@@ -6,8 +6,8 @@ python -m diffusion_helpers.authoring.editions nbgrader source/sculptor
 
 The instructor's edition holds our solutions where the reader's stubs stand, hints and typical
 mistakes below them, the speaker's notes of `stage_notes/`, and a button that opens them in a window
-of their own. The hand-out is the lesson without
-outputs and folded solutions. For nbgrader, the hand-out has a point below each exercise.
+of their own. The hand-out is the lesson without outputs and folded solutions. For nbgrader, the
+hand-out has a point below each exercise.
 """
 
 import ast

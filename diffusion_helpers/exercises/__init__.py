@@ -216,9 +216,8 @@ def parse_choice(got: Any, words: Sequence[str]) -> tuple[str, None] | tuple[Non
     return None, f"Return one of the words {', '.join(words)}, in quotes; you returned {said}."
 
 
-Mistakes = dict[
-    str, tuple[Callable, str]
-]  # {what was done: (a function that does it, what to say)}
+# {what was done: (a function that does it, what to say)}
+Mistakes = dict[str, tuple[Callable, str]]
 
 
 def named(got: torch.Tensor, mistakes: Mistakes, *args: Any) -> str | None:

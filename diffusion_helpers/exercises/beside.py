@@ -236,3 +236,16 @@ def as_mask(mask: torch.Tensor) -> torch.Tensor:
 def as_channels(features: torch.Tensor) -> torch.Tensor:
     """Each channel of (B, C, H, W) as a grey picture of its own."""
     return features.flatten(0, 1)[:, None]
+
+
+SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the way from a to b
+
+
+def spread_between(ends: Callable[[], Any]) -> Curves:
+    """The standard deviation on the way from a to b, two blocks of noise, which `ends` makes."""
+
+    def of(function):
+        a, b = ends()
+        return [function(a, b, share).std() for share in SHARES]
+
+    return Curves("From a to b", of, SHARES, "share", "standard deviation", ylim=(0, None))

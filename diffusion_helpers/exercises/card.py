@@ -16,16 +16,9 @@ from traitlets import Unicode
 from .. import progress
 from ..checks import brief
 from ..progress import FILE, NOTHING, State, states
-from ..widgets.html import CSS, STATIC, HtmlOutput
+from ..widgets.html import ALIVE_OR_STILL, CSS, STATIC, HtmlOutput
 from . import Exercise, lessons, of_lesson
 
-# Where the card is alive on the page, its still is hidden. Where the kernel that made it is gone,
-# the still stands alone, without JupyterLab's complaint about a missing widget.
-ALIVE_OR_STILL = """
-html:has(.sculptor.card[data-name="NAME"]) .sculptor.card[data-still-of="NAME"],
-.jp-OutputArea-child:has(+ .jp-OutputArea-child .sculptor[data-still-of]):not(:has(.sculptor)) {
-  display: none; }
-"""
 FOLLOWS = "It follows what you do."
 STANDS = "Run this cell to see what is new."
 

@@ -10,7 +10,7 @@ from ..data import load_emoji
 from ..noising import add_noise, cosine_schedule
 from ..sampling import predict, pure_noise, timesteps
 from . import Exercise, makers, named, no_tensor, off_by, parse_choice, same
-from .beside import FOUR, Curves, Numbers, Pictures, emoji, shipped
+from .beside import FOUR, SHARES, Numbers, Pictures, emoji, shipped, spread_between
 from .broken_models import broken_model
 
 # ---- what a sampler draws with the reader's line -------------------------------------------------
@@ -47,14 +47,6 @@ def created_by_ddim(function):
 def sampled_from_600(function):
     ts = [t for t in timesteps(20) if t <= 600]
     return function(emoji(*FOUR), pure_noise(4), ts, ask_apprentice, ALPHA_BAR)
-
-
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-
-
-def std_on_the_way(function):
-    a, b = pure_noise(2)
-    return [function(a, b, share).std() for share in SHARES]
 
 
 def walked(function):
@@ -671,14 +663,7 @@ EXERCISES = (
             "subtracted": lambda a, b, share: mix(a, -b, share),
         },
         views=(
-            Curves(
-                "From a to b",
-                std_on_the_way,
-                SHARES,
-                "share",
-                "standard deviation",
-                ylim=(0, None),
-            ),
+            spread_between(lambda: pure_noise(2)),
             Pictures("A walk between two pictures", walked, [f"{share:.0%}" for share in SHARES]),
         ),
     ),

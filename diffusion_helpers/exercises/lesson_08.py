@@ -5,7 +5,7 @@ from einops import reduce
 
 from .. import add_noise, cosine_schedule, pure_noise, timesteps
 from . import Exercise, makers, named, no_tensor, off_by, same
-from .beside import Curves, Numbers, Pictures, emoji
+from .beside import Numbers, Pictures, emoji, spread_between
 
 # ---- 08.1: how much is lost ---------------------------------------------------------------------
 
@@ -207,14 +207,6 @@ def check_between(function):
     return None
 
 
-SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-
-
-def std_on_the_way(function):
-    a, b = pure_noise(2, (4, 64, 64), seed=8).split(1)
-    return [function(a, b, share).std() for share in SHARES]
-
-
 EXERCISES = (
     Exercise(
         name="08.1",
@@ -295,15 +287,6 @@ EXERCISES = (
                 torch.tensor(share * torch.pi).cos() * a + torch.tensor(share * torch.pi).sin() * b
             ),
         },
-        views=(
-            Curves(
-                "From a to b",
-                std_on_the_way,
-                SHARES,
-                "share",
-                "standard deviation",
-                ylim=(0, None),
-            ),
-        ),
+        views=(spread_between(lambda: pure_noise(2, (4, 64, 64), seed=8).split(1)),),
     ),
 )

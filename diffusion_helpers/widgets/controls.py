@@ -23,7 +23,7 @@ from ..checks import brief, check_count, check_images, check_kind, check_number,
 from ..words import PromptWarning, gather_warnings
 from .figures import check_alt, escape, to_uint8
 from .gallery import keep
-from .html import AGAIN, CSS, KEEP, KEYS, STATIC, as_frames, stage, static_image
+from .html import AGAIN, ALIVE_OR_STILL, CSS, KEEP, KEYS, STATIC, as_frames, stage, static_image
 
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
@@ -305,9 +305,10 @@ class Live(anywidget.AnyWidget):
         answer = {"view": request.get("view"), "id": request.get("id"), "trouble": ""}
         try:
             values, story = self._read(request.get("values"), buffers), []
+            made = self._told(values)
             for frame in self._frames(values):
                 story.append(frame)
-                self._story, self._made = story, self._told(values)
+                self._story, self._made = story, made
                 self.frame = frame | answer | {"done": frame["share"] == 1}
                 await asyncio.sleep(0.001)  # the kernel reads what has arrived
                 if self._wanted is not None:
@@ -454,13 +455,3 @@ def _array(column, pixels):
     """The inverse of `_rgba`: bytes -> (H, W, 3) uint8."""
     width, height = column["size"]
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 4)[..., :3]
-
-
-# Where the control is alive on the same page, its still is hidden, whatever program shows the page;
-# in a frame of its own the still stays. The second rule is for JupyterLab: where the kernel that
-# made the control is gone, the still stands alone, without the widget's complaint.
-ALIVE_OR_STILL = """
-html:has(.sculptor.live[data-name="NAME"]) .sculptor.still[data-still-of="NAME"],
-.jp-OutputArea-child:has(+ .jp-OutputArea-child .sculptor.still):not(:has(.sculptor)) {
-  display: none; }
-"""

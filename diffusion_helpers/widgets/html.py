@@ -16,6 +16,14 @@ STATIC = Path(__file__).with_name("static")
 CSS = (STATIC / "control.css").read_text("utf-8")
 KEYS = (STATIC / "keys.js").read_text("utf-8")
 KEEP = (STATIC / "keep.js").read_text("utf-8")  # stands before the script of a control
+# Where a widget is alive on the same page, its still is hidden, whatever program shows the page; in
+# a frame of its own the still stays. The second rule is for JupyterLab: where the kernel that made
+# the widget is gone, the still stands alone, without the complaint about a missing widget.
+ALIVE_OR_STILL = """
+html:has(.sculptor[data-name="NAME"]) .sculptor[data-still-of="NAME"],
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .sculptor[data-still-of]):not(:has(.sculptor)) {
+  display: none; }
+"""
 AGAIN = "With Shift: every control on this page starts over"  # the tip on "Start over"
 FRAME = 0.0  # a grey that is seen beside white pictures and beside black ones
 
