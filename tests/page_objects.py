@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -108,7 +109,9 @@ class LiveHand:
         """Do something, and require that another picture or other words come of it."""
         before = self.seen()
         act()
-        after = self.settle()
+        end = time.monotonic() + 10  # a busy browser may hand the event on late
+        while (after := self.settle()) == before and time.monotonic() < end:
+            pass
         assert after != before and not self.trouble
         return after
 
@@ -190,7 +193,7 @@ class PredictionHand:
 
 def drag(page, slider, start, end, steps=20):
     """Drag a slider from one place to another (0 left, 1 right) with the mouse."""
-    slider.scroll_into_view_if_needed()
+    slider.hover()  # waits until it stands still
     box = slider.bounding_box()
     places = [box["x"] + 10 + (box["width"] - 20) * place for place in (start, end)]
     y = box["y"] + box["height"] / 2
@@ -454,12 +457,11 @@ def _check_prompt(hand, box):
 def _check_board(hand, board):
     """Paint with the mouse, then with the keys alone; clear; upload."""
     page, root = hand.page, hand.root
-    board.scroll_into_view_if_needed()
-    box = board.bounding_box()
     root.get_by_role("radio", name="blue").check()
 
     def paint():
-        page.mouse.move(box["x"] + 20, box["y"] + 20)
+        board.hover(position={"x": 20, "y": 20})  # waits until the page stands still
+        box = board.bounding_box()
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.6, steps=12)
         page.mouse.up()
