@@ -4,6 +4,7 @@ import os
 
 import pytest
 from browser import chromium, why_not
+from drawings import drawing_page
 
 
 # Scope "module": Playwright's event loop is gone before other files run theirs.
@@ -15,3 +16,10 @@ def visit():
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
     with chromium() as visit:
         yield visit
+
+
+@pytest.fixture(scope="module")
+def draws(visit):
+    """Compares a drawing of a page with the lesson's own function: see drawings.py."""
+    with drawing_page(visit) as compare:
+        yield compare

@@ -30,3 +30,9 @@ DRAWS.count = async function* ({ wish, frames }) {
     yield { pictures: { grey }, caption: `${wish}, ${i}`, share: i / frames, unheard: [] };
   }
 };
+
+// What a drawing is given: the board, and its own numbers.
+DRAWS.given = async function* ({ board, ...values }, at, own) {
+  const caption = JSON.stringify([values, [...own.exact.data], [...own.fine.data], own.fine.shape]);
+  yield { pictures: { board, levels: own.levels }, caption };
+};

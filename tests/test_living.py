@@ -4,28 +4,26 @@ The JavaScript runs in a real browser, over http on this machine; all other host
 """
 
 import base64
-import contextlib
 import gzip
 import hashlib
 import json
 import random
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import pytest
 import torch
+from drawings import IN_TIME, in_float32, serve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diffusion_helpers import load_checkpoint, pure_noise, twins, unet
+from diffusion_helpers import load_checkpoint, pure_noise
 from diffusion_helpers.attention import capture_attention
 from diffusion_helpers.checks import SEED_STRIDE, seeded_generator
-from diffusion_helpers.data import read_data
+from diffusion_helpers.data import read_data, to_signed
 from diffusion_helpers.living import files as living
+from diffusion_helpers.living.mirrors import pack_tensor
 from diffusion_helpers.noising import cosine_schedule, linear_schedule
 from diffusion_helpers.sampling import (
     ddim,
@@ -37,7 +35,8 @@ from diffusion_helpers.sampling import (
 )
 from diffusion_helpers.text import STYLES
 from diffusion_helpers.twins import load_twins
-from diffusion_helpers.widgets.controls import Choice, Seeds, _offers
+from diffusion_helpers.widgets.controls import Choice, Seeds, Switches, _offers, _rgba
+from diffusion_helpers.widgets.figures import to_uint8
 from diffusion_helpers.widgets.html import as_frames
 from diffusion_helpers.words import _sign_name, gather_warnings, load_words, split_words
 
@@ -53,26 +52,6 @@ CONCEPTS = json.loads(read_data("emoji/emoji.json"))["concepts"]
 # ---- a page, its server, and PyTorch in 32 bits -------------------------------------------------
 
 
-IN_TIME = """(argument) => Promise.race([(%s)(argument), new Promise((_, fail) =>
-  setTimeout(() => fail(new Error("no answer in time")), 120_000))])"""
-
-
-class Server(BaseHTTPRequestHandler):
-    """The files of a page, from memory."""
-
-    def do_GET(self):
-        content = self.server.files.get(self.path)
-        self.send_response(404 if content is None else 200)
-        kind = {".js": "text/javascript", ".html": "text/html"}.get(Path(self.path).suffix)
-        self.send_header("Content-Type", kind or "application/octet-stream")
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.end_headers()
-        self.wfile.write(content or b"")
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture(scope="module")
 def site():
     """(address, files) of a server on this machine; files are {path: bytes}."""
@@ -84,13 +63,8 @@ def site():
     files["/page.html"] = (HERE / "living.html").read_bytes()
     files |= {f"/{path.name}": path.read_bytes() for path in living.STATIC.glob("*.js")}
     files["/worker.js"] = living.worker_script().encode() + (HERE / "living.js").read_bytes()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    server.files = files
-    server.handle_error = lambda *_: None  # a page may leave in the middle of a download
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", files
-    server.shutdown()
-    server.server_close()
+    with serve(files) as address:
+        yield address, files
 
 
 @pytest.fixture(scope="module")
@@ -106,15 +80,13 @@ def page(site, visit):
 def worker(page):
     """The page, once its worker is ready."""
     ended = page("async () => (window.living = await start(await files())).ended")
-    assert ended == {"kind": "ready"}
+    assert ended["kind"] == "ready"
     return page
 
 
 @pytest.fixture(scope="module", autouse=True)
 def float32():
-    """No bf16, which some processors have: pages compute in 32 bits."""
-    plain = {"fast_math": lambda _: contextlib.nullcontext()}
-    with mock.patch.multiple(unet, **plain), mock.patch.multiple(twins, **plain):
+    with in_float32():
         yield
 
 
@@ -452,6 +424,50 @@ def test_a_frame_is_what_a_live_control_sends(worker):
     assert (frame["share"], frame["done"], frame["trouble"]) == (1, True, "")
 
 
+GIVEN = """async ({ kinds, own, board }) => {
+  const values = { board: null, word: 1, on: [true, false, true] };
+  const buffers = [new Uint8Array(board).buffer];
+  const { frame } = await living.last("given", values, "given", kinds, own, buffers);
+  return { ...frame, pixels: frame.pixels.map((p) => [...p]) };
+}"""
+
+
+def test_a_drawing_gets_the_board_the_choices_and_its_own_numbers(worker):
+    levels = torch.arange(2 * 3 * 4 * 4).reshape(2, 3, 4, 4) * 2
+    own = {
+        "levels": to_signed(levels.byte().permute(0, 2, 3, 1).numpy()),  # pictures, as bytes
+        "fine": torch.tensor([[0.1, -3.0, float(np.float32(1 / 3))]]),
+        "exact": torch.tensor([1 / 3], dtype=torch.float64),
+    }
+    parts = {"word": Choice(["one", "two"]), "on": Switches(("a", "b", "c"))}
+    packed = {name: pack_tensor(tensor) for name, tensor in own.items()}
+    assert [each["kind"] for each in packed.values()] == ["levels", "floats", "doubles"]
+    kinds = {name: part.spec() for name, part in parts.items()} | {"board": {"kind": "drawing"}}
+    board = _rgba(to_uint8(own["levels"][1:])[0])
+    frame = worker(GIVEN, {"kinds": kinds, "own": packed, "board": list(board)})
+    values, exact, fine, shape = json.loads(frame["caption"])
+    assert values == {"word": "two", "on": ["a", "c"]} and exact == [1 / 3]
+    assert fine == own["fine"].flatten().tolist() and shape == [1, 3]
+    assert frame["pixels"][0] == list(board) and (frame["done"], frame["offers"]) == (True, [])
+    assert frame["pixels"][1] == list(_rgba(as_frames(own["levels"][None], "levels")[0]))
+
+
+FIXED = """async (numbers) => {
+  const { fixed, percent, float } = await import("/format.js");
+  return numbers.map((x) => [0, 1, 2, 3].map((d) => [fixed(x, d), percent(x, d)]).concat(float(x)));
+}"""
+
+
+def test_numbers_are_written_as_python_writes_them(page):
+    draw = random.Random(0)
+    halves = [n / 2**k for n in range(-41, 42) for k in range(5)]
+    numbers = [*halves, -0.0, -0.04, 2.45, 1.005, 1000.0, 1e-5, *(draw.gauss() for _ in range(300))]
+    for x, got in zip(numbers, page(FIXED, numbers), strict=True):
+        wanted = [[f"{x:.{d}f}", f"{x:.{d}%}"] for d in range(4)]
+        assert got[:-1] == wanted, x
+        assert got[-1] == (f"{x}" if abs(x) > 1e-4 else got[-1])
+
+
 def test_the_newest_request_wins(worker):
     said = worker(
         """async () => {
@@ -574,4 +590,5 @@ def test_a_missing_or_damaged_file_gives_one_sentence(page, site, name, how, sen
     flipped = content[:-1] + bytes([content[-1] ^ 1])
     damaged = {"one bit": flipped, "cut short": content[: len(content) // 2], "empty": b""}
     files[f"/damaged/{name}"] = damaged.get(how, content)
-    assert page(BREAK, [name, how]) == {"kind": "failed", "sentence": sentence.format(name)}
+    ended = page(BREAK, [name, how])
+    assert (ended["kind"], ended["sentence"]) == ("failed", sentence.format(name))

@@ -19,6 +19,28 @@ from nbconvert.filters.markdown_mistune import (
 from traitlets.log import get_logger
 
 from ..checks import utf8_safe
+from ..living import pages
+from ..widgets.controls import SCRIPT
+
+
+def living_script(notebook, resources):
+    """The script that makes the live controls of a page alive, or nothing where it has none.
+
+    The packs that they need go into `resources`, and nbconvert writes them beside the page.
+    """
+    page = "".join(
+        output.get("data", {}).get("text/html", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+    needs = pages.needs_of(page)
+    if needs is None or resources.get("should_sanitize_html"):
+        return ""
+    # JupyterLab puts all files of its zip beside each other; nbconvert's command keeps the folder.
+    folder = pages.PACKS if "unique_key" in resources else ""
+    beside = {folder + name: content for name, content in pages.packs(needs).items()}
+    resources["outputs"] = (resources.get("outputs") or {}) | beside
+    return pages.script_element(pages.page_script(needs, SCRIPT), folder)
 
 
 @pass_context

@@ -20,36 +20,47 @@ from ..words import SIGN
 HERE = Path(__file__).parent
 STATIC, VENDOR = HERE / "static", HERE / "vendor"
 NETWORKS = (*SHIPPED, "twins_attention", "twins_near")
-IMPORT = re.compile(r'^import \{[^}]*\} from "\./([^"]+)";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{[^}]*\} from "\.\.?/([^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|class|function|async)", re.MULTILINE)
+LESSON = re.compile(r"^const (LESSON_\d\d) = ", re.MULTILINE)
 WORDS = ("words/words.json", "words/words.safetensors", "emoji/emoji.json")
 
 
-def living_files(*networks: str) -> dict[str, bytes]:
-    """The files of a page that draws with these networks, {name: bytes}, for its worker.
+def needed_files(need: str) -> dict[str, bytes]:
+    """The files behind one need of a drawing, {name: bytes}, for the worker of a page.
 
-    The word table is among them where one of the networks hears text. Raises ValueError for an
-    unknown network, FileNotFoundError or ValueError for a missing or damaged file.
+    need    a network by name, with the engine, and the word table where it hears text; "words", the
+            word table; or a file of data/ by its name
+    Raises ValueError for an unknown need, FileNotFoundError or ValueError for a missing or damaged
+    file.
     """
-    names = []
-    for network in networks:
-        if network not in NETWORKS:
-            raise ValueError(f"networks are {', '.join(NETWORKS)}, got {brief(network)}")
-        graphs = [name for name in shipped("graphs") if name.startswith(f"graphs/{network}.")]
-        names += [f"checkpoints/{network}.safetensors", *graphs]
-    files = {name: read_data(name) for name in names}
-    files["ort.mjs"] = read_vendor("ort.wasm.bundle.min.mjs")
-    files["ort.wasm"] = gzip.decompress(read_vendor("ort-wasm-simd-threaded.wasm.gz"))
-    if any(name.endswith(".text.onnx") for name in names):
-        files |= {name: read_data(name) for name in WORDS}
-        files["signs.json"] = json.dumps(sign_names(), ensure_ascii=False).encode()
-    return files
+    if need in NETWORKS:
+        graphs = [name for name in shipped("graphs") if name.startswith(f"graphs/{need}.")]
+        files = {name: read_data(name) for name in (f"checkpoints/{need}.safetensors", *graphs)}
+        files["ort.mjs"] = read_vendor("ort.wasm.bundle.min.mjs")
+        files["ort.wasm"] = gzip.decompress(read_vendor("ort-wasm-simd-threaded.wasm.gz"))
+        hears = f"graphs/{need}.text.onnx" in files
+        return files | (needed_files("words") if hears else {})
+    if need == "words":
+        signs = json.dumps(sign_names(), ensure_ascii=False).encode()
+        return {name: read_data(name) for name in WORDS} | {"signs.json": signs}
+    if need in shipped(str(need).partition("/")[0]):
+        return {need: read_data(need)}
+    raise ValueError(
+        f"needs are {', '.join(NETWORKS)}, words or a file of data/, got {brief(need)}"
+    )
+
+
+def living_files(*needs: str) -> dict[str, bytes]:
+    """The files of a page that draws with all these, see `needed_files`."""
+    return {name: content for need in needs for name, content in needed_files(need).items()}
 
 
 def worker_script() -> str:
     """static/worker.js and all that it imports as one script without imports.
 
-    A page that is opened from a disk may start a worker from such a script only.
+    A page that is opened from a disk may start a worker from such a script only. All names are in
+    one scope, but for those of draws/: what a lesson needs for itself is nobody else's.
     """
     joined: dict[str, str] = {}
 
@@ -58,7 +69,11 @@ def worker_script() -> str:
         for other in IMPORT.findall(source):
             if other not in joined:
                 add(other)
-        joined[name] = EXPORT.sub("", IMPORT.sub("", source))
+        source = EXPORT.sub("", IMPORT.sub("", source))
+        lesson = LESSON.search(source) if name.startswith("draws/") else None
+        if lesson:
+            source = f"const {lesson[1]} = (() => {{\n{source}\nreturn {lesson[1]};\n}})();\n"
+        joined[name] = source
 
     add("worker.js")
     return "\n".join(joined.values())

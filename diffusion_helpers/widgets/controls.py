@@ -7,6 +7,7 @@ hand moves, one request is computed and one waits; all others are dropped but th
 
 import asyncio
 import inspect
+import json
 import math
 import threading
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from IPython.display import HTML, display
 from traitlets import Dict
 
 from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
+from ..living.mirrors import living_part, pack_bytes
 from ..words import PromptWarning, gather_warnings
 from .figures import check_alt, escape, to_uint8
 from .gallery import keep
@@ -29,6 +31,7 @@ LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
 OFFERED = 3  # buttons for unknown words of a prompt
 ASLEEP = "A still picture. When this cell runs in a notebook, its controls come alive above."
+WHY_STILL = " Without Python it stays still: {}."
 
 
 @dataclass(frozen=True)
@@ -202,13 +205,14 @@ class Drawing:
         return rearrange(rgba[..., :3].float() / 127.5 - 1, "h w c -> c h w")  # (3, S, S)
 
 
+SCRIPT = KEYS + KEEP + (STATIC / "live.js").read_text("utf-8")
 CONTROLS = (Slider, Choice, Switches, Seed, Seeds, Prompt, Drawing)
 
 
 class Live(anywidget.AnyWidget):
     """What `live` returns. Shown by a notebook it is alive; saved or exported, a still picture."""
 
-    _esm = KEYS + KEEP + (STATIC / "live.js").read_text("utf-8")
+    _esm = SCRIPT
     _css = STATIC / "control.css"
     spec = Dict().tag(sync=True)  # what the page needs once
     frame = Dict().tag(sync=True)  # what it shows now
@@ -248,13 +252,24 @@ class Live(anywidget.AnyWidget):
             static_image(column["name"], _array(column, pixels), caption, height)
             for column, pixels in zip(columns, self.frame["pixels"])
         ]
-        words = f'<p class="caption">{escape(caption)}</p><p class="asleep">{ASLEEP}</p>'
+        living, asleep = self._living_part()
+        words = f'<p class="caption">{escape(caption)}</p><p class="asleep">{escape(asleep)}</p>'
         name = self.spec["name"]
         return (
             f'<div class="sculptor still" data-still-of="{name}" role="group" aria-label="{alt}">'
             f"<style>{CSS}{ALIVE_OR_STILL.replace('NAME', name)}</style>"
-            f"{stage(images, [column['size'] for column in columns], height, words)}</div>"
+            f"{stage(images, [column['size'] for column in columns], height, words)}{living}</div>"
         )
+
+    def _living_part(self):
+        """What a page without Python draws with, as HTML, and the words below the still."""
+        try:
+            part = living_part(self._draw)
+        except ValueError as reason:
+            return "", ASLEEP + WHY_STILL.format(reason)
+        part |= {"spec": self.spec, "frame": self.frame}
+        text = json.dumps(part, default=pack_bytes).replace("<", r"\u003c")
+        return f'<script type="application/json" class="living">{text}</script>', ASLEEP
 
     def _hear(self, _, request, buffers):
         """Take a request from the page; what was asked before and has not begun is forgotten."""

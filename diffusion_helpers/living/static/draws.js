@@ -1,22 +1,28 @@
-// What the live controls of the lessons draw, here without Python. Each is an async generator like
-// the lesson's own function: it gets the values by name and `at`, { network(name), words }, and
-// yields { pictures, caption, share, unheard }; pictures are { column: { data, shape } }.
+// What the live controls of the lessons draw, here without Python: one file for each lesson. Each
+// drawing is an async generator like the lesson's own function:
+//
+//   async function* name(values, { network, words, file }, own)
+//
+// values   by name: what a slider, a switch or a seed says as in Python, the word of a choice, and
+//          { data, shape: [3, S, S] } for a drawing board
+// network  network("demiurge"), ready for sampling.js; words encode prompts; file("emoji/emoji.json")
+// own      by name: { data, shape }, the lesson's own numbers, from mirrors.py
+//
+// It yields { pictures: { column: { data, shape } }, caption, share, unheard }; shapes are [C, H, W]
+// or [N, C, H, W], `unheard` is that of an encoded prompt. Share is 1 and nothing is unheard where
+// left out. The captions are Python's to the letter; mirrors.py says which function belongs to which.
 
-import { ddim, guided, pureNoise, withEnd } from "./sampling.js";
+import { LESSON_00 } from "./draws/lesson_00.js";
+import { LESSON_01 } from "./draws/lesson_01.js";
+import { LESSON_02 } from "./draws/lesson_02.js";
+import { LESSON_03 } from "./draws/lesson_03.js";
+import { LESSON_04 } from "./draws/lesson_04.js";
+import { LESSON_05 } from "./draws/lesson_05.js";
+import { LESSON_06 } from "./draws/lesson_06.js";
+import { LESSON_07 } from "./draws/lesson_07.js";
+import { LESSON_08 } from "./draws/lesson_08.js";
 
-async function* create({ wish, style, guidance, seeds }, { network, words }) { // 00, "creation-live"
-  const text = words.encode([wish], [style === "any" ? null : style]), { unheard } = text;
-  const model = await guided(network("demiurge"), text, undefined, guidance);
-  const shape = [seeds.length, ...model.imageShape], x_T = pureNoise(seeds.length, model.imageShape, seeds);
-  let i = 0;
-  for await (const { x, clean } of withEnd(ddim(model, x_T, 20))) {
-    i += 1;
-    const pictures = {
-      "the picture so far": { data: x, shape }, "predicted clean picture": { data: clean, shape },
-    };
-    const where = i <= 20 ? `step ${i} of 20` : "finished";
-    yield { pictures, caption: `${wish || "no wish"}, ${where}`, share: i / 21, unheard };
-  }
-}
-
-export const DRAWS = { create };
+export const DRAWS = {
+  ...LESSON_00, ...LESSON_01, ...LESSON_02, ...LESSON_03, ...LESSON_04, ...LESSON_05, ...LESSON_06,
+  ...LESSON_07, ...LESSON_08,
+};

@@ -1,22 +1,44 @@
 // The files that a page gives to its worker, {name: { from, sha256 }}: `from` is an address, or the
-// bytes themselves in an ArrayBuffer, gzipped or not; the checksum is that of the plain bytes.
+// bytes themselves in an ArrayBuffer or as { base64 }, gzipped or not; the checksum is that of the
+// plain bytes.
 
 // Reads one, and reports how many bytes have come. Throws one sentence where it is missing, cut short
 // or damaged.
 export async function readFile(files, name, report = () => {}) {
   const file = files[name];
   if (!file) throw new Error(`this page lacks the file ${name}: it was built without it`);
+  const { from, sha256: wanted } = file;
   let bytes;
   try {
-    bytes = await inflate(typeof file.from === "string" ? await download(file.from, report) : file.from);
+    bytes = from.base64 ? await unpack(from)
+      : await inflate(typeof from === "string" ? await download(from, report) : from);
   } catch {
     throw new Error(`the file ${name} did not come, or not whole: load the page again`);
   }
-  if (![undefined, file.sha256].includes(await sha256(bytes))) {
+  if (![undefined, wanted].includes(await sha256(bytes))) {
     throw new Error(`the file ${name} is damaged: load the page again`);
   }
   return bytes;
 }
+
+// Bytes as mirrors.pack_bytes writes them, in an ArrayBuffer.
+export function unpack({ base64 }) {
+  if (Uint8Array.fromBase64) return inflate(Uint8Array.fromBase64(base64).buffer);
+  const letters = atob(base64), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = letters.charCodeAt(i);
+  return inflate(bytes.buffer);
+}
+
+// A tensor as mirrors.pack_tensor writes it -> { data, shape }; bytes of pictures become [-1, 1].
+export async function unpackTensor({ kind, shape, base64 }) {
+  const bytes = await unpack({ base64 });
+  if (kind === "doubles") return { data: new Float64Array(bytes), shape };
+  if (kind === "floats") return { data: new Float32Array(bytes), shape };
+  return { data: signed(new Uint8Array(bytes)), shape };
+}
+
+// 0..255 -> [-1, 1], as data.to_signed
+export const signed = (levels) => Float32Array.from(levels, (level) => Math.fround(level / 127.5) - 1);
 
 async function download(address, report) {
   const answer = await fetch(address), parts = [];

@@ -4,10 +4,10 @@ import { f32, roundHalfToEven } from "./sampling.js";
 
 const GREY = 0xff808080; // alpha and three times 128, as html.FRAME
 
-// n pictures [n, channels, height, width] in [-1, 1] -> { size: [width, height], pixels } with RGBA,
-// laid out side by side as html.as_frames does: one grey pixel between neighbours.
+// Pictures [n, channels, height, width], or one without n, in [-1, 1] -> { size: [width, height],
+// pixels } with RGBA, laid out side by side as html.as_frames does: one grey pixel between neighbours.
 export function rgba({ data, shape }) {
-  const [n, channels, h, w] = shape, rows = Math.floor(Math.sqrt(n)), columns = Math.ceil(n / rows);
+  const [n, channels, h, w] = [1, ...shape].slice(-4), rows = Math.floor(Math.sqrt(n)), columns = Math.ceil(n / rows);
   const gap = n > 1 ? 1 : 0, width = columns * (w + gap) - gap, height = rows * (h + gap) - gap;
   const pixels = new Uint8ClampedArray(4 * width * height);
   new Uint32Array(pixels.buffer).fill(GREY);

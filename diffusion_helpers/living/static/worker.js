@@ -1,17 +1,20 @@
 // The other thread, where the pictures are computed. The page sends
 //
-//   { kind: "load", files }                     see files.js; all networks that are among them start
-//   { kind: "ask", control, draw, parts, request, buffers }
+//   { kind: "load", id, files }                 see files.js; all networks that are among them start,
+//                                               and stay; so do the files of earlier loads
+//   { kind: "control", control, draw, parts, own }  once for each control, before it asks: the page's
+//                                               name for it, one of DRAWS, the parts of its spec, and
+//                                               its own numbers as in mirrors.py
+//   { kind: "ask", control, request, buffers }  `request` and `buffers` are what live.js sends
 //
-// where `control` is the page's name for it, `draw` one of DRAWS, `parts` those of the control's
-// spec, and `request` and `buffers` what live.js sends. It answers
+// It answers
 //
-//   { kind: "loading", loaded } in bytes, { kind: "ready" }, { kind: "failed", sentence }
+//   { kind: "loading", id, loaded } in bytes, { kind: "ready", id }, { kind: "failed", id, sentence }
 //   { kind: "frame", control, frame }           as controls.Live sets its frame
 
 import { DRAWS } from "./draws.js";
 import { startNetwork } from "./engine.js";
-import { readFile } from "./files.js";
+import { readFile, signed, unpackTensor } from "./files.js";
 import { rgba } from "./pictures.js";
 import { safetensors } from "./weights.js";
 import { Words, offers } from "./words.js";
@@ -22,36 +25,43 @@ const sentence = (error) => String(error?.message ?? error).split("\n")[0].slice
 // ---- networks and words -----------------------------------------------------------------------
 
 const STEP = /^graphs\/(.+)\.step\.onnx$/;
+const networks = {}, contents = {};
+const take = (name) => {
+  if (!contents[name]) throw new Error(`this page lacks the file ${name}: it was built without it`);
+  return contents[name];
+};
+const at = { // what DRAWS get
+  network(name) {
+    if (!networks[name]) throw new Error(`this page lacks the network ${name}: it was built without it`);
+    return networks[name];
+  },
+  file: take,
+  get words() { return table ??= contents["words/words.json"] && startWords(); },
+};
+let engine, table;
 
-async function load(files) { // what DRAWS get as `at`
+async function load(files, id) {
   let loaded = 0;
-  const report = (bytes) => tell({ kind: "loading", loaded: loaded += bytes });
-  const names = Object.keys(files), networks = {};
+  const report = (bytes) => tell({ kind: "loading", id, loaded: loaded += bytes });
+  const names = Object.keys(files);
   const read = await Promise.all(names.map((name) => readFile(files, name, report)));
-  const contents = Object.fromEntries(names.map((name, i) => [name, read[i]]));
-  const take = (name) => {
-    if (!contents[name]) throw new Error(`this page lacks the file ${name}: it was built without it`);
-    return contents[name];
-  };
-  const json = (name) => JSON.parse(new TextDecoder().decode(take(name)));
-
-  const ort = await startEngine(take("ort.mjs"), take("ort.wasm"));
+  names.forEach((name, i) => { contents[name] = read[i]; });
   for (const name of names.map((file) => STEP.exec(file)?.[1]).filter(Boolean)) {
+    engine ??= await startEngine(take("ort.mjs"), take("ort.wasm"));
     const parts = {
       weights: take(`checkpoints/${name}.safetensors`), step: take(`graphs/${name}.step.onnx`),
       text: contents[`graphs/${name}.text.onnx`],
     };
-    networks[name] = await startNetwork(ort, parts).catch((error) => {
+    networks[name] = await startNetwork(engine, parts).catch((error) => {
       throw new Error(`the network ${name} cannot start: build this page again (${error.message})`);
     });
   }
-  const network = (name) => {
-    if (!networks[name]) throw new Error(`this page lacks the network ${name}: it was built without it`);
-    return networks[name];
-  };
-  const words = contents["words/words.json"] && new Words(json("words/words.json"),
-    safetensors(take("words/words.safetensors")), json("emoji/emoji.json"), json("signs.json"));
-  return { network, words };
+}
+
+function startWords() {
+  const json = (name) => JSON.parse(new TextDecoder().decode(take(name)));
+  return new Words(json("words/words.json"), safetensors(take("words/words.safetensors")),
+    json("emoji/emoji.json"), json("signs.json"));
 }
 
 async function startEngine(code, wasm) {
@@ -71,11 +81,18 @@ async function startEngine(code, wasm) {
 class Live {
   constructor(name) { Object.assign(this, { name, wanted: null, working: false, newest: {} }); }
 
-  hear(ask) { // what was asked before and has not begun is forgotten
-    const { view, id } = ask.request;
+  become({ draw, parts, own = {} }) { // the same numbers for each answer, made when they are first needed
+    let made;
+    const read = async () => Object.fromEntries(await Promise.all(
+      Object.entries(own).map(async ([name, packed]) => [name, await unpackTensor(packed)])));
+    this.way = { draw, parts, own: () => made ??= read() };
+  }
+
+  hear({ request, buffers }) { // what was asked before and has not begun is forgotten
+    const { view, id } = request;
     if (id < this.newest[view]) return;
     this.newest[view] = id;
-    this.wanted = ask;
+    this.wanted = { ...this.way, request, buffers };
     if (!this.working) this.#work();
   }
 
@@ -89,12 +106,14 @@ class Live {
     this.working = false;
   }
 
-  async #answer({ draw, parts, request, buffers }) {
+  async #answer({ draw, parts, own, request, buffers }) {
     const answer = { view: request.view, id: request.id, trouble: "" };
     try {
       const values = read(parts, request.values, buffers);
-      for await (const step of DRAWS[draw](values, await engine)) {
-        this.#show({ ...frame(step), ...answer, done: step.share === 1 });
+      await loading;
+      for await (const step of DRAWS[draw](values, at, await own())) {
+        const shown = frame(step);
+        this.#show({ ...shown, ...answer, done: shown.share === 1 });
         await breathe();
         if (this.wanted) break;
       }
@@ -110,7 +129,7 @@ class Live {
   }
 }
 
-function frame({ pictures, caption, share, unheard }) {
+function frame({ pictures, caption, share = 1, unheard = [] }) {
   const drawn = Object.entries(pictures).map(([name, picture]) => ({ name, ...rgba(picture) }));
   return {
     columns: drawn.map(({ name, size }) => ({ name, size })),
@@ -122,7 +141,7 @@ function frame({ pictures, caption, share, unheard }) {
 
 // The values that a page sent, by the names that a drawing function calls them.
 function read(parts, values, buffers = []) {
-  const boards = buffers.map((buffer) => new Uint8Array(buffer));
+  const boards = buffers.map(board);
   return Object.fromEntries(parts.map((part, i) => {
     const name = part.label.replaceAll(" ", "_"), value = values[i];
     if (part.kind === "drawing") return [name, boards.shift()];
@@ -136,6 +155,16 @@ function read(parts, values, buffers = []) {
   }));
 }
 
+function board(buffer) { // RGBA -> { data, shape: [3, S, S] } in [-1, 1], as controls.Drawing reads it
+  const rgba = signed(new Uint8Array(buffer)), size = Math.sqrt(rgba.length / 4);
+  const data = new Float32Array(3 * size * size);
+  for (let i = 0; i < data.length; i++) {
+    const plane = Math.floor(i / (size * size));
+    data[i] = rgba[4 * (i - plane * size * size) + plane];
+  }
+  return { data, shape: [3, size, size] };
+}
+
 function breathe() { // lets what has arrived in; a timer would wait four milliseconds
   const { port1, port2 } = new MessageChannel();
   return new Promise((go) => {
@@ -145,13 +174,16 @@ function breathe() { // lets what has arrived in; a timer would wait four millis
 }
 
 const lives = {};
-let engine; // a promise of what `load` answers
+let loading = Promise.resolve(); // one after the other
 
 self.onmessage = ({ data }) => {
-  if (data.kind === "load") {
-    engine = load(data.files);
-    engine.then(() => tell({ kind: "ready" }), (error) => tell({ kind: "failed", sentence: sentence(error) }));
-  } else {
-    (lives[data.control] ??= new Live(data.control)).hear(data);
+  const { kind, id, control } = data;
+  if (kind === "load") {
+    loading = loading.then(() => load(data.files, id)).then(() => tell({ kind: "ready", id }),
+      (error) => tell({ kind: "failed", id, sentence: sentence(error) }));
+    return;
   }
+  const live = lives[control] ??= new Live(control);
+  if (kind === "control") live.become(data);
+  else live.hear(data);
 };

@@ -282,6 +282,8 @@ const KINDS = { slider, choice, switches, seed, seeds, prompt, drawing };
 
 function render({ model, el }) {
   const { alt, again, height, name, steps, parts: specs } = model.get("spec");
+  const page = model.get("page"); // without Python: see living/static/page.js
+  const late = () => complain(page ? page.waiting : WAITING);
   const me = Math.random().toString(36).slice(2);
   const open = []; // numbers of the requests that Python has not answered
   const shown = []; // the frames of the newest request, for an animation
@@ -296,6 +298,7 @@ function render({ model, el }) {
   const pictures = make("div", { class: "pictures" });
   const drawn = make("div", { class: "drawn" });
   const caption = make("p", { class: "caption", "aria-live": "polite" });
+  const loading = make("p", { class: "loading", role: "status", hidden: true });
   const progress = make("progress", { class: "rest", max: 1, "aria-label": "computing" });
 
   const pump = () => {
@@ -314,7 +317,7 @@ function render({ model, el }) {
       return;
     }
     drawn.setAttribute("aria-busy", true);
-    patience = setTimeout(() => complain(WAITING), PATIENCE);
+    patience = setTimeout(late, PATIENCE);
     setTimeout(() => progress.classList.toggle("rest", !open.length), 150);
   };
   const ask = () => {
@@ -330,6 +333,12 @@ function render({ model, el }) {
     const frame = model.get("frame");
     clearTimeout(patience);
     complain(frame.trouble);
+    loading.textContent = frame.loading ?? "";
+    loading.hidden = !frame.loading;
+    if (frame.loading) {
+      progress.value = frame.share;
+      return;
+    }
     if (!frame.trouble) paint(frame);
     if (frame.view === me && frame.done) {
       open.splice(0, open.findLastIndex((id) => id <= frame.id) + 1);
@@ -337,7 +346,7 @@ function render({ model, el }) {
     if (frame.share < 1) progress.value = frame.share;
     else progress.removeAttribute("value");
     progress.classList.toggle("rest", !open.length);
-    if (open.length) patience = setTimeout(() => complain(WAITING), PATIENCE);
+    if (open.length) patience = setTimeout(late, PATIENCE);
     pump();
     drawn.setAttribute("aria-busy", open.length > 0);
     if (!open.length) whenDone.splice(0).forEach((go) => go());
@@ -405,7 +414,7 @@ function render({ model, el }) {
     .filter(Boolean).join(", ");
   const keeping = keepButtons({
     pictures, caption: () => caption.textContent, settings: chosen, story: steps && stepsShown,
-    keep: () => new Promise((done, fail) => {
+    keep: page ? undefined : () => new Promise((done, fail) => {
       kept = done;
       setTimeout(() => fail(new Error(WAITING)), PATIENCE); // a late answer is told all the same
       try { model.send({ view: me, keep: true }); } catch { fail(new Error(GONE)); }
@@ -421,7 +430,7 @@ function render({ model, el }) {
     make("div", { class: "panel" },
       make("div", { class: "controls" }, ...parts.map((part) => part.element)),
       progress,
-      make("div", { class: "last" }, make("div", { class: "said" }, caption, trouble),
+      make("div", { class: "last" }, make("div", { class: "said" }, caption, loading, trouble),
         keeping.row, reset))));
   handKeysOn(card);
   el.append(card);

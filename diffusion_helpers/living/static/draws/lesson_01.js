@@ -1,0 +1,3 @@
+// What draws in lesson 01; see draws.js.
+
+export const LESSON_01 = {};

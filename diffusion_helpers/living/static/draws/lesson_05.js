@@ -1,0 +1,3 @@
+// What draws in lesson 05; see draws.js.
+
+export const LESSON_05 = {};

@@ -1,0 +1,3 @@
+// What draws in lesson 07; see draws.js.
+
+export const LESSON_07 = {};
