@@ -40,7 +40,7 @@ def living_script(notebook, resources):
     folder = pages.PACKS if "unique_key" in resources else ""
     beside = {folder + name: content for name, content in pages.packs(needs).items()}
     resources["outputs"] = (resources.get("outputs") or {}) | beside
-    return pages.script_element(pages.page_script(needs, SCRIPT), folder)
+    return pages.inline(pages.page_script(needs, SCRIPT), folder)
 
 
 @pass_context

@@ -1,7 +1,7 @@
 """What makes a page alive without Python: its script, and the packs that lie beside it.
 
-A pack is a script with one file inside, because a page that is opened from a disk may read nothing
-else. The script of the page, static/page.js, loads them when a hand first moves.
+A pack is a script with a file inside, or a part of it, because a page that is opened from a disk may
+read nothing else. The script of the page, static/page.js, loads them when a hand first moves.
 """
 
 import functools
@@ -15,7 +15,8 @@ from .files import STATIC, needed_files, worker_script
 from .mirrors import pack_bytes
 
 PACKS = "packs/"
-LIVING = re.compile(r'<script type="application/json" class="living">(.*?)</script>', re.DOTALL)
+PIECE = 1_000_000  # letters of a pack
+LIVING = re.compile(r'<script\b[^>]*\bclass="living"[^>]*>(.*?)</script>', re.DOTALL)
 GIVEN = re.compile(r"^const (FILES|WORKER|live) = null;", re.MULTILINE)  # in static/page.js
 EXPORT = "export default { render };"  # in the code of a live control
 
@@ -29,23 +30,20 @@ def needs_of(page: str) -> list[str] | None:
 def packs(needs: Iterable[str]) -> dict[str, bytes]:
     """The packs behind these needs of drawings (see `needed_files`), {file name: bytes}."""
     return {
-        f"{pack_name(name)}.js": f'sculptorPack("{pack_name(name)}", "{text}")'.encode()
+        f"{pack}.js": f'sculptorPack("{pack}", "{text}")'.encode()
         for need in needs
-        for name, (_, text) in _packed(need).items()
+        for name, content in needed_files(need).items()
+        for pack, text in _packed(name, content)[1].items()
     }
 
 
 def page_script(needs: Iterable[str], live: str) -> str:
-    """The script of pages whose controls have these needs; `live` is the code of a live control."""
-    files = {
-        need: {
-            name: {"pack": pack_name(name), "sha256": sha256, "size": len(text)}
-            for name, (sha256, text) in _packed(need).items()
-        }
-        for need in needs
-    }
+    """The script of pages whose controls have these needs; `live` is the code of a live control.
+
+    All pages of a site may share one, made for the needs of all. `first_script` stands before it.
+    """
     code = {
-        "FILES": json.dumps(files),
+        "FILES": json.dumps({need: _about(need) for need in needs}),
         "WORKER": json.dumps(worker_script(), ensure_ascii=False),
         "live": f"(() => {{\n{live.replace(EXPORT, 'return { render };')}\n}})()",
     }
@@ -53,22 +51,59 @@ def page_script(needs: Iterable[str], live: str) -> str:
     return GIVEN.sub(lambda given: f"const {given[1]} = {code[given[1]]};", page)
 
 
-def script_element(script: str, folder: str = PACKS) -> str:
-    """The script as an element of a page that finds its packs in `folder`."""
-    script = script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
-    return f'<script data-packs="{html.escape(folder)}">\n{script}</script>'
+def first_script() -> str:
+    """The script that stands before that of `page_script`, and before packs within a page."""
+    return (STATIC / "first.js").read_text("utf-8")
 
 
-def pack_name(file: str) -> str:
-    """What the pack of a file is called, without its ending."""
-    return file.replace("/", "-")
+def inline(script: str, folder: str = PACKS) -> str:
+    """Both scripts as the last elements of a page; `script` is that of `page_script`.
+
+    The page finds its packs in `folder`, seen from its own place.
+    """
+    first = f"<script>\n{_inside(first_script())}</script>"
+    return f'{first}\n<script data-packs="{html.escape(folder)}">\n{_inside(script)}</script>\n'
 
 
-def _packed(need):
-    return {name: _pack(content) for name, content in needed_files(need).items()}
+def linked(script: str, folder: str = PACKS) -> str:
+    """As `inline`, for a page that finds the script of `page_script` at an address."""
+    first = f"<script>\n{_inside(first_script())}</script>"
+    address, folder = html.escape(script), html.escape(folder)
+    return f'{first}\n<script data-packs="{folder}" src="{address}"></script>\n'
+
+
+def in_one_file(page: str) -> str:
+    """The HTML of a page with its packs inside, so that nothing has to lie beside it.
+
+    Raises ValueError where no control on the page lives.
+    """
+    before, script, after = page.partition("<script data-packs=")
+    needs = needs_of(page)
+    if needs is None or not script:
+        raise ValueError("there is no live control on this page: run the lesson, then export it")
+    inside = "".join(f"<script>{pack.decode()}</script>\n" for pack in packs(needs).values())
+    return before + inside + script + after
+
+
+def _inside(script):
+    """A script as HTML holds it."""
+    return script.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+
+
+def _about(need):
+    """{file: what a page has to know of it}; sizes are those of the packs."""
+    about = {}
+    for name, content in needed_files(need).items():
+        sha256, texts = _packed(name, content)
+        size = sum(map(len, texts.values()))
+        about[name] = {"packs": list(texts), "sha256": sha256, "size": size}
+    return about
 
 
 @functools.cache  # several networks share the engine
-def _pack(content):
-    """The sha256 of a file, and its gzipped bytes as base64."""
-    return hashlib.sha256(content).hexdigest(), pack_bytes(content)["base64"]
+def _packed(name, content):
+    """The sha256 of a file, and its packs {name: base64}, no longer than PIECE: progress is seen."""
+    text, stem = pack_bytes(content)["base64"], name.replace("/", "-")
+    pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+    names = [stem] if len(pieces) == 1 else [f"{stem}.{i}" for i in range(1, len(pieces) + 1)]
+    return hashlib.sha256(content).hexdigest(), dict(zip(names, pieces, strict=True))

@@ -1,29 +1,33 @@
 // A page without Python: beside each still picture that carries a drawing (mirrors.py), the control
-// of the lesson, live.js, comes alive, with this script where JupyterLab has Python. pages.py fills
-// in the first three lines.
+// of the lesson, live.js, comes alive, with this script where JupyterLab has Python. first.js stands
+// before it; pages.py fills in the three nulls.
 
 (() => {
-const FILES = null; // { need: { file: { pack, sha256, size } } }
+const FILES = null; // { need: { file: { packs, sha256, size } } }
 const WORKER = null; // the code of the other thread
 const live = null; // { render }
 
-const here = document.currentScript;
-const base = new URL(here.dataset.packs, document.baseURI);
+if (sculptorTooOld) return;
+const here = document.currentScript, folder = here.dataset.packs;
+// an empty function with a value of 128 bits
+const SIMD = WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2,
+  1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]));
 
 // ---- packs --------------------------------------------------------------------------------------
 
-const packs = {}, coming = {}; // { pack: base64 }, { pack: a promise }
-window.sculptorPack = (name, text) => { packs[name] = text; }; // what each of them calls
+const coming = {}; // { pack: a promise }
 
 function pack(name) {
-  if (packs[name]) return packs[name];
+  if (sculptorPacks[name]) return sculptorPacks[name];
   return coming[name] ??= new Promise((done, fail) => {
-    const script = document.createElement("script"), address = new URL(`${name}.js`, base);
-    const missing = () => fail(new Error(`The file ${here.dataset.packs}${name}.js is missing or ` +
-      "damaged. It belongs beside this page: get the page again, together with it."));
-    script.src = address.href;
-    script.onerror = missing;
-    script.onload = () => (packs[name] ? done(packs[name]) : missing());
+    const script = document.createElement("script");
+    const end = () => {
+      script.remove();
+      if (sculptorPacks[name]) done(sculptorPacks[name]);
+      else fail(new Error(`the file ${folder}${name}.js beside this page is missing or damaged: get it again`));
+    };
+    script.src = new URL(`${folder}${name}.js`, document.baseURI).href;
+    script.onload = script.onerror = end;
     document.head.append(script);
   }).finally(() => { delete coming[name]; });
 }
@@ -31,8 +35,8 @@ function pack(name) {
 // ---- the other thread ---------------------------------------------------------------------------
 
 const models = []; // one for each control
-const loads = {}; // { need: a promise }
-let thread = null, ids = 0;
+const there = new Set(); // the files that the other thread has
+let thread = null, ids = 0, turn = Promise.resolve();
 
 function worker() {
   if (thread) return thread;
@@ -43,31 +47,51 @@ function worker() {
   return thread;
 }
 
-// Resolves when the other thread has what a control needs; `tell` hears of the progress, in words.
-async function bring(needs, tell) {
-  const files = Object.fromEntries(needs.flatMap((need) => Object.entries(FILES[need])));
-  const total = Object.values(files).reduce((sum, { size }) => sum + size, 0);
+// Resolves when the other thread has what a drawing needs; `tell` hears of the progress, in words.
+// Those of several controls come one after the other: they share files.
+function bring(needs, tell) {
+  tell("Loading the network", 0);
+  const mine = turn.then(() => bringNow(needs, tell));
+  turn = mine.catch(() => {}); // the next one does not suffer
+  return mine;
+}
+
+async function bringNow(needs, tell) {
+  const files = Object.fromEntries(needs.flatMap((need) => Object.entries(FILES[need]))
+    .filter(([name]) => !there.has(name)));
+  const names = Object.keys(files);
+  if (!names.length) return;
+  const total = names.reduce((sum, name) => sum + files[name].size, 0);
   const mega = (bytes) => (bytes / 1e6).toFixed(total < 1e7 ? 1 : 0);
   let come = 0;
-  const report = () => tell(`Loading the network: ${mega(come)} of ${mega(total)} MB`, come / total);
-  report();
-  const given = await Promise.all(Object.entries(files).map(async ([name, { pack: from, sha256, size }]) => {
-    const base64 = await pack(from);
-    come += size;
-    report();
-    return [name, { from: { base64 }, sha256 }];
+  const get = async (name) => {
+    const text = await pack(name);
+    come += text.length;
+    tell(`Loading the network: ${mega(come)} of ${mega(total)} MB`, come / total);
+    return text;
+  };
+  const given = await Promise.all(names.map(async (name) => {
+    const { packs, sha256 } = files[name], texts = await Promise.all(packs.map(get));
+    return [name, { from: { base64: texts.join("") }, sha256 }];
   }));
   tell("Starting the network", 1);
-  const id = ++ids;
-  await new Promise((done, fail) => {
+  names.forEach((name) => files[name].packs.forEach((each) => { delete sculptorPacks[each]; }));
+  await started(Object.fromEntries(given));
+  names.forEach((name) => there.add(name));
+}
+
+function started(files) {
+  const id = ++ids, other = worker();
+  return new Promise((done, fail) => {
     const hear = ({ data }) => {
       if (data.id !== id || !["ready", "failed"].includes(data.kind)) return;
-      worker().removeEventListener("message", hear);
+      other.removeEventListener("message", hear);
       if (data.kind === "ready") done();
       else fail(new Error(data.sentence));
     };
-    worker().addEventListener("message", hear);
-    worker().postMessage({ kind: "load", id, files: Object.fromEntries(given) });
+    other.addEventListener("message", hear);
+    other.addEventListener("error", ({ message }) => fail(new Error(`this browser cannot compute here: ${message}`)));
+    other.postMessage({ kind: "load", id, files });
   });
 }
 
@@ -80,8 +104,8 @@ class Model {
     this.hear = {};
     this.state = { spec: living.spec, frame: living.frame, page: { waiting: "Still computing." } };
     this.control = models.push(this) - 1;
-    this.asked = null; // what waits until all is loaded
-    this.ready = null;
+    this.ready = false;
+    this.waits = null; // the newest request, while all is loaded
   }
 
   get(name) { return this.state[name]; }
@@ -94,23 +118,23 @@ class Model {
   }
 
   send(request, _, buffers) {
-    const message = { kind: "ask", control: this.control, request, buffers };
-    if (this.ready === true) worker().postMessage(message);
-    else this.asked = message;
-    this.ready ??= this.begin();
+    const message = { kind: "ask", control: this.control, request, buffers }, loading = this.waits;
+    if (this.ready) worker().postMessage(message);
+    else this.waits = message;
+    if (!this.ready && !loading) this.begin();
   }
 
   async begin() {
-    const { draw, needs, spec: { parts }, own } = this.living;
+    const { draw, needs, spec: { parts }, own } = this.living, { frame } = this.state;
     try {
-      if (needs.length) await bring(needs, (loading, share) => this.show({ ...this.state.frame, loading, share }));
+      if (needs.length) await bring(needs, (loading, share) => this.show({ ...frame, loading, share }));
       worker().postMessage({ kind: "control", control: this.control, draw, parts, own });
-      worker().postMessage(this.asked);
       this.ready = true;
-    } catch (error) {
-      const { view, id } = this.asked.request;
-      this.ready = null; // the next move tries again
-      this.show({ ...this.state.frame, view, id, trouble: error.message, loading: "", share: 1, done: true });
+      worker().postMessage(this.waits);
+    } catch (error) { // the next move tries again
+      const { view, id } = this.waits.request;
+      this.waits = null;
+      this.show({ ...frame, view, id, trouble: error.message, share: 1, done: true });
     }
   }
 }
@@ -133,12 +157,15 @@ async function unpack(value) {
 }
 
 async function wake(script) {
-  const living = JSON.parse(script.textContent);
-  const [spec, frame] = await unpack([living.spec, living.frame]);
-  const model = new Model({ ...living, spec, frame });
-  const still = script.closest(".still"), el = document.createElement("div");
+  const still = script.parentNode, living = JSON.parse(script.textContent);
+  if (!SIMD && living.needs.some((need) => FILES[need]["ort.wasm"])) {
+    sculptorStays(still, "This browser cannot run its network, for want of WebAssembly SIMD: open the page " +
+      "in a newer one.");
+    return;
+  }
+  const [spec, frame] = await unpack([living.spec, living.frame]), el = document.createElement("div");
   still.before(el);
-  live.render({ model, el });
+  live.render({ model: new Model({ ...living, spec, frame }), el });
 }
 
 document.querySelectorAll("script.living").forEach(wake);
