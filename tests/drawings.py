@@ -11,6 +11,8 @@ import ast
 import base64
 import contextlib
 import hashlib
+import inspect
+import linecache
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -112,11 +114,15 @@ def lesson_source(lesson, cell, name):
 
 def lesson_function(lesson, cell, name, globals):
     """The function itself. What it calls and reads comes from `globals`."""
-    code = compile(lesson_source(lesson, cell, name), f"{lesson}: {cell}", "exec")
-    space = dict(globals)
-    exec(code, space)
+    return defined(lesson_source(lesson, cell, name), name, globals)
+
+
+def defined(source, name, globals):
+    """The function of a source that `inspect.getsource` finds, as that of a notebook's cell."""
+    file, space = f"<{name}, {len(linecache.cache)}>", dict(globals)
+    exec(compile(source, file, "exec"), space)
+    linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
     assert isinstance(space[name], FunctionType)
-    space[name].source = lesson_source(lesson, cell, name)
     return space[name]
 
 
@@ -136,7 +142,7 @@ def in_python(draw, parts, values):
 
 def in_page(drawn, draw, parts, values):
     """The frames with which the worker of a page answers, where nothing newer is asked."""
-    mirror = mirrors.mirror_of(draw.source)
+    mirror = mirrors.mirror_of(inspect.getsource(draw))
     own = mirrors.pack_own(mirror, draw.__globals__)
     specs = [{"label": name.replace("_", " ")} | part.spec() for name, part in parts.items()]
     boards = [

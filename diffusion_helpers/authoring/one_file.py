@@ -1,4 +1,4 @@
-"""Put the packs of an exported page into it: python -m diffusion_helpers.authoring.one_file PAGE OUT
+"""Put packs into an exported page: python -m diffusion_helpers.authoring.one_file PAGE OUT
 
     jupyter nbconvert --to html notebooks/00_start_here.ipynb
     python -m diffusion_helpers.authoring.one_file notebooks/00_start_here.html sculptor.html

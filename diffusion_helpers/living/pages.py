@@ -1,7 +1,7 @@
 """What makes a page alive without Python: its script, and the packs that lie beside it.
 
-A pack is a script with a file inside, or a part of it, because a page that is opened from a disk may
-read nothing else. The script of the page, static/page.js, loads them when a hand first moves.
+A pack is a script with a file inside, or a part of it, because a page that is opened from a disk
+may read nothing else. The script of the page, static/page.js, loads them when a hand first moves.
 """
 
 import functools
@@ -102,7 +102,7 @@ def _about(need):
 
 @functools.cache  # several networks share the engine
 def _packed(name, content):
-    """The sha256 of a file, and its packs {name: base64}, no longer than PIECE: progress is seen."""
+    """The sha256 of a file, and its packs {name: base64}; they are short, so progress is seen."""
     text, stem = pack_bytes(content)["base64"], name.replace("/", "-")
     pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
     names = [stem] if len(pieces) == 1 else [f"{stem}.{i}" for i in range(1, len(pieces) + 1)]

@@ -10,7 +10,7 @@ const live = null; // { render }
 if (sculptorTooOld) return;
 const here = document.currentScript, folder = here.dataset.packs;
 // an empty function with a value of 128 bits
-const SIMD = WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2,
+const SIMD = window.WebAssembly && WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2,
   1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]));
 
 // ---- packs --------------------------------------------------------------------------------------
@@ -126,13 +126,16 @@ class Model {
 
   async begin() {
     const { draw, needs, spec: { parts }, own } = this.living, { frame } = this.state;
+    let over = false; // when one pack is missing, the others still come
+    const tell = (loading, share) => over || this.show({ ...frame, loading, share, trouble: "" });
     try {
-      if (needs.length) await bring(needs, (loading, share) => this.show({ ...frame, loading, share }));
+      if (needs.length) await bring(needs, tell);
       worker().postMessage({ kind: "control", control: this.control, draw, parts, own });
       this.ready = true;
       worker().postMessage(this.waits);
     } catch (error) { // the next move tries again
       const { view, id } = this.waits.request;
+      over = true;
       this.waits = null;
       this.show({ ...frame, view, id, trouble: error.message, share: 1, done: true });
     }
@@ -159,8 +162,7 @@ async function unpack(value) {
 async function wake(script) {
   const still = script.parentNode, living = JSON.parse(script.textContent);
   if (!SIMD && living.needs.some((need) => FILES[need]["ort.wasm"])) {
-    sculptorStays(still, "This browser cannot run its network, for want of WebAssembly SIMD: open the page " +
-      "in a newer one.");
+    sculptorStays(still, "This browser is too old to run its network: open the page in a newer one.");
     return;
   }
   const [spec, frame] = await unpack([living.spec, living.frame]), el = document.createElement("div");
