@@ -34,11 +34,21 @@ export async function unpackTensor({ kind, shape, base64 }) {
   const bytes = await unpack({ base64 });
   if (kind === "doubles") return { data: new Float64Array(bytes), shape };
   if (kind === "floats") return { data: new Float32Array(bytes), shape };
-  return { data: signed(new Uint8Array(bytes)), shape };
+  return { data: signed(new Uint8Array(bytes), shape), shape };
 }
 
-// 0..255 -> [-1, 1], as data.to_signed
-export const signed = (levels) => Float32Array.from(levels, (level) => Math.fround(level / 127.5) - 1);
+// Levels 0..255 of pictures, the colours of each pixel together in so many bytes -> [-1, 1] in a tensor
+// of this shape, [..., C, H, W], as data.to_signed.
+export function signed(levels, shape, bytes = shape.at(-3)) {
+  const [channels, height, width] = shape.slice(-3), size = height * width;
+  const data = new Float32Array(shape.reduce((a, b) => a * b));
+  for (let i = 0; i < data.length; i++) {
+    const plane = Math.floor(i / size), channel = plane % channels;
+    const pixel = (plane - channel) / channels * size + i % size;
+    data[i] = Math.fround(levels[pixel * bytes + channel] / 127.5) - 1;
+  }
+  return data;
+}
 
 async function download(address, report) {
   const answer = await fetch(address), parts = [];

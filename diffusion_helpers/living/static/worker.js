@@ -156,13 +156,8 @@ function read(parts, values, buffers = []) {
 }
 
 function board(buffer) { // RGBA -> { data, shape: [3, S, S] } in [-1, 1], as controls.Drawing reads it
-  const rgba = signed(new Uint8Array(buffer)), size = Math.sqrt(rgba.length / 4);
-  const data = new Float32Array(3 * size * size);
-  for (let i = 0; i < data.length; i++) {
-    const plane = Math.floor(i / (size * size));
-    data[i] = rgba[4 * (i - plane * size * size) + plane];
-  }
-  return { data, shape: [3, size, size] };
+  const levels = new Uint8Array(buffer), size = Math.sqrt(levels.length / 4), shape = [3, size, size];
+  return { data: signed(levels, shape, 4), shape };
 }
 
 function breathe() { // lets what has arrived in; a timer would wait four milliseconds

@@ -1,3 +1,27 @@
 // What draws in lesson 03; see draws.js.
 
-export const LESSON_03 = {};
+import { fixed, percent } from "../format.js";
+import { mix, pictureAt } from "../pictures.js";
+import { Schedule, addNoise, f32, pureNoise } from "../sampling.js";
+
+export const LESSON_03 = {
+  async *question({ face, t, in_it, seed }, at, { faces, alpha_bar }) {
+    const { data: x_0, shape } = pictureAt(faces, face), schedule = new Schedule(alpha_bar.data);
+    const eps = pureNoise(1, shape, seed), x_t = addNoise(x_0, t, eps, schedule);
+    const pictures = { "x_t: the input": { data: x_t, shape } };
+    if (in_it.length) Object.assign(pictures, { x_0: { data: x_0, shape }, eps: { data: eps, shape } });
+    yield { pictures, caption: `t = ${t}, share of noise ${percent(1 - schedule.at(t), 1)}` };
+  },
+
+  async *around_the_circle({ face, phi, seed }, at, { faces }) {
+    const { data: x_0, shape } = pictureAt(faces, face), eps = pureNoise(1, shape, seed);
+    const angle = f32(phi * f32(Math.PI / 180)); // in 32 bits cos(90 degrees) is just below 0
+    const [signalRate, noiseRate] = [f32(Math.cos(angle)), f32(Math.sin(angle))];
+    const pictures = {
+      "x_t": { data: mix(signalRate, x_0, noiseRate, eps), shape },
+      "v: how x_t changes": { data: mix(signalRate, eps, -noiseRate, x_0), shape },
+    };
+    const rates = `signal_rate ${fixed(signalRate, 2)}, noise_rate ${fixed(noiseRate, 2)}`;
+    yield { pictures, caption: `${phi} degrees: ${rates}` };
+  },
+};
