@@ -106,6 +106,14 @@ RUSSIAN = {
 }
 
 
+LANGUAGES = (("English", ENGLISH, ""), ("Russian", RUSSIAN, "_ru"))
+
+
+def right(expected, found):
+    """Whether one of the expected emoji, with "/" between them, is among those found."""
+    return not set(expected.split("/")).isdisjoint(found)
+
+
 def direction(words, caption):
     """The mean of a caption's vectors at length 1; zero without known words."""
     none = len(words.vectors) - 1
@@ -113,32 +121,31 @@ def direction(words, caption):
     return torch.nn.functional.normalize(words.vectors[rows].mean(0), dim=0)
 
 
+def retrieve(words, prompts, ending):
+    """prompt -> the names of the emoji that are found first; `ending` is that of the language."""
+    concepts = json.loads((DATA / "emoji" / "emoji.json").read_text(encoding="utf-8"))["concepts"]
+    captions = [" ".join([c[f"name{ending}"], *c[f"keywords{ending}"]]) for c in concepts]
+    gallery = torch.stack([direction(words, caption) for caption in captions])
+    found = {}
+    for prompt in prompts:
+        best = (gallery @ direction(words, prompt)).topk(BEST).indices.tolist()
+        found[prompt] = [concepts[i]["name"] for i in best]
+    return found
+
+
 def main():
     words = load_words()
-    concepts = json.loads((DATA / "emoji" / "emoji.json").read_text(encoding="utf-8"))["concepts"]
-    names = [c["name"] for c in concepts]
     lines = []
-    for language, prompts, ending in (("English", ENGLISH, ""), ("Russian", RUSSIAN, "_ru")):
-        gallery = torch.stack(
-            [
-                direction(words, " ".join([c[f"name{ending}"], *c[f"keywords{ending}"]]))
-                for c in concepts
-            ]
-        )
-        hits, missed = 0, []
-        for prompt, expected in prompts.items():
-            wanted = set(expected.split("/"))
-            best = (gallery @ direction(words, prompt)).topk(BEST).indices.tolist()
-            found = [names[i] for i in best]
-            hits += bool(wanted & set(found))
-            if not wanted & set(found):
-                missed.append(f"    {prompt!r} found {', '.join(found)}")
+    for language, prompts, ending in LANGUAGES:
+        found = retrieve(words, prompts, ending)
+        missed = [p for p in prompts if not right(prompts[p], found[p])]
+        hits = len(prompts) - len(missed)
         low, high = share_interval(hits, len(prompts))
         lines.append(
             f"{language}: {hits} of {len(prompts)} among the first {BEST}: "
             f"{hits / len(prompts):.0%} ({low:.0%} to {high:.0%}); missed:"
         )
-        lines += missed
+        lines += [f"    {prompt!r} found {', '.join(found[prompt])}" for prompt in missed]
     text = "\n".join(lines)
     say(text)
     with open("benchmarks/words.txt", "w", encoding="utf-8") as file:
