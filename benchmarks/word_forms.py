@@ -13,14 +13,15 @@ keep more without forms written by hand. The emoji's own words are Unicode's, an
 benchmarks/word_forms.txt.
 """
 
+import argparse
 import re
-import sys
 from pathlib import Path
 
 import wordfreq
 from spylls.hunspell import Dictionary
 from words import BEST, LANGUAGES, retrieve, right
 
+from diffusion_helpers.authoring import commands
 from diffusion_helpers.checks import say
 from diffusion_helpers.data import load_emoji
 from diffusion_helpers.words import Words, load_words, split_words
@@ -82,8 +83,9 @@ def table(words, become, russian):
     lines = []
     for name, weights in (("forms", [1] * len(known)), ("weighted", often)):
         share = dict.fromkeys(("kept", "another", "lost"), 0)
+        total = sum(weights)
         for word, weight in zip(known, weights):
-            share[become[word]] += weight / sum(weights)
+            share[become[word]] += weight / total
         told = ", ".join(f"{name} {x:.2%}" for name, x in share.items())
         lines.append(f"{'Russian' if russian else 'English'}, {name}: {told}")
     return lines
@@ -116,4 +118,6 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("packages", type=commands.folder, help="npm's folder node_modules")
+    main(parser.parse_args().packages)
