@@ -285,6 +285,23 @@ def check_live(hand):
     return start
 
 
+def check_moves(hand):
+    """Move one part of a live control by mouse, then by keys; the picture must follow."""
+    keys, root = hand.page.keyboard, hand.root
+    slider, box = root.get_by_role("slider").first, root.get_by_role("checkbox").first
+    if slider.count():
+        at_end = slider.input_value() == slider.get_attribute("max")
+        end = 8 if at_end else slider.bounding_box()["width"] - 8
+        hand.changes(lambda: slider.click(position={"x": end, "y": 8}))
+        hand.changes(lambda: keys.press("ArrowRight" if at_end else "ArrowLeft"))
+    elif box.count():
+        hand.changes(box.click)
+        hand.changes(lambda: keys.press("Space"))
+    else:
+        hand.changes(lambda: root.get_by_role("textbox").first.fill("blue heart"))
+        hand.changes(lambda: keys.press("Backspace"))
+
+
 def check_prediction(hand):
     """Give each answer by mouse: what is revealed follows, and the question is silent."""
     hand.start_over()

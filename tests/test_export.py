@@ -1,5 +1,7 @@
 """An exported lesson is one page that needs no kernel, no network and no library."""
 
+import io
+import json
 import logging
 import re
 import shutil
@@ -21,6 +23,7 @@ from page_objects import Hand, check_accessible
 from PIL import Image
 
 from diffusion_helpers.authoring import export
+from diffusion_helpers.living import pages
 
 LESSONS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
 PAGE = REPO / "diffusion_helpers" / "authoring" / "export_template" / "page.html.j2"
@@ -230,6 +233,27 @@ def test_the_page_lives_in_a_browser(visit, page, tmp_path):
         tab.check_quiet()
 
 
+@pytest.mark.parametrize(
+    "needs, command, beside",
+    [
+        (None, True, set()),  # no control lives on the page
+        ([], True, set()),  # a control that needs no network: one file
+        (["twins_near"], True, {"packs/graphs-twins_near.step.onnx.js", "packs/ort.mjs.js"}),
+        (["twins_near"], False, {"graphs-twins_near.step.onnx.js", "ort.mjs.js"}),
+    ],
+)
+def test_packs_lie_beside_a_page_that_needs_them(needs, command, beside):
+    part = f'<script type="application/json" class="living">{json.dumps({"needs": needs})}</script>'
+    page = "<p>a still</p>" if needs is None else part
+    output = nbformat.v4.new_output("display_data", {"text/html": page})
+    cells = [nbformat.v4.new_markdown_cell("words"), nbformat.v4.new_code_cell(outputs=[output])]
+    resources = {"unique_key": "lesson"} if command else {}  # JupyterLab's menu has none
+    script = export.living_script(nbformat.v4.new_notebook(cells=cells), resources)
+    assert bool(script) == (needs is not None)
+    files = resources.get("outputs") or {}
+    assert beside <= files.keys() and bool(files) == bool(beside)
+
+
 @pytest.mark.parametrize("look", ["lab", "classic", "dark"])
 def test_folded_code_is_folded_in_the_page(installed, lesson, visit, tmp_path, look):
     how = ["--theme", "dark"] if look == "dark" else ["--template", look]
@@ -265,6 +289,10 @@ def test_jupyterlab_exports_the_same_page(installed, lesson, tmp_path):
     notebook = nbformat.read(lesson, as_version=4)
     notebook.metadata.title = "Signed"  # a signature holds for the content, not for the path
     nbformat.write(notebook, lesson.with_name("signed.ipynb"))
+    drawing = '<script type="application/json" class="living">{"needs": ["twins_near"]}</script>'
+    output = nbformat.v4.new_output("display_data", {"text/html": drawing})
+    cells = [nbformat.v4.new_code_cell("live(...)", outputs=[output])]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), lesson.with_name("living.ipynb"))
     (tmp_path / "data").mkdir()
     notary = NotebookNotary(data_dir=str(tmp_path / "data"))
     notary.sign(notebook)  # as JupyterLab does when it saves what was run
@@ -273,10 +301,16 @@ def test_jupyterlab_exports_the_same_page(installed, lesson, tmp_path):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with jupyter_lab(lesson.parent, tmp_path) as lab:
 
-        def exported(name):
-            address = f"{lab.url}/nbconvert/html/{name}?sanitize_html=true&token={lab.token}"
-            return opener.open(address, timeout=60).read().decode()
+        def exported(name, sanitize="true"):
+            address = f"{lab.url}/nbconvert/html/{name}?sanitize_html={sanitize}&token={lab.token}"
+            return opener.open(address, timeout=60).read()
 
-        page = check_needs_nothing(exported("signed.ipynb"))
+        page = check_needs_nothing(exported("signed.ipynb").decode())
         assert page.select(".scrubber script") and page.title.get_text() == "Signed"
-        assert "<script" not in exported(Path(foreign).name)
+        assert b"<script" not in exported(Path(foreign).name)
+        assert b"<script" not in exported("living.ipynb")
+        with zipfile.ZipFile(io.BytesIO(exported("living.ipynb", "false"))) as archive:
+            names = {"living.html", *pages.packs(["twins_near"])}
+            assert set(archive.namelist()) == names and len(names) > 5  # beside each other
+            page = BeautifulSoup(archive.read("living.html"), "html.parser")
+            assert page.select_one("script[data-packs]")["data-packs"] == ""

@@ -13,8 +13,10 @@ import pytest
 import torch
 from browser import REPO, jupyter_environment
 from drawings import defined, in_float32, in_python, lesson_function, lesson_source, serve
-from page_objects import LiveHand, check_accessible
+from nbclient import NotebookClient
+from page_objects import LiveHand, check_accessible, check_live
 from PIL import Image
+from shorten_lessons import shorter
 
 from diffusion_helpers import ddim, load_checkpoint, pure_noise
 from diffusion_helpers.authoring import one_file
@@ -329,3 +331,34 @@ def test_a_page_without_scripts_has_its_stills(visit, exported):
         assert [still.is_visible() for still in tab.page.locator(".sculptor.still").all()] == [
             True
         ] * 3
+
+
+# ---- whole lessons ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_control_of_a_lesson_lives_in_its_page(visit, name, tmp_path):
+    """All but the drawing functions is shortened: then these would not be the lesson's own."""
+    lesson, short = (nbformat.read(REPO / "notebooks" / f"{name}.ipynb", 4) for _ in range(2))
+    for cell, whole in zip(short.cells, lesson.cells, strict=True):
+        cell.source = whole.source if "live(" in whole.source else shorter(whole.source)
+    NotebookClient(short, timeout=600, kernel_name="python3").execute(cwd=tmp_path)
+    nbformat.write(short, tmp_path / "lesson.ipynb")
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", tmp_path / "lesson.ipynb"]
+    subprocess.run(command, check=True, env=jupyter_environment(tmp_path))
+    mine = [mirrors.fingerprint(code) for (at, *_), code in live_functions().items() if at == name]
+    alive = len(mine) - len(mirrors.ONLY_PYTHON.keys() & set(mine))
+    with visit() as tab:
+        tab.page.goto((tmp_path / "lesson.html").as_uri())
+        tab.page.wait_for_function(
+            "(n) => document.querySelectorAll('.sculptor.live').length === n", arg=alive
+        )
+        stills = tab.page.locator(".sculptor.still").all()
+        assert [still.is_visible() for still in stills].count(True) == len(mine) - alive
+        for i in range(alive):
+            hand = LiveHand(tab.page, i)
+            hand.root.get_by_role("button", name="Start over").click()  # until now Python's picture
+            check_live(hand)
+        check_accessible(tab.page, "main")
+        tab.check_quiet()
