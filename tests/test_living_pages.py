@@ -97,7 +97,7 @@ CHANGED = (
 
 
 def test_a_function_or_a_network_of_your_own_stays_still_and_says_why(creation):
-    lesson, create = creation
+    lesson, _ = creation
     other = load_checkpoint("demiurge", "cpu")
     with torch.no_grad():
         next(other.parameters()).mul_(1.001)  # a little training
@@ -238,18 +238,17 @@ def test_a_page_that_slept_goes_on(tab, creation):
 
 def test_all_in_one_file_over_http_in_two_tabs(visit, exported, creation, tmp_path):
     one_file.main([str(exported), str(tmp_path / "one.html")])
-    with serve({"/one.html": (tmp_path / "one.html").read_bytes()}) as address:
-        with visit() as one, visit() as other:
-            hands = []
-            for tab, words in ((one, "cat"), (other, "звезда")):
-                tab.page.goto(f"{address}/one.html")
-                hands.append(LiveHand(tab.page))
-                wish(hands[-1], words)
-            for hand, words in zip(hands, ("cat", "звезда"), strict=True):
-                hand.page.bring_to_front()
-                check_picture(hand, creation, words)
-            one.check_quiet()
-            other.check_quiet()
+    page, hands = (tmp_path / "one.html").read_bytes(), []
+    with serve({"/one.html": page}) as address, visit() as one, visit() as other:
+        for tab, words in ((one, "cat"), (other, "звезда")):
+            tab.page.goto(f"{address}/one.html")
+            hands.append(LiveHand(tab.page))
+            wish(hands[-1], words)
+        for hand, words in zip(hands, ("cat", "звезда"), strict=True):
+            hand.page.bring_to_front()
+            check_picture(hand, creation, words)
+        one.check_quiet()
+        other.check_quiet()
 
 
 # ---- what may be amiss --------------------------------------------------------------------------
@@ -264,7 +263,7 @@ def test_a_missing_or_damaged_pack_is_told_and_may_come_later(visit, exported, c
         wish(hand, "cat")
         hand.settle()
         assert re.fullmatch(
-            r"the file packs/\S+\.js beside this page is missing or damaged: get it again",
+            r"the file packs/\S+\.js is missing or damaged: get it again",
             hand.trouble,
         )
         assert hand.seen() == before
@@ -275,7 +274,7 @@ def test_a_missing_or_damaged_pack_is_told_and_may_come_later(visit, exported, c
         for broken, words in (
             (
                 whole[:-100],
-                "packs/checkpoints-demiurge.safetensors.2.js beside this page is missing",
+                "packs/checkpoints-demiurge.safetensors.2.js is missing",
             ),
             (whole[:5000] + whole[5004:], "checkpoints/demiurge.safetensors did not come"),
         ):
@@ -315,22 +314,25 @@ def test_an_old_browser_keeps_the_still_and_says_why(visit, exported, lacks):
         tab.check_quiet()
 
 
-def test_a_page_without_scripts_has_its_stills(visit, exported):
+@pytest.mark.parametrize("policy", ["script-src 'none'", "worker-src 'none'"])
+def test_a_server_that_forbids_scripts_or_threads(visit, exported, policy):
+    headers = {"Content-Security-Policy": policy, "Content-Type": "text/html"}
     with visit() as tab:
+        tab.page.route("**/page.html", lambda r: r.fulfill(path=exported, headers=headers))
         tab.page.route(
-            "**/*.html",
-            lambda route: route.fulfill(
-                path=exported,
-                headers={
-                    "Content-Security-Policy": "script-src 'none'",
-                    "Content-Type": "text/html",
-                },
-            ),
+            "**/packs/*",
+            lambda r: r.fulfill(path=exported.parent / r.request.url.partition(":1/")[2]),
         )
-        tab.page.goto("http://127.0.0.1/page.html")
-        assert [still.is_visible() for still in tab.page.locator(".sculptor.still").all()] == [
-            True
-        ] * 3
+        tab.page.goto("http://127.0.0.1:1/page.html")
+        if "script" in policy:
+            stills = tab.page.locator(".sculptor.still").all()
+            assert [still.is_visible() for still in stills] == [True] * 3
+            return
+        hand = LiveHand(tab.page)
+        wish(hand, "cat")
+        hand.settle()
+        stopped = "the other thread, which computes, has stopped: this page may not start it"
+        assert hand.trouble == stopped and hand.words == "a red apple, finished"
 
 
 # ---- whole lessons ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ const live = null; // { render }
 
 if (sculptorTooOld) return;
 const here = document.currentScript, folder = here.dataset.packs;
+const isNetwork = (need) => Boolean(FILES[need]["ort.wasm"]);
 // an empty function with a value of 128 bits
 const SIMD = window.WebAssembly && WebAssembly.validate(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2,
   1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]));
@@ -24,7 +25,7 @@ function pack(name) {
     const end = () => {
       script.remove();
       if (sculptorPacks[name]) done(sculptorPacks[name]);
-      else fail(new Error(`the file ${folder}${name}.js beside this page is missing or damaged: get it again`));
+      else fail(new Error(`the file ${folder}${name}.js is missing or damaged: get it again`));
     };
     script.src = new URL(`${folder}${name}.js`, document.baseURI).href;
     script.onload = script.onerror = end;
@@ -44,19 +45,28 @@ function worker() {
   thread.addEventListener("message", ({ data }) => {
     if (data.kind === "frame") models[data.control].show(data.frame);
   });
+  thread.addEventListener("error", (event) => { // the next move starts another
+    thread = null;
+    there.clear();
+    models.forEach((model) => model.fail(stopped(event)));
+  });
   return thread;
 }
+
+const stopped = ({ message }) =>
+  `the other thread, which computes, has stopped: ${message || "this page may not start it"}`;
 
 // Resolves when the other thread has what a drawing needs; `tell` hears of the progress, in words.
 // Those of several controls come one after the other: they share files.
 function bring(needs, tell) {
-  tell("Loading the network", 0);
-  const mine = turn.then(() => bringNow(needs, tell));
+  const what = needs.some(isNetwork) ? "the network" : "the words";
+  tell(`Loading ${what}`, 0);
+  const mine = turn.then(() => bringNow(needs, what, tell));
   turn = mine.catch(() => {}); // the next one does not suffer
   return mine;
 }
 
-async function bringNow(needs, tell) {
+async function bringNow(needs, what, tell) {
   const files = Object.fromEntries(needs.flatMap((need) => Object.entries(FILES[need]))
     .filter(([name]) => !there.has(name)));
   const names = Object.keys(files);
@@ -67,14 +77,14 @@ async function bringNow(needs, tell) {
   const get = async (name) => {
     const text = await pack(name);
     come += text.length;
-    tell(`Loading the network: ${mega(come)} of ${mega(total)} MB`, come / total);
+    tell(`Loading ${what}: ${mega(come)} of ${mega(total)} MB`, come / total);
     return text;
   };
   const given = await Promise.all(names.map(async (name) => {
     const { packs, sha256 } = files[name], texts = await Promise.all(packs.map(get));
     return [name, { from: { base64: texts.join("") }, sha256 }];
   }));
-  tell("Starting the network", 1);
+  tell(`Starting ${what}`, 1);
   names.forEach((name) => files[name].packs.forEach((each) => { delete sculptorPacks[each]; }));
   await started(Object.fromEntries(given));
   names.forEach((name) => there.add(name));
@@ -90,7 +100,7 @@ function started(files) {
       else fail(new Error(data.sentence));
     };
     other.addEventListener("message", hear);
-    other.addEventListener("error", ({ message }) => fail(new Error(`this browser cannot compute here: ${message}`)));
+    other.addEventListener("error", (event) => fail(new Error(stopped(event))));
     other.postMessage({ kind: "load", id, files });
   });
 }
@@ -104,8 +114,8 @@ class Model {
     this.hear = {};
     this.state = { spec: living.spec, frame: living.frame, page: { waiting: "Still computing." } };
     this.control = models.push(this) - 1;
-    this.ready = false;
-    this.waits = null; // the newest request, while all is loaded
+    this.ready = this.loading = false;
+    this.asked = null; // the newest request
   }
 
   get(name) { return this.state[name]; }
@@ -113,32 +123,38 @@ class Model {
   off(event, act) { this.hear[event]?.delete(act); }
 
   show(frame) {
-    this.state.frame = frame;
+    this.state.frame = { ...this.state.frame, loading: "", ...frame }; // may have no pictures of its own
     this.hear["change:frame"]?.forEach((act) => act());
   }
 
+  fail(sentence) { // the next move tries again
+    this.ready = false;
+    if (!this.asked) return;
+    const { view, id } = this.asked.request;
+    this.show({ view, id, trouble: sentence, share: 1, done: true });
+  }
+
   send(request, _, buffers) {
-    const message = { kind: "ask", control: this.control, request, buffers }, loading = this.waits;
-    if (this.ready) worker().postMessage(message);
-    else this.waits = message;
-    if (!this.ready && !loading) this.begin();
+    this.asked = { kind: "ask", control: this.control, request, buffers };
+    if (this.ready) worker().postMessage(this.asked);
+    else if (!this.loading) this.begin();
   }
 
   async begin() {
-    const { draw, needs, spec: { parts }, own } = this.living, { frame } = this.state;
-    let over = false; // when one pack is missing, the others still come
-    const tell = (loading, share) => over || this.show({ ...frame, loading, share, trouble: "" });
+    const { draw, needs, spec: { parts }, own } = this.living;
+    const tell = (loading, share) => { // not of packs that come when one is missing
+      if (this.loading) this.show({ loading, share, trouble: "" });
+    };
+    this.loading = true;
     try {
       if (needs.length) await bring(needs, tell);
       worker().postMessage({ kind: "control", control: this.control, draw, parts, own });
+      worker().postMessage(this.asked);
       this.ready = true;
-      worker().postMessage(this.waits);
-    } catch (error) { // the next move tries again
-      const { view, id } = this.waits.request;
-      over = true;
-      this.waits = null;
-      this.show({ ...frame, view, id, trouble: error.message, share: 1, done: true });
+    } catch (error) {
+      this.fail(error.message);
     }
+    this.loading = false;
   }
 }
 
@@ -161,7 +177,7 @@ async function unpack(value) {
 
 async function wake(script) {
   const still = script.parentNode, living = JSON.parse(script.textContent);
-  if (!SIMD && living.needs.some((need) => FILES[need]["ort.wasm"])) {
+  if (!SIMD && living.needs.some(isNetwork)) {
     sculptorStays(still, "This browser is too old to run its network: open the page in a newer one.");
     return;
   }
