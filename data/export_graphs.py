@@ -8,7 +8,8 @@ networks or of those that are named. The weights are not in it: each is named as
 where the page takes it from. The same versions of the packages write the same bytes.
 
 step   x_t (B, C, H, W), t (B,) float, and the pooled, tokens and mask of an EncodedText, as far as
-       the network takes them -> what it predicts, and the attention weights by their layers' names
+       the network takes them -> what it predicts, and the attention weights by their layers' names;
+       twins_attention takes shares (B, 4) too, see StepWithChanges
 text   vectors (B, 16, 128), word_mask (B, 16) bool, styles (B,) int64 -> pooled, tokens, mask, and
        the attention weights
 """
@@ -22,6 +23,7 @@ from unittest import mock
 import onnx
 import onnx_ir
 import torch
+from einops import rearrange
 from onnxscript import optimizer
 from torch import nn
 
@@ -47,6 +49,25 @@ class Step(nn.Module):
     def forward(self, x_t, t=None, pooled=None, tokens=None, mask=None):
         text = () if pooled is None else (EncodedText(pooled, tokens, mask),)
         return self.network(x_t, t, *text)
+
+
+class StepWithChanges(Step):
+    """One call of a network whose attention weights are exchanged as in lesson 06.
+
+    shares (B, 4), of what a picture takes its values with: its own attention weights, those of the
+    picture before, the same for all places, the asking place alone. 1, 0, 0, 0 changes nothing.
+    """
+
+    def forward(self, x_t, t, shares):
+        own, before, even, itself = rearrange(shares, "b four -> four b 1 1 1")
+
+        def change(weights):
+            m = weights.shape[-1]
+            mixed = own * weights + before * weights.roll(1, dims=0)
+            return mixed + even / m + itself * torch.eye(m)
+
+        with attention.changed_attention(change):
+            return self.network(x_t, t)
 
 
 class Listen(nn.Module):
@@ -98,7 +119,8 @@ def export(module, inputs, outputs):
         raise ValueError(f"the graph would take so many pictures only: {fixed}")
     show_attention(program.model.graph)
     weights = take_weights_out(program.model.graph, [name for name, _ in module.named_parameters()])
-    optimizer.optimize(program.model)  # computes what is constant, and so none of the weights
+    # computes what is constant and small, and so none of the weights
+    optimizer.optimize(program.model, output_size_limit=1024)
     model = onnx_ir.serde.serialize_model(program.model)
     forget_origins(model)
     onnx.checker.check_model(model)  # before the weights are gone, which it would look for
@@ -171,7 +193,10 @@ def graphs(name):
         inputs["pooled"] = torch.zeros(b, width)
         inputs["tokens"] = torch.zeros(b, 1 + MAX_WORDS, width)
         inputs["mask"] = torch.ones(b, 1 + MAX_WORDS, dtype=torch.bool)
-    made["step"] = export(Step(network), inputs, [network.predicts])
+    step = Step
+    if name == "twins_attention":
+        step, inputs["shares"] = StepWithChanges, torch.zeros(b, 4)
+    made["step"] = export(step(network), inputs, [network.predicts])
     return made
 
 

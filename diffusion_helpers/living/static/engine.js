@@ -10,6 +10,8 @@ const NO_TEXT = { // text.empty_text(1)
   styles: new BigInt64Array(1),
 };
 
+const UNCHANGED = [1, 0, 0, 0]; // shares of attention weights: all of their own
+
 // A network as sampling.js wants it: model(x, t, text) -> what it predicts, a Float32Array like x.
 // `files` are bytes: { weights, step, text }, the last one for a network that hears text.
 export async function startNetwork(ort, files) {
@@ -20,10 +22,14 @@ export async function startNetwork(ort, files) {
   const [{ shape: [, ...imageShape] }] = step.inputMetadata;
 
   // For each of `layers`, named as in attention.capture_attention, maps[layer] gets one { data, dims }.
-  const model = async (x, t, text, layers = [], maps = {}) => {
+  // `shares` are what data/export_graphs.py says of them; few networks have such a way in.
+  const model = async (x, t, text, layers = [], maps = {}, shares = UNCHANGED) => {
     const n = x.length / imageShape.reduce((a, b) => a * b);
     const feeds = { x_t: new ort.Tensor(x, [n, ...imageShape]) };
     if (step.inputNames.includes("t")) feeds.t = new ort.Tensor(new Float32Array(n).fill(t), [n]);
+    if (step.inputNames.includes("shares")) {
+      feeds.shares = new ort.Tensor(new Float32Array(Array(n).fill(shares).flat()), [n, shares.length]);
+    }
     if (listen) {
       const { pooled, tokens, mask } = expand(await model.encodeText(text), n);
       feeds.pooled = new ort.Tensor(pooled, [n, pooled.length / n]);
