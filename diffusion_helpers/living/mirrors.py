@@ -10,6 +10,7 @@ import functools
 import gzip
 import hashlib
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,15 @@ import torch
 from torch import nn
 
 from ..checkpoints import load_checkpoint
+from ..data import read_data
+from ..text import STYLES
+from ..twins import load_twins
 
 OWN_FUNCTION = "its drawing function is not the course's"
 OWN_NETWORK = "its network is your own"
 OWN_HELPER = "it calls a function that is not the course's"
+OWN_CHOICES = "it chooses from what is not the course's"
+TWINS = {"twins_attention": True, "twins_near": False}
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,8 @@ def shipped(lesson: dict[str, Any], **networks: str) -> None:
 
 @functools.cache
 def _shipped_weights(name):
-    return load_checkpoint(name, "cpu").state_dict()
+    network = load_twins(TWINS[name], "cpu") if name in TWINS else load_checkpoint(name, "cpu")
+    return network.state_dict()
 
 
 def unchanged(lesson: dict[str, Any], **functions: str) -> None:
@@ -65,6 +72,12 @@ def unchanged(lesson: dict[str, Any], **functions: str) -> None:
             source = ""
         if fingerprint(source) != known:
             raise ValueError(OWN_HELPER)
+
+
+def equal(lesson: dict[str, Any], **values: Any) -> None:
+    """Raise ValueError unless these globals have these values."""
+    if any(lesson[name] != value for name, value in values.items()):
+        raise ValueError(OWN_CHOICES)
 
 
 # ---- the tables, {sha256 of a function's source: its mirror} -------------------------------------
@@ -162,8 +175,88 @@ LESSON_05 = {
         "two_clocks", ("ladder_time",), _told_emoji
     ),
 }
-LESSON_06: dict[str, Mirror] = {}
-LESSON_07: dict[str, Mirror] = {}
+
+
+def _by_colour(lesson):
+    attend_once = "dee54502a332ef155a21b58ad989058fe28b11a93590b0592abea0022e96894e"
+    unchanged(lesson, attend_once=attend_once)
+    return {}
+
+
+def _inside(lesson):
+    bottom, down = "bottom.focus.attention", "down.2.0.focus.attention"
+    equal(lesson, LAYERS={"at the bottom": bottom, "on the way down": down})
+    shipped(lesson["unets"], attention="ladder_attention")
+    return {"alpha_bar": lesson["schedule"].alpha_bar}
+
+
+def _changes(lesson):
+    weights = torch.rand(2, 1, 3, 3)
+    wanted = {
+        "as trained": weights,
+        "other picture": weights.flip(0),
+        "even": torch.full_like(weights, 1 / 3),
+        "itself": torch.eye(3).expand_as(weights),
+        "nowhere": torch.zeros_like(weights),
+    }
+    made = {name: change(weights) for name, change in lesson["CHANGES"].items()}
+    if made.keys() != wanted.keys() or not all(torch.equal(made[n], wanted[n]) for n in wanted):
+        raise ValueError(OWN_CHOICES)
+    shipped(lesson, painter="twins_attention")
+    shipped(lesson["recorded"], **{"convolutions only": "twins_near"})
+    return {}
+
+
+LESSON_06 = {
+    "1a0f8d0fd34e02f0eeacec0aa4e2031c709ddc492de79ba4b144b3bedb84e51e": Mirror(
+        "look_by_colour", (), _by_colour
+    ),
+    "b8e917c208adf189d20bef3eb42a76c7bf09caf432b3e5e5899b348fab619340": Mirror(
+        "look_inside", ("ladder_attention",), _inside
+    ),
+    "5fe8bdf78e74cbb272ddf359466dddfd3936d8ce8edd1da5ef4ffc6bfbce301c": Mirror(
+        "paint_twins", ("twins_attention", "twins_near"), _changes
+    ),
+}
+
+
+def _artists(lesson):
+    equal(lesson, ARTISTS={"any": None} | {style: style for style in STYLES})
+    return _demiurge(lesson)
+
+
+def _names(lesson):
+    my_words = "47b43a14a38697cb5d9e5d8d536ec4c993389083cf6a66fe7ee68acbe29d72c9"
+    my_vectors = "3a699ae65ca3241a603430ca6026d1f54fa03a7857e33712f717c15940382b7e"
+    unchanged(lesson, my_words=my_words, my_vectors=my_vectors)
+    index = json.loads(read_data("emoji/emoji.json"))
+    named = {concept["hexcode"]: concept["name"] for concept in index["concepts"]}
+    equal(lesson, names=[named[hexcode] for hexcode in index["order"]["noto"]])
+    return {}
+
+
+def _maps(lesson):
+    up, down = "up.1.0.listen.attention", "down.1.0.listen.attention"
+    equal(lesson, LAYERS={"16x16, on the way up": up, "16x16, on the way down": down})
+    paint = "31c2c1fa62ca395c55d5a2fa391e34e24e10ab1b453f100583e6f0ff3afb120c"
+    unchanged(lesson, paint=paint)
+    return _artists(lesson)
+
+
+LESSON_07 = {
+    "eb63e65fbef49cc0602ba0eb5c067343d627b4eb50c3ddfbc319d44fee142af3": Mirror(
+        "creation", ("demiurge",), _artists
+    ),
+    "43de038c1f0fcbf43b7acdfac72e0dd18da845b0bf8e16fa728e0543e9c45cd0": Mirror(
+        "find", ("words", "emoji/noto_32.webp"), _names
+    ),
+    "60af34592772f1e86f72de19f7e927cc26cd6eef6453d3768ba1e97bf2f89cee": Mirror(
+        "attention_map", ("demiurge",), _maps
+    ),
+    "85c5bc3217313bdf18ce46aff4bb18de18a19c5fbb35ce4c776a185cbaad2c06": Mirror(
+        "away", ("demiurge",), _artists
+    ),
+}
 LESSON_08: dict[str, Mirror] = {}
 MIRRORS = (
     *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),

@@ -1,10 +1,10 @@
-// 06 · Focus of Thought
+// What draws in lesson 06; see draws.js.
 
 import {
   captureAttention, changedAttention, drawAttention, effectivePlaces, framePlace,
 } from "../attention.js";
-import { fixed } from "../captions.js";
-import { addNoise, cosineSchedule, ddim, f32, predict, pureNoise } from "../sampling.js";
+import { fixed } from "../format.js";
+import { Schedule, addNoise, ddim, f32, predict, pureNoise } from "../sampling.js";
 import { agrees, withFrame } from "../twins.js";
 
 const PLACES = 8; // a side
@@ -31,9 +31,9 @@ export const LESSON_06 = {
     yield { pictures, caption: `${words}: the largest attention weight is ${fixed(most, 0)} %` };
   },
 
-  async *look_inside({ your_picture, x, y, head, layer, t, seed }, { network }) {
+  async *look_inside({ your_picture, x, y, head, layer, t, seed }, { network }, { alpha_bar }) {
     const seen = LAYERS[layer], { model, maps } = captureAttention(network("ladder_attention"), [seen]);
-    const schedule = cosineSchedule(), { shape } = your_picture;
+    const schedule = new Schedule(alpha_bar.data), { shape } = your_picture;
     const x_t = addNoise(your_picture.data, t, pureNoise(1, shape, seed), schedule);
     const clean = { data: (await predict(model, x_t, t, { schedule })).clean, shape };
     const { data, dims: [, , n, m] } = maps[seen][0], from = ((head - 1) * n + PLACES * y + x) * m;

@@ -1,7 +1,7 @@
-// 07 · Whisper of the Spell
+// What draws in lesson 07; see draws.js.
 
 import { captureAttention, enlarge, inkWeights } from "../attention.js";
-import { fixed, percent } from "../captions.js";
+import { fixed, percent } from "../format.js";
 import { signed } from "../files.js";
 import { ddim, f32, guided, pureNoise, withEnd } from "../sampling.js";
 import { SIZE } from "../words.js";
