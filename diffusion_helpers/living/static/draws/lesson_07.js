@@ -99,8 +99,7 @@ async function startSearch(words, file) {
   const board = new OffscreenCanvas(EMOJI, EMOJI).getContext("2d", { willReadFrequently: true });
   const pictureOf = (i) => { // [3, 32, 32]
     board.drawImage(sheet, -EMOJI * (i % columns), -EMOJI * Math.floor(i / columns));
-    const rgba = signed(board.getImageData(0, 0, EMOJI, EMOJI).data), plane = EMOJI ** 2;
-    return Float32Array.from({ length: 3 * plane }, (_, k) => rgba[4 * (k % plane) + Math.floor(k / plane)]);
+    return signed(board.getImageData(0, 0, EMOJI, EMOJI).data, [3, EMOJI, EMOJI], 4);
   };
   return { names, meanings: names.map((name) => meaning(words, name)), pictureOf };
 }
