@@ -117,15 +117,15 @@ def test_lesson_06_looks_inside_everywhere(draws, focus):
     draws(draw, parts, moves(parts, 20))
 
 
-def test_lesson_06_paints_with_each_change(draws, focus):
+def test_lesson_06_paints_with_changed_weights(draws, focus):
     draw, parts = both("06", "live-break", "paint", focus)
-    draws(draw, parts, [{"weights": i, "seed": 7 * i} for i in range(len(focus["CHANGES"]))])
+    draws(draw, parts, [{"weights": i, "seed": 7 * i} for i in (1, 2, 3)])  # the others need less
 
 
 @pytest.mark.slow
 def test_lesson_06_paints_many_scenes(draws, focus):
     draw, parts = both("06", "live-break", "paint", focus)
-    draws(draw, parts, moves(parts, 20))
+    draws(draw, parts, [*moves(parts, 20), {"weights": 4}])
 
 
 # ---- lesson 07 -----------------------------------------------------------------------------------
