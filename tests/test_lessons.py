@@ -176,7 +176,7 @@ def check_living(page, lesson):
     stay = [still for still in stills.all() if still.is_visible()]
     assert len(stay) == stills.count() - alive
     for still in stay:
-        assert "Without Python it stays still: its " in still.locator(".asleep").inner_text()
+        assert "Without Python it stays still: " in still.locator(".asleep").inner_text()
     for i in range(alive):
         check_moves(LiveHand(page, i))
 

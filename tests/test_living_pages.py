@@ -251,6 +251,21 @@ def test_all_in_one_file_over_http_in_two_tabs(visit, exported, creation, tmp_pa
         other.check_quiet()
 
 
+def test_a_page_that_cannot_be_one_file_gets_one_sentence(tmp_path, capsys):
+    (tmp_path / "still.html").write_text("<p>a still</p>", "utf-8")
+    (tmp_path / "bytes.html").write_bytes(b"\xff\xfe\xff")
+    sentences = {
+        "still.html": "there is no live control on this page: run the lesson, then export it",
+        "bytes.html": f"{tmp_path / 'bytes.html'} is no page of HTML",
+        "none.html": f"{tmp_path / 'none.html'}: No such file or directory",
+    }
+    for name, sentence in sentences.items():
+        with pytest.raises(SystemExit) as end:
+            one_file.main([str(tmp_path / name), str(tmp_path / "out.html")])
+        assert end.value.code == 2 and capsys.readouterr().err.endswith(f"error: {sentence}\n")
+    assert not (tmp_path / "out.html").exists()
+
+
 # ---- what may be amiss --------------------------------------------------------------------------
 
 
