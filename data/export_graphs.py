@@ -12,6 +12,13 @@ step   x_t (B, C, H, W), t (B,) float, and the pooled, tokens and mask of an Enc
        twins_attention takes shares (B, 4) too, see StepWithChanges
 text   vectors (B, 16, 128), word_mask (B, 16) bool, styles (B,) int64 -> pooled, tokens, mask, and
        the attention weights
+
+The pocket Stable Diffusion (pocket.py) is four graphs, with the weights of its own files:
+
+text    ids (B, 20) int64 -> encoded (B, 20, 128), and the attention weights
+step    x_t (B, 4, 16, 16), t (B,) float, encoded -> velocity, and the attention weights
+encode  pictures (B, 3, 64, 64) -> mean, std (B, 4, 16, 16) of the latent, before it is scaled
+decode  latents (B, 4, 16, 16), after that -> pictures
 """
 
 import ast
@@ -27,7 +34,7 @@ from einops import rearrange
 from onnxscript import optimizer
 from torch import nn
 
-from diffusion_helpers import attention, load_checkpoint, twins, unet
+from diffusion_helpers import attention, load_checkpoint, pocket, twins, unet
 from diffusion_helpers.checkpoints import SHIPPED
 from diffusion_helpers.checks import say
 from diffusion_helpers.text import MAX_WORDS, SIZE, EncodedText, Text
@@ -79,6 +86,17 @@ class Listen(nn.Module):
 
     def forward(self, vectors, mask, styles):
         return tuple(self.text(Text(vectors, mask, styles)))
+
+
+class Part(nn.Module):
+    """What `call` does with a part of the pocket Stable Diffusion."""
+
+    def __init__(self, part, call):
+        super().__init__()
+        self.network, self.call = part, call
+
+    def forward(self, x, t=None, encoded=None):
+        return self.call(self.network, *(value for value in (x, t, encoded) if value is not None))
 
 
 def without_checks():
@@ -200,11 +218,45 @@ def graphs(name):
     return made
 
 
+def pocket_graphs():
+    """The four graphs of the pocket Stable Diffusion, by the names of what they do."""
+    pipe, b = pocket.load_pocket("cpu"), 2
+    ids, encoded = torch.zeros(b, 20, dtype=torch.long), torch.zeros(b, 20, 128)
+    x_t, pictures = torch.zeros(b, 4, 16, 16), torch.zeros(b, 3, 64, 64)
+    text = nn.ModuleDict({"text_model": pipe.text_encoder})  # as its file names the weights
+
+    def step(unet, x_t, t, encoded):
+        return unet(x_t, t, encoded).sample
+
+    def encode(vae, pictures):
+        latents = vae.encode(pictures).latent_dist
+        return latents.mean, latents.std
+
+    return {
+        "text": export(
+            Part(text, lambda text, ids: text["text_model"](ids).last_hidden_state),
+            {"ids": ids},
+            ["encoded"],
+        ),
+        "step": export(
+            Part(pipe.unet, step),
+            {"x_t": x_t, "t": torch.zeros(b), "encoded": encoded},
+            ["velocity"],
+        ),
+        "encode": export(Part(pipe.vae, encode), {"pictures": pictures}, ["mean", "std"]),
+        "decode": export(
+            Part(pipe.vae, lambda vae, latents: vae.decode(latents).sample),
+            {"latents": x_t},
+            ["pictures"],
+        ),
+    }
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     OUT.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or [*SHIPPED, *TWINS]:
-        for part, model in graphs(name).items():
+    for name in sys.argv[1:] or [*SHIPPED, *TWINS, "pocket"]:
+        for part, model in (pocket_graphs() if name == "pocket" else graphs(name)).items():
             file = OUT / f"{name}.{part}.onnx"
             file.write_bytes(model.SerializeToString(deterministic=True))
             say(f"{file.name}: {file.stat().st_size:,} bytes, {len(model.graph.node)} nodes")

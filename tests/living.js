@@ -31,6 +31,12 @@ DRAWS.count = async function* ({ wish, frames }) {
   }
 };
 
+// So many steps, then a frame of one colour.
+DRAWS.think = async function* ({ wish, steps }) {
+  for (let i = 1; i <= steps; i++) yield;
+  yield { pictures: { grey: { data: new Float32Array(48), shape: [1, 3, 4, 4] } }, caption: wish };
+};
+
 // What a drawing is given: the board, and its own numbers.
 DRAWS.given = async function* ({ board, ...values }, at, own) {
   const caption = JSON.stringify([values, [...own.exact.data], [...own.fine.data], own.fine.shape]);

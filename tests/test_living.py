@@ -489,6 +489,20 @@ def test_the_newest_request_wins(worker):
         assert not frames or frames[-1] == [True, 1], f"nobody said that {wish} is over"
 
 
+def test_a_drawing_with_nothing_to_show_yet_is_left_for_a_newer_one(worker):
+    said = worker(
+        """async () => {
+          const from = living.said.length, steps = 10_000_000;
+          const over = (id) => living.until(({ frame }) => frame?.id === id && frame.done);
+          const first = over(living.ask("think", { wish: "one", steps }, "slow"));
+          const last = living.last("think", { wish: "two", steps: 4 }, "slow");
+          await Promise.all([first, last]);
+          return living.said.slice(from).map(({ frame }) => [frame.caption ?? "", frame.done]);
+        }"""
+    )
+    assert said == [["", True], ["two", True]]
+
+
 def test_controls_do_not_wait_for_each_other_and_trouble_is_one_sentence(worker):
     got = worker(
         """async () => {

@@ -24,31 +24,45 @@ IMPORT = re.compile(r'^import \{[^}]*\} from "\.\.?/([^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|class|function|async)", re.MULTILINE)
 LESSON = re.compile(r"^const (LESSON_\d\d) = ", re.MULTILINE)
 WORDS = ("words/words.json", "words/words.safetensors", "emoji/emoji.json")
+POCKET = (
+    *("text_encoder/model.safetensors", "unet/diffusion_pytorch_model.safetensors"),
+    *("vae/config.json", "vae/diffusion_pytorch_model.safetensors"),
+    *("tokenizer/tokenizer_config.json", "tokenizer/vocab.json", "tokenizer/merges.txt"),
+)
 
 
 def needed_files(need: str) -> dict[str, bytes]:
     """The files behind one need of a drawing, {name: bytes}, for the worker of a page.
 
-    need    a network by name, with the engine, and the word table where it hears text; "words", the
-            word table; or a file of data/ by its name
+    need    a network by name, with the engine, and the word table where it hears text; "pocket",
+            the pocket Stable Diffusion, with the engine; "words", the word table; or a file of
+            data/ by its name
     Raises ValueError for an unknown need, FileNotFoundError or ValueError for a missing or damaged
     file.
     """
     if need in NETWORKS:
-        graphs = [name for name in shipped("graphs") if name.startswith(f"graphs/{need}.")]
-        files = {name: read_data(name) for name in (f"checkpoints/{need}.safetensors", *graphs)}
-        files["ort.mjs"] = read_vendor("ort.wasm.bundle.min.mjs")
-        files["ort.wasm"] = gzip.decompress(read_vendor("ort-wasm-simd-threaded.wasm.gz"))
+        files = _network_files(need, [f"checkpoints/{need}.safetensors"])
         hears = f"graphs/{need}.text.onnx" in files
         return files | (needed_files("words") if hears else {})
+    if need == "pocket":
+        own = [f"pocket-stable-diffusion/{name}" for name in POCKET]
+        return _network_files(need, [*own, "emoji/emoji.json"])
     if need == "words":
         signs = json.dumps(sign_names(), ensure_ascii=False).encode()
         return {name: read_data(name) for name in WORDS} | {"signs.json": signs}
     if need in shipped(str(need).partition("/")[0]):
         return {need: read_data(need)}
     raise ValueError(
-        f"needs are {', '.join(NETWORKS)}, words or a file of data/, got {brief(need)}"
+        f"needs are {', '.join(NETWORKS)}, pocket, words or a file of data/, got {brief(need)}"
     )
+
+
+def _network_files(network, weights):
+    graphs = [name for name in shipped("graphs") if name.startswith(f"graphs/{network}.")]
+    files = {name: read_data(name) for name in (*weights, *graphs)}
+    files["ort.mjs"] = read_vendor("ort.wasm.bundle.min.mjs")
+    files["ort.wasm"] = gzip.decompress(read_vendor("ort-wasm-simd-threaded.wasm.gz"))
+    return files
 
 
 def living_files(*needs: str) -> dict[str, bytes]:

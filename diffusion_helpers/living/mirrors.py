@@ -21,6 +21,8 @@ from torch import nn
 
 from ..checkpoints import load_checkpoint
 from ..data import read_data
+from ..pocket import STYLES as POCKET_STYLES
+from ..pocket import load_pocket
 from ..text import STYLES
 from ..twins import load_twins
 
@@ -28,6 +30,7 @@ OWN_FUNCTION = "its drawing function is not the course's"
 OWN_NETWORK = "its network is your own"
 OWN_HELPER = "it calls a function that is not the course's"
 OWN_CHOICES = "it chooses from what is not the course's"
+OWN_SCHEDULER = "its scheduler is your own"
 TWINS = {"twins_attention": True, "twins_near": False}
 
 
@@ -49,18 +52,38 @@ class Mirror:
 def shipped(lesson: dict[str, Any], **networks: str) -> None:
     """Raise ValueError unless these globals are networks of the course, `variable="name"`."""
     for variable, name in networks.items():
-        own, theirs = lesson.get(variable), _shipped_weights(name)
-        weights = own.state_dict() if isinstance(own, nn.Module) else {}
-        if weights.keys() != theirs.keys() or not all(
-            torch.equal(weights[key].detach().cpu(), theirs[key]) for key in theirs
-        ):
-            raise ValueError(OWN_NETWORK)
+        _check_weights(lesson.get(variable), _shipped_weights(name))
+
+
+def shipped_pocket(lesson: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """No numbers, or ValueError unless lesson 08's `pipe` is the pocket Stable Diffusion."""
+    pipe, theirs = lesson.get("pipe"), _shipped_pocket()
+    for part in ("text_encoder", "unet", "vae"):
+        _check_weights(getattr(pipe, part, None), getattr(theirs, part).state_dict())
+    scheduler = getattr(pipe, "scheduler", None)
+    same_kind = type(scheduler) is type(theirs.scheduler)
+    if not same_kind or dict(scheduler.config) != dict(theirs.scheduler.config):
+        raise ValueError(OWN_SCHEDULER)
+    return {}
+
+
+def _check_weights(own, theirs):
+    weights = own.state_dict() if isinstance(own, nn.Module) else {}
+    if weights.keys() != theirs.keys() or not all(
+        torch.equal(weights[key].detach().cpu(), theirs[key]) for key in theirs
+    ):
+        raise ValueError(OWN_NETWORK)
 
 
 @functools.cache
 def _shipped_weights(name):
     network = load_twins(TWINS[name], "cpu") if name in TWINS else load_checkpoint(name, "cpu")
     return network.state_dict()
+
+
+@functools.cache
+def _shipped_pocket():
+    return load_pocket("cpu")
 
 
 def unchanged(lesson: dict[str, Any], **functions: str) -> None:
@@ -257,7 +280,50 @@ LESSON_07 = {
         "away", ("demiurge",), _artists
     ),
 }
-LESSON_08: dict[str, Mirror] = {}
+
+
+def _three_hands(lesson):
+    equal(lesson, STYLE_NAMES={"any": None} | {style: style for style in POCKET_STYLES})
+    return shipped_pocket(lesson)
+
+
+def _painted(lesson):
+    paint = "f680d0a2c8524835ea256b527ddf3da4b4e92d0431f2718d63d7ed42c715924a"
+    unchanged(lesson, paint=paint)
+    return _three_hands(lesson)
+
+
+DECODED = {"to_pictures": "1077c5a412844f25ef1f8141c6eb010142ef99bf5a402e41fad3f82f1825810b"}
+
+
+def _ten_emoji(lesson):
+    to_latents = "570e63565349f783b13ea19d22574556c4dd4cf95b2ba1b68a331993ce147d35"
+    unchanged(lesson, to_latents=to_latents, **DECODED)
+    rows = {name: lesson["row_of"](name, "noto") for name in lesson["TEN"]}
+    return shipped_pocket(lesson) | {n: lesson["emoji"].images[row] for n, row in rows.items()}
+
+
+def _ten_lines(lesson):
+    encode_prompts = "db9396aa7fef03e6b4ae29b7967c55bc887b2843cfc391ee4e7e2334a98a82f0"
+    with_guidance = "4a6b894c4b96a1d38a77ed3e4d157ad7320df737796c4f892611f3f982fdcef4"
+    unchanged(lesson, encode_prompts=encode_prompts, with_guidance=with_guidance, **DECODED)
+    return _three_hands(lesson)
+
+
+LESSON_08 = {
+    "66c114c5b83a9f76ae7d9d3732261de763f2d31d49582836c742fb65adedace7": Mirror(
+        "first", ("pocket",), _painted
+    ),
+    "7892c832bc02b03a225f72e2c39a7f8ae4ec803d2c0f311d2697c65e4860e801": Mirror(
+        "without_channels", ("pocket",), _ten_emoji
+    ),
+    "7dcd90f7958482ae8799788dc78c6628618e52ec1e78a71435aab0553ceb91e8": Mirror(
+        "creation_latent", ("pocket",), _ten_lines
+    ),
+    "f5597c6f93624593069f31d6b75ce622396dc13a61d63f34604c41d850c3b385": Mirror(
+        "from_sketch", ("pocket",), _three_hands
+    ),
+}
 MIRRORS = (
     *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),
     LESSON_08,

@@ -55,7 +55,7 @@ export async function startNetwork(ort, files) {
   return Object.assign(model, { predicts, imageShape, schedule, ...(listen && { encodeText }) });
 }
 
-async function session(ort, graph, weights, wanted) {
+export async function session(ort, graph, weights, wanted) {
   const externalData = Object.entries(weights).filter(([name]) => wanted(name))
     .map(([path, data]) => ({ path, data: new Uint8Array(data.buffer) }));
   return ort.InferenceSession.create(new Uint8Array(graph), { executionProviders: ["wasm"], externalData });

@@ -9,7 +9,7 @@ import { Dice } from "./dice.js";
 const SEED_STRIDE = 1_000_003; // apart: the streams of random numbers that one seed decides
 const HALF_LOG_SNRS = [-3, 2.5]; // of the second level that `logsnrTimesteps` visits, and of the last
 export const f32 = Math.fround;
-const product = (numbers) => numbers.reduce((a, b) => a * b);
+export const product = (numbers) => numbers.reduce((a, b) => a * b);
 
 // ---- schedules --------------------------------------------------------------------------------
 
@@ -26,10 +26,12 @@ function scheduleOf(betas) {
   return new Schedule(Float64Array.from(betas, (beta) => (left *= 1 - beta)));
 }
 
-export function cosineSchedule(steps = 1000) {
+export function cosineBetas(steps) {
   const f = (i) => Math.cos(((i / steps + 0.008) / 1.008) * Math.PI / 2) ** 2;
-  return scheduleOf(Array.from({ length: steps }, (_, i) => Math.min(1 - f(i + 1) / f(i), 0.999)));
+  return Array.from({ length: steps }, (_, i) => Math.min(1 - f(i + 1) / f(i), 0.999));
 }
+
+export const cosineSchedule = (steps = 1000) => scheduleOf(cosineBetas(steps));
 
 export function linearSchedule(steps = 1000, first = 1e-4, last = 0.02) {
   return scheduleOf(Array.from({ length: steps }, (_, i) => first + (last - first) * i / (steps - 1)));

@@ -31,8 +31,15 @@ export function dequantize(tensors) {
 // alpha_bar of the schedule that a network was taught with, or undefined: the cosine schedule
 export const alphaBarOf = (tensors) => tensors[SCHEDULE]?.data;
 
-export const floats = ({ kind, data }) =>
-  kind === "F16" ? Float32Array.from(data, half) : new Float32Array(data);
+let halves; // the value of each of the 65,536 half floats
+
+export function floats({ kind, data }) {
+  if (kind !== "F16") return new Float32Array(data);
+  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, bits) => half(bits));
+  const numbers = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) numbers[i] = halves[data[i]];
+  return numbers;
+}
 
 // Each row of a weight times its own scale, in place.
 export function timesRows(weight, scales) {

@@ -14,10 +14,12 @@ const OFFERED = 3; // buttons for unknown words of a prompt
 const WORD = /[\p{L}\p{N}]+/gu;
 const OF = /['’]s(?![\p{L}\p{N}_])/gu;
 const SIGN = "[\\u2190-\\u245f\\u2500-\\u2775\\u2794-\\u2bff\\u{1f000}-\\u{1f3fa}\\u{1f400}-\\u{1faff}]";
+const ANY_SIGN = new RegExp(SIGN, "u");
 const LOOK = new RegExp(`(?<=${SIGN})[\\ufe0e\\ufe0f\\u{1f3fb}-\\u{1f3ff}]+`, "gu");
 const ONE_SIGN = new RegExp(`[\\u{1f1e6}-\\u{1f1ff}]{2}|[#*]\\u20e3|${SIGN}`, "gu");
 const JOINER = "\u200d";
 const NO_NAME = "without a name";
+export const SPACES = /[\p{White_Space}\x1c-\x1f]+/u; // what Python's split() and strip() take
 const SAID = /[^\s\x1c-\x1f\x85]|\ufeff/; // what Python's strip() leaves
 const NOTHING = "Nothing in this prompt is heard, so it draws as if there were none";
 
@@ -26,7 +28,7 @@ const lettersOf = (word) => Array.from(word, (letter) => letter.codePointAt());
 const unique = (things) => [...new Set(things)];
 
 // Sign -> English name, and the pattern that finds these signs, the longest first.
-function emojiNames(concepts) {
+export function emojiNames(concepts) {
   const names = new Map([["\u2640", "woman"], ["\u2642", "man"]]);
   for (const { hexcode, name } of concepts) {
     const codes = hexcode.split("-").map((code) => parseInt(code, 16));
@@ -39,6 +41,13 @@ function emojiNames(concepts) {
   }
   const longestFirst = [...names.keys()].sort((a, b) => b.length - a.length);
   return { names, pattern: new RegExp(`${JOINER}?(${longestFirst.join("|")})`, "gu") };
+}
+
+// words.name_emoji; the last argument comes from `emojiNames`.
+export function nameEmoji(prompt, { names, pattern }) {
+  if (!ANY_SIGN.test(prompt)) return prompt;
+  const named = prompt.replace(LOOK, "").replace(pattern, (_, sign) => ` ${names.get(sign)} `);
+  return named.split(SPACES).filter(Boolean).join(" ");
 }
 
 // What Unicode calls a sign; `signs` comes from Python, {sign: name}.
@@ -87,8 +96,8 @@ export class Words {
   split(prompt) { return wordsOf(this.#plain(prompt)); } // split_words
 
   #plain(prompt) {
-    const named = prompt.replace(LOOK, "").replace(this.pattern, (_, sign) => ` ${this.names.get(sign)} `);
-    return named.normalize("NFKC").toLowerCase().replaceAll("ё", "е").replace(/[\p{Mn}\p{Cf}]/gu, "");
+    const plain = nameEmoji(prompt, this).normalize("NFKC").toLowerCase().replaceAll("ё", "е");
+    return plain.replace(/[\p{Mn}\p{Cf}]/gu, "");
   }
 
   // Known words with nearly the same spelling, no two from one row, the likeliest first.

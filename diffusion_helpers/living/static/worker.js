@@ -16,6 +16,7 @@ import { DRAWS } from "./draws.js";
 import { startNetwork } from "./engine.js";
 import { readFile, signed, unpackTensor } from "./files.js";
 import { rgba } from "./pictures.js";
+import { startPocket } from "./pocket.js";
 import { safetensors } from "./weights.js";
 import { Words, offers } from "./words.js";
 
@@ -48,14 +49,18 @@ async function load(files, id) {
   names.forEach((name, i) => { contents[name] = read[i]; });
   for (const name of names.map((file) => STEP.exec(file)?.[1]).filter(Boolean)) {
     engine ??= await startEngine(take("ort.mjs"), take("ort.wasm"));
-    const parts = {
-      weights: take(`checkpoints/${name}.safetensors`), step: take(`graphs/${name}.step.onnx`),
-      text: contents[`graphs/${name}.text.onnx`],
-    };
-    networks[name] = await startNetwork(engine, parts).catch((error) => {
+    networks[name] = await start(name).catch((error) => {
       throw new Error(`the network ${name} cannot start: build this page again (${error.message})`);
     });
   }
+}
+
+function start(name) {
+  if (name === "pocket") return startPocket(engine, take);
+  return startNetwork(engine, {
+    weights: take(`checkpoints/${name}.safetensors`), step: take(`graphs/${name}.step.onnx`),
+    text: contents[`graphs/${name}.text.onnx`],
+  });
 }
 
 function startWords() {
@@ -112,15 +117,18 @@ class Live {
       const values = read(parts, request.values, buffers);
       await loading;
       for await (const step of DRAWS[draw](values, at, await own())) {
-        const shown = frame(step);
-        this.#show({ ...shown, ...answer, done: shown.share === 1 });
+        if (step) {
+          const shown = frame(step);
+          this.#show({ ...shown, ...answer, done: shown.share === 1 });
+        }
         await breathe();
         if (this.wanted) break;
       }
     } catch (error) {
       answer.trouble = sentence(error);
     }
-    if (answer.trouble || !this.frame?.done) this.#show({ ...this.frame, ...answer, share: 1, done: true });
+    const over = this.frame?.done && this.frame.view === answer.view && this.frame.id === answer.id;
+    if (answer.trouble || !over) this.#show({ ...this.frame, ...answer, share: 1, done: true });
   }
 
   #show(frame) {
