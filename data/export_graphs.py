@@ -18,7 +18,7 @@ The pocket Stable Diffusion (pocket.py) is four graphs, with the weights of its 
 text    ids (B, 20) int64 -> encoded (B, 20, 128), and the attention weights
 step    x_t (B, 4, 16, 16), t (B,) float, encoded -> velocity, and the attention weights
 encode  pictures (B, 3, 64, 64) -> mean, std (B, 4, 16, 16) of the latent, before it is scaled
-decode  latents (B, 4, 16, 16), after that -> pictures
+decode  latents (B, 4, 16, 16), not scaled any more -> pictures
 """
 
 import ast
