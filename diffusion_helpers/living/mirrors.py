@@ -328,6 +328,17 @@ MIRRORS = (
     *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),
     LESSON_08,
 )
+FIRST_PAGE = {  # of the site: authoring/site/first_page.py
+    "ae66bb0cfeb6af409bf76982d8567b5e9840d3b94b0524d8d3ad4791781017cf": Mirror(
+        "create", ("demiurge",)
+    ),
+    "000a041eac6dab6a11fe2506efc15b36d9b744ce5f2a9625b8ad2b41bfa9afb9": Mirror(
+        "sheet", ("demiurge",)
+    ),
+    "bb68ad6f3d7eac4c22a981ec55c11047820f0197b7e2a791ee4aa624aa58f215": Mirror(
+        "morph", ("demiurge",)
+    ),
+}
 # Functions that no page can have, because they draw with a network that a cell has just trained.
 TRAINED_HERE = "its network was trained in this lesson"
 ONLY_PYTHON = {  # {sha256: the reason}
@@ -349,7 +360,7 @@ def mirror_of(source: str) -> Mirror:
     name = fingerprint(source)
     if name in ONLY_PYTHON:
         raise ValueError(ONLY_PYTHON[name])
-    for table in MIRRORS:
+    for table in (*MIRRORS, FIRST_PAGE):
         if name in table:
             return table[name]
     raise ValueError(OWN_FUNCTION)
