@@ -9,9 +9,10 @@ import pytest
 from page_objects import pictures_in
 from PIL import Image
 
-from diffusion_helpers.widgets.html import STATIC
+from diffusion_helpers import add_noise, cosine_schedule, load_emoji, pure_noise
+from diffusion_helpers.widgets.figures import to_uint8
+from diffusion_helpers.widgets.html import KEEP
 
-KEEP = (STATIC / "keep.js").read_text("utf-8")
 DICE = np.random.default_rng(0)
 FRAMES = DICE.integers(0, 256, (5, 2, 6, 9, 3), dtype=np.uint8)  # five shots of two columns
 SHOTS = """(frames) => {
@@ -81,6 +82,26 @@ def test_what_is_said_is_in_the_picture_and_nothing_is_cut_off(page):
       return [canvas.width, canvas.height];
     }""")
     assert tall[0] == width and tall[1] == height + 3 * 25  # four lines
+
+
+def test_a_gif_holds_all_frames_and_the_colours_of_emoji(page):
+    """256 colours a frame: few pictures lose more than the eye sees, and noise stays noise."""
+    clean = load_emoji().images[[700, 4000]]  # of two styles
+    eps, schedule = pure_noise(2, seed=1), cosine_schedule()
+    story = [add_noise(clean, t, eps, schedule) for t in (999, 600, 300, 100)] + [clean]
+    frames = np.stack([to_uint8(pictures) for pictures in story])
+    page.evaluate(SHOTS, frames.tolist())
+    image = opened(page, "animateGif(shots)")
+    assert image.format == "GIF" and image.n_frames == len(frames) and image.info["loop"] == 0
+    durations, lost = [], []
+    for i, frame in enumerate(frames):
+        image.seek(i)
+        shown = np.stack(pictures_in(image, (32, 32), (32, 32))).astype(int)
+        lost.append(np.abs(shown - frame))
+        durations.append(image.info["duration"])
+    assert durations == [700, 400, 400, 400, 2500]
+    assert lost[-1].mean() < 1 and lost[-1].max() <= 12
+    assert all(each.mean() < 12 for each in lost)
 
 
 @pytest.mark.parametrize(

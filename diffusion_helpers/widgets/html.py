@@ -15,7 +15,8 @@ from .figures import check_bytes, escape, png_data_uri, to_uint8
 STATIC = Path(__file__).with_name("static")
 CSS = (STATIC / "control.css").read_text("utf-8")
 KEYS = (STATIC / "keys.js").read_text("utf-8")
-KEEP = (STATIC / "keep.js").read_text("utf-8")  # stands before the script of a control
+# stands before the script of a control
+KEEP = "".join((STATIC / name).read_text("utf-8") for name in ("gif.js", "keep.js"))
 # Where a widget is alive on the same page, its still is hidden, whatever program shows the page; in
 # a frame of its own the still stays. The second rule is for JupyterLab: where the kernel that made
 # the widget is gone, the still stands alone, without the complaint about a missing widget.

@@ -60,6 +60,11 @@ function painter(first, captions) {
   };
 }
 
+function waitOf({ length }, i) { // ms before what follows frame i of so many
+  if (i === length - 1) return LAST_FRAME;
+  return i ? Math.max(60, Math.min(400, Math.floor(5000 / length))) : FIRST_FRAME;
+}
+
 // ---- an animated PNG ----------------------------------------------------------------------------
 
 const CRCS = Uint32Array.from({ length: 256 }, (_, n) => {
@@ -112,16 +117,14 @@ async function animate(shots) {
   }
   const draw = painter(shots[0], shots.map(({ caption }) => caption));
   const finished = draw(shots.at(-1)), { width, height } = finished;
-  const pace = Math.max(60, Math.min(400, Math.floor(5000 / shots.length)));
   const parts = [new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10]),
     chunk("IHDR", numbers([4, width], [4, height], [1, 8], [1, 2], [1, 0], [1, 0], [1, 0])),
     chunk("acTL", numbers([4, shots.length], [4, 0])), chunk("IDAT", await deflated(finished))];
   let order = 0;
   for (const [i, shot] of shots.entries()) {
-    const wait = i === shots.length - 1 ? LAST_FRAME : i ? pace : FIRST_FRAME;
     const pixels = await deflated(draw(shot)), data = new Uint8Array(pixels.length + 4);
     parts.push(chunk("fcTL", numbers([4, order++], [4, width], [4, height], [4, 0], [4, 0],
-      [2, wait], [2, 1000], [1, 0], [1, 0])));
+      [2, waitOf(shots, i)], [2, 1000], [1, 0], [1, 0])));
     data.set(numbers([4, order++]));
     data.set(pixels, 4);
     parts.push(chunk("fdAT", data));
@@ -129,11 +132,19 @@ async function animate(shots) {
   return new Blob([...parts, chunk("IEND", new Uint8Array())], { type: "image/png" });
 }
 
+// The same as a GIF, see gif.js.
+function animateGif(shots) {
+  const draw = painter(shots[0], shots.map(({ caption }) => caption));
+  return gif((function* frames() {
+    for (const [i, shot] of shots.entries()) yield [draw(shot), waitOf(shots, i)];
+  })());
+}
+
 // ---- the buttons --------------------------------------------------------------------------------
 
-function fileName(caption, kind = "") {
+function fileName(caption, ending = ".png") {
   const words = caption.replace(/[\x00-\x1f\x7f\\/:*?"<>|]+/g, " ").replace(/\s+/g, " ");
-  return `${[...words.trim()].slice(0, 80).join("").replace(/^[ .]+|[ .]+$/g, "") || "picture"}${kind}.png`;
+  return `${[...words.trim()].slice(0, 80).join("").replace(/^[ .]+|[ .]+$/g, "") || "picture"}${ending}`;
 }
 
 function download(root, blob, name) {
@@ -205,10 +216,14 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
     row.append(button);
     return button;
   };
-  const save = (blob, words, kind) => {
+  const save = (blob, words, ending) => {
     if (!blob) throw new Error("This browser could not write the picture.");
-    download(row, blob, fileName(words, kind));
-    return `Saved: ${fileName(words, kind)}`;
+    download(row, blob, fileName(words, ending));
+    return `Saved: ${fileName(words, ending)}`;
+  };
+  const saveStory = (make, ending) => async () => {
+    const shots = (await story()).map(([words, all]) => shotOf(figures(), words, all));
+    return save(await make(shots), shots.at(-1).caption, ending);
   };
   if (keep) add("Keep", "Into the folder gallery/ beside this notebook", keep);
   const pin = add("Pin", "A copy stays in sight, beside what comes next", (button) => {
@@ -223,10 +238,12 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
     const shot = shotOf(figures(), caption()), canvas = painter(shot, [shot.caption])(shot);
     return save(await new Promise((done) => { canvas.toBlob(done, "image/png"); }), shot.caption);
   });
-  if (story) add("Save animation", "All steps in one moving PNG, among your downloads", async () => {
-    const shots = (await story()).map(([words, all]) => shotOf(figures(), words, all));
-    return save(await animate(shots), shots.at(-1).caption, ", animation");
-  });
+  if (story) {
+    add("Save animation", "All steps in one moving PNG, among your downloads",
+      saveStory(animate, ", animation.png"));
+    add("Save GIF", "All steps in a GIF: fewer colours, but it moves in every program",
+      saveStory(animateGif, ".gif"));
+  }
   row.append(said);
   window.addEventListener("start-over", () => { // the next class begins without it
     if (pinned) pin.click();
