@@ -1,0 +1,221 @@
+// The first page. A recorded creation plays until the visitor draws; what was drawn step by step can be
+// played again; a link can bring a wish. The controls themselves are those of the lessons: page.js.
+
+(() => {
+const PACE = 150, HOLD = 2500, SLOW = 1000; // ms: of the recording, of its ends, where motion disturbs
+const LONGEST = 2000; // letters of a link's fragment
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const place = document.currentScript.closest(".play"), hero = place.querySelector(".hero");
+
+function button(text, act, attributes = {}) {
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", textContent: text, ...attributes });
+  made.addEventListener("click", act);
+  return made;
+}
+
+// ---- a wish in a link: #wish=a+red+apple&style=noto&guidance=3&seed=0 ----------------------------
+
+const nameOf = ({ label }) => (label === "seeds" ? "seed" : label);
+
+// What `text` says to a control, as the `start` in its spec; undefined where it says nothing sensible.
+function understood({ kind, longest, options, first, last, step }, text) {
+  if (kind === "prompt") return text.length > longest ? undefined : text.replace(/\s+/g, " ").trim();
+  if (kind === "choice") return options.includes(text) ? options.indexOf(text) : undefined;
+  const number = /^\d{1,10}(\.\d{1,6})?$/.test(text) ? Number(text) : NaN;
+  if (kind === "seeds") return number <= last && Number.isInteger(number) ? [number, false] : undefined;
+  return first <= number && number <= last ? Math.round(number / step) * step : undefined;
+}
+
+// { starts: { label: start }, damaged }, or null where a fragment brings no wish.
+function spellIn(hash, parts) {
+  const given = new URLSearchParams(hash.slice(1));
+  if (!given.has("wish")) return null;
+  const starts = {};
+  let damaged = hash.length > LONGEST;
+  for (const part of parts) {
+    const text = given.get(nameOf(part)), start = text === null ? part.start : understood(part, text);
+    damaged ||= start === undefined;
+    starts[part.label] = start;
+  }
+  return damaged ? { starts: {}, damaged } : { starts, damaged };
+}
+
+// The fragment for what stands in a card now; the inverse of `spellIn`.
+function fragmentOf(card, parts) {
+  const rows = [...card.querySelectorAll(".controls > .row")];
+  const words = parts.map(({ kind, options }, i) => {
+    if (kind === "choice") return options[[...rows[i].querySelectorAll("input")].findIndex((r) => r.checked)];
+    return rows[i].querySelector("input").value;
+  });
+  return `#${new URLSearchParams(parts.map((part, i) => [nameOf(part), words[i]]))}`;
+}
+
+// Before the controls come alive: they begin with what the link says.
+function takeSpell() {
+  const script = hero.querySelector("script.living"), living = JSON.parse(script.textContent);
+  const spell = spellIn(location.hash, living.spec.parts);
+  if (spell) {
+    for (const part of living.spec.parts) part.start = spell.starts[part.label] ?? part.start;
+    script.textContent = JSON.stringify(living);
+  }
+  return spell;
+}
+
+function welcome({ starts, damaged }) {
+  place.querySelector(".hint").textContent = damaged
+    ? "This link is damaged, so the usual wish stands here."
+    : `A link brought ${starts.wish ? `the wish “${starts.wish}”` : "no wish"}. Press Draw to see what comes of it.`;
+}
+
+async function copyLink(card, parts) {
+  history.replaceState(null, "", fragmentOf(card, parts));
+  try {
+    await navigator.clipboard.writeText(location.href);
+    return "Copied: the link to this wish.";
+  } catch { // only https and this machine may write there
+    return "The link to this wish stands in the address bar now.";
+  }
+}
+
+// ---- a story, played and scrubbed ----------------------------------------------------------------
+
+// A bar for a card. A story is a list of { pixels: [ImageData], caption, wait }.
+class Bar {
+  constructor(card, label) {
+    Object.assign(this, { card, story: [], timer: null, again: false });
+    this.button = button("Play", () => (this.timer ? this.stop() : this.play()));
+    this.range = Object.assign(document.createElement("input"), { type: "range", min: 0, autocomplete: "off" });
+    this.range.addEventListener("input", () => { this.stop(); this.show(this.range.valueAsNumber); });
+    this.element = document.createElement("div");
+    const words = document.createElement("label");
+    words.append(label, this.range);
+    this.element.className = "replay";
+    this.element.append(this.button, words);
+    this.tell([]);
+  }
+
+  tell(story, at = story.length - 1) { // `at` is what the card shows now
+    this.story = story;
+    this.element.hidden = story.length < 2;
+    this.range.max = Math.max(0, story.length - 1);
+    this.range.value = at;
+    if (story[at]) this.range.ariaValueText = story[at].caption;
+  }
+
+  show(at) {
+    const { pixels, caption } = this.story[at];
+    this.card.querySelectorAll(".drawn figure").forEach((figure, i) => {
+      const canvas = figure.querySelector("canvas");
+      canvas.getContext("2d").putImageData(pixels[i], 0, 0);
+      canvas.ariaLabel = `${figure.title}: ${caption}`;
+    });
+    this.card.querySelector(".caption").textContent = caption;
+    this.range.value = at;
+    this.range.ariaValueText = caption;
+  }
+
+  play() {
+    const end = this.story.length - 1;
+    this.button.textContent = "Pause";
+    this.card.querySelector(".caption").ariaLive = "off"; // a voice cannot follow so many captions
+    const go = (at) => {
+      this.show(at);
+      if (at === end && !this.again || !this.card.isConnected) return this.stop();
+      this.timer = setTimeout(go, still ? SLOW : this.story[at].wait, at === end ? 0 : at + 1);
+    };
+    go(this.range.valueAsNumber === end ? 0 : this.range.valueAsNumber);
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.button.textContent = "Play";
+    this.card.querySelector(".caption").ariaLive = "polite";
+  }
+}
+
+// Follows what a control draws: the frames of its newest answer are the story.
+function follow(model, bar) {
+  let newest = null, story = [];
+  model.on("change:frame", () => {
+    const { view, id, loading, trouble, columns, pixels, caption } = model.get("frame");
+    if (loading || trouble || !view) return;
+    if (newest !== `${view} ${id}`) {
+      newest = `${view} ${id}`;
+      story = [];
+      bar.stop();
+      bar.again = false;
+    }
+    const images = pixels.map((bytes, i) => new ImageData(new Uint8ClampedArray(bytes), ...columns[i].size));
+    story.push({ pixels: images, caption, wait: PACE });
+    bar.tell(story);
+  });
+}
+
+// ---- the recording -------------------------------------------------------------------------------
+
+async function recorded() {
+  const { wishes, steps, moving, finished } = JSON.parse(hero.querySelector(".recording").textContent);
+  const [sprites, ends] = await Promise.all([moving, finished].map(async (source) => {
+    const image = Object.assign(new Image(), { src: source });
+    await image.decode();
+    const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
+    pen.drawImage(image, 0, 0);
+    return pen;
+  }));
+  const size = ends.canvas.height, cut = (pen, x, y) => pen.getImageData(x * size, y * size, size, size);
+  return wishes.flatMap((wish, i) => [
+    ...Array.from({ length: steps }, (_, k) => ({ wait: PACE,
+      pixels: [cut(sprites, k, 2 * i), cut(sprites, k, 2 * i + 1)],
+      caption: `recorded: ${wish}, step ${k + 1} of ${steps}` })),
+    { pixels: [cut(ends, i, 0), cut(ends, i, 0)], caption: `recorded: ${wish}, finished`, wait: HOLD },
+  ]);
+}
+
+async function begin(bar, parts, spell, drawn) {
+  const story = await recorded();
+  if (drawn()) return; // somebody was faster
+  if (spell && !spell.damaged) { // before it is drawn, a wish is noise
+    const wish = spell.starts.wish || "no wish", [{ pixels: [noise] }] = story;
+    bar.tell([{ pixels: [noise, noise], caption: `${wish}, still noise: press Draw` }]);
+    bar.show(0);
+    return;
+  }
+  bar.again = true;
+  bar.tell(story, 0);
+  if (still) bar.show(story.length - 1);
+  else bar.play();
+}
+
+// ---- when a control has come alive ---------------------------------------------------------------
+
+const spell = takeSpell();
+if (spell) welcome(spell);
+
+place.addEventListener("living", ({ detail: { model, card } }) => {
+  const isHero = hero.contains(card), { parts } = model.get("spec");
+  const bar = new Bar(card, card.closest(".morph") ? "from one to the other" : "step");
+  const boxes = [...card.querySelectorAll("[type=text]")], [box] = boxes;
+  const draw = () => box.dispatchEvent(new Event("input"));
+  for (const each of boxes) {
+    each.addEventListener("keydown", ({ key }) => { if (key === "Enter") draw(); });
+  }
+  card.querySelector(".panel").prepend(bar.element);
+  boxes.at(-1).after(button("Draw", draw, { className: "draw" }));
+  follow(model, bar);
+  if (!isHero) return;
+  box.addEventListener("click", () => { // it loads while the visitor still types
+    box.select();
+    draw();
+  }, { once: true });
+  const actions = card.querySelector(".actions"), said = actions.querySelector("[role=status]");
+  said.before(button("Copy the link", async () => { said.textContent = await copyLink(card, parts); },
+    { className: "quiet", title: "It brings this wish, style, guidance and seed to another browser" }));
+  begin(bar, parts, spell, () => Boolean(model.get("frame").view));
+});
+
+addEventListener("hashchange", () => { // a link was pasted into the address bar
+  if (new URLSearchParams(location.hash.slice(1)).has("wish")) location.reload();
+});
+})();
