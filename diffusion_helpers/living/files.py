@@ -22,7 +22,7 @@ STATIC, VENDOR = HERE / "static", HERE / "vendor"
 NETWORKS = (*SHIPPED, "twins_attention", "twins_near")
 IMPORT = re.compile(r'^import \{[^}]*\} from "\.\.?/([^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|class|function|async)", re.MULTILINE)
-LESSON = re.compile(r"^const (LESSON_\d\d) = ", re.MULTILINE)
+LESSON = re.compile(r"^const (LESSON_\d\d|PLAY) = ", re.MULTILINE)
 WORDS = ("words/words.json", "words/words.safetensors", "emoji/emoji.json")
 
 

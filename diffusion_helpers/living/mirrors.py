@@ -258,9 +258,20 @@ LESSON_07 = {
     ),
 }
 LESSON_08: dict[str, Mirror] = {}
+FIRST_PAGE = {  # of the site: authoring/site/first_page.py
+    "ae66bb0cfeb6af409bf76982d8567b5e9840d3b94b0524d8d3ad4791781017cf": Mirror(
+        "create", ("demiurge",)
+    ),
+    "000a041eac6dab6a11fe2506efc15b36d9b744ce5f2a9625b8ad2b41bfa9afb9": Mirror(
+        "sheet", ("demiurge",)
+    ),
+    "3f5c7e136d2ace2c5a6e29a032c1a1d6c4e4233c1438bf36c62a345e5427843a": Mirror(
+        "morph", ("demiurge",)
+    ),
+}
 MIRRORS = (
     *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),
-    LESSON_08,
+    *(LESSON_08, FIRST_PAGE),
 )
 # Functions that no page can have, because they draw with a network that a cell has just trained.
 TRAINED_HERE = "its network was trained in this lesson"

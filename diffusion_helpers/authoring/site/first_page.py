@@ -12,10 +12,11 @@ import re
 from pathlib import Path
 
 import numpy as np
+import torch
 from einops import rearrange
 from PIL import Image
 
-from ... import ddim, load_checkpoint, pure_noise
+from ... import cosine_schedule, ddim, load_checkpoint, pure_noise
 from ...living import pages
 from ...sampling import dpm_solver, guided, with_end
 from ...text import STYLES
@@ -27,6 +28,7 @@ from ...words import load_words
 HERE = Path(__file__).with_name("play")
 WISHES = ("a red apple", "синее сердце", "a rocket", "зелёное дерево")  # of the recording
 LOOKS = {"any": None} | {style: style for style in STYLES}
+NOISE = 32  # steps of the recorded noise in 1: it reaches from -4 to 4
 SHARES = 11  # pictures of a morph: 0 %, 10 % ... of the second wish
 NEEDS = ("demiurge",)
 WHERE = "Where JavaScript runs, this picture comes alive."
@@ -98,7 +100,7 @@ def _controls():
             wish=Prompt("a cat"),
             guidance=look["guidance"],
             seed=Seed(),
-            height=128,
+            height=192,
             alt="One wish in six styles, from the same noise",
         ),
         live(
@@ -119,20 +121,23 @@ def _controls():
 def recording():
     """The creation of WISHES, all from the same noise, as a dict that is ready for JSON.
 
-    "moving" is a picture with a column for each step, and for each wish two rows: the picture so
-    far, and the predicted clean one. "finished" has the ends, one beside the other.
+    It holds only that noise and what the network predicts at each step: DDIM makes the pictures of
+    these, which play/play.js does again. "predicted" has a row for each wish, a column for each step;
+    "rates" are the shares of picture and noise at each step; "noise" is x_T times NOISE, rounded.
     """
     demiurge, words = _demiurge()
     model = guided(demiurge, words.encode(list(WISHES), "noto"))
-    *steps, end = with_end(ddim(model, pure_noise(1).repeat(len(WISHES), 1, 1, 1), 20))
-    pairs = np.stack([[to_uint8(step.x_t), to_uint8(step.clean)] for step in steps])
-    moving = rearrange(pairs, "step kind wish h w c -> (wish kind h) (step w) c")
-    finished = rearrange(to_uint8(end.x_t), "wish h w c -> h (wish w) c")
+    x_T = pure_noise(1)
+    *steps, end = with_end(ddim(model, x_T.repeat(len(WISHES), 1, 1, 1), 20))
+    predicted = np.stack([to_uint8(step.clean) for step in steps])
+    rates = [[rate.item() for rate in cosine_schedule().rates(step.t, x_T)] for step in steps]
+    noise = rearrange((x_T * NOISE).round().clamp(-127, 127).to(torch.int8), "1 c h w -> h w c")
     return {
         "wishes": WISHES,
-        "steps": len(steps),
-        "moving": _webp(moving, quality=85),  # noise may lose something
-        "finished": _webp(finished, lossless=True),
+        "rates": rates,
+        "noise": base64.b64encode(noise.contiguous().numpy().tobytes()).decode(),
+        "predicted": _webp(rearrange(predicted, "step wish h w c -> (wish h) (step w) c"), quality=85),
+        "finished": _webp(rearrange(to_uint8(end.clean), "wish h w c -> h (wish w) c"), lossless=True),
     }
 
 

@@ -1,5 +1,5 @@
-// What the live controls of the lessons draw, here without Python: one file for each lesson. Each
-// drawing is an async generator like the lesson's own function:
+// What the live controls of the lessons draw, here without Python: one file for each lesson, and one
+// for the first page of the site. Each drawing is an async generator like the lesson's own function:
 //
 //   async function* name(values, { network, words, file }, own)
 //
@@ -21,8 +21,9 @@ import { LESSON_05 } from "./draws/lesson_05.js";
 import { LESSON_06 } from "./draws/lesson_06.js";
 import { LESSON_07 } from "./draws/lesson_07.js";
 import { LESSON_08 } from "./draws/lesson_08.js";
+import { PLAY } from "./draws/play.js";
 
 export const DRAWS = {
   ...LESSON_00, ...LESSON_01, ...LESSON_02, ...LESSON_03, ...LESSON_04, ...LESSON_05, ...LESSON_06,
-  ...LESSON_07, ...LESSON_08,
+  ...LESSON_07, ...LESSON_08, ...PLAY,
 };

@@ -183,7 +183,9 @@ async function wake(script) {
   }
   const [spec, frame] = await unpack([living.spec, living.frame]), el = document.createElement("div");
   still.before(el);
-  live.render({ model: new Model({ ...living, spec, frame }), el });
+  const model = new Model({ ...living, spec, frame });
+  live.render({ model, el });
+  still.dispatchEvent(new CustomEvent("living", { bubbles: true, detail: { model, card: el.firstChild } }));
 }
 
 document.querySelectorAll("script.living").forEach(wake);

@@ -3,6 +3,7 @@
 
 (() => {
 const PACE = 150, HOLD = 2500, SLOW = 1000; // ms: of the recording, of its ends, where motion disturbs
+const SIZE = 32, NOISE = 32; // of the recording: pixels a side, and what its noise is divided by
 const LONGEST = 2000; // letters of a link's fragment
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const place = document.currentScript.closest(".play"), hero = place.querySelector(".hero");
@@ -65,7 +66,8 @@ function takeSpell() {
 function welcome({ starts, damaged }) {
   place.querySelector(".hint").textContent = damaged
     ? "This link is damaged, so the usual wish stands here."
-    : `A link brought ${starts.wish ? `the wish “${starts.wish}”` : "no wish"}. Press Draw to see what comes of it.`;
+    : `A link brought ${starts.wish ? `the wish “${starts.wish}”` : "an empty wish"}. ` +
+      "Press Draw to see what comes of it.";
 }
 
 async function copyLink(card, parts) {
@@ -85,7 +87,8 @@ class Bar {
   constructor(card, label) {
     Object.assign(this, { card, story: [], timer: null, again: false });
     this.button = button("Play", () => (this.timer ? this.stop() : this.play()));
-    this.range = Object.assign(document.createElement("input"), { type: "range", min: 0, autocomplete: "off" });
+    this.range = document.createElement("input");
+    Object.assign(this.range, { type: "range", min: 0, autocomplete: "off" });
     this.range.addEventListener("input", () => { this.stop(); this.show(this.range.valueAsNumber); });
     this.element = document.createElement("div");
     const words = document.createElement("label");
@@ -155,22 +158,40 @@ function follow(model, bar) {
 
 // ---- the recording -------------------------------------------------------------------------------
 
+// The frames of the recording. It holds the noise and the predicted clean pictures: DDIM, lesson 04,
+// makes of these the pictures so far.
 async function recorded() {
-  const { wishes, steps, moving, finished } = JSON.parse(hero.querySelector(".recording").textContent);
-  const [sprites, ends] = await Promise.all([moving, finished].map(async (source) => {
-    const image = Object.assign(new Image(), { src: source });
-    await image.decode();
-    const canvas = new OffscreenCanvas(image.width, image.height), pen = canvas.getContext("2d");
-    pen.drawImage(image, 0, 0);
-    return pen;
-  }));
-  const size = ends.canvas.height, cut = (pen, x, y) => pen.getImageData(x * size, y * size, size, size);
-  return wishes.flatMap((wish, i) => [
-    ...Array.from({ length: steps }, (_, k) => ({ wait: PACE,
-      pixels: [cut(sprites, k, 2 * i), cut(sprites, k, 2 * i + 1)],
-      caption: `recorded: ${wish}, step ${k + 1} of ${steps}` })),
-    { pixels: [cut(ends, i, 0), cut(ends, i, 0)], caption: `recorded: ${wish}, finished`, wait: HOLD },
-  ]);
+  const { wishes, rates, noise, predicted, finished } = JSON.parse(hero.querySelector(".recording").textContent);
+  const [predictions, ends] = await Promise.all([predicted, finished].map(pixelsOf));
+  const x_T = Float32Array.from(atob(noise), (letter) => (letter.charCodeAt() << 24 >> 24) / NOISE);
+  return wishes.flatMap((wish, i) => {
+    let x = x_T;
+    const frames = rates.map(([signal, dust], k) => {
+      const image = predictions(k, i), [nextSignal, nextDust] = rates[k + 1] ?? [1, 0];
+      const clean = x.map((_, j) => image.data[4 * Math.floor(j / 3) + j % 3] / 127.5 - 1), before = x;
+      x = x.map((v, j) => nextSignal * clean[j] + nextDust * (v - signal * clean[j]) / dust);
+      const caption = `recorded: ${wish}, step ${k + 1} of ${rates.length}`;
+      return { pixels: [imageOf(before), image], caption, wait: PACE };
+    });
+    const end = ends(i, 0);
+    return [...frames, { pixels: [end, end], caption: `recorded: ${wish}, finished`, wait: HOLD }];
+  });
+}
+
+async function pixelsOf(source) { // (column, row) -> ImageData
+  const image = Object.assign(new Image(), { src: source }), canvas = document.createElement("canvas");
+  await image.decode();
+  [canvas.width, canvas.height] = [image.width, image.height];
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(image, 0, 0);
+  return (column, row) => pen.getImageData(column * SIZE, row * SIZE, SIZE, SIZE);
+}
+
+function imageOf(x) { // (32, 32, 3) in [-1, 1], or beyond
+  const image = new ImageData(SIZE, SIZE);
+  image.data.fill(255);
+  x.forEach((v, j) => { image.data[4 * Math.floor(j / 3) + j % 3] = (v + 1) * 127.5; });
+  return image;
 }
 
 async function begin(bar, parts, spell, drawn) {
