@@ -26,17 +26,19 @@ async function gif(frames) {
 // the one that loses most is parted in two, again and again; each becomes its mean.
 function fewColours(canvas) {
   const rgba = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-  const pixels = new Int32Array(rgba.length / 4), counts = new Map();
-  for (let i = 0; i < pixels.length; i++) {
-    pixels[i] = (rgba[4 * i] << 16) | (rgba[4 * i + 1] << 8) | rgba[4 * i + 2];
-    counts.set(pixels[i], (counts.get(pixels[i]) ?? 0) + 1);
+  const pixels = new Int32Array(new Uint32Array(rgba.buffer)), counts = new Map();
+  let from = 0;
+  for (let i = 1; i <= pixels.length; i++) { // by runs of one colour: a picture's pixels are squares
+    if (pixels[i] === pixels[from]) continue;
+    counts.set(pixels[from], (counts.get(pixels[from]) ?? 0) + i - from);
+    from = i;
   }
   const groups = [groupOf([...counts])];
   while (groups.length < 256) {
     const at = groups.reduce((worst, { loss }, i) => (loss > groups[worst].loss ? i : worst), 0);
     const { loss, colours, shift, mean } = groups[at];
     if (!loss) break; // all colours fit
-    const isLow = ([colour]) => ((colour >> shift) & 255) <= mean[2 - shift / 8];
+    const isLow = ([colour]) => ((colour >> shift) & 255) <= mean[shift / 8];
     groups[at] = groupOf(colours.filter(isLow));
     groups.push(groupOf(colours.filter((entry) => !isLow(entry))));
   }
@@ -45,25 +47,30 @@ function fewColours(canvas) {
     table.set(mean.map(Math.round), 3 * i);
     for (const [colour] of colours) numbers.set(colour, i);
   });
-  return { table, numbers: Uint8Array.from(pixels, (pixel) => numbers.get(pixel)) };
+  let last, number;
+  return { table, numbers: Uint8Array.from(pixels, (pixel) => {
+    if (pixel !== last) [last, number] = [pixel, numbers.get(pixel)];
+    return number;
+  }) };
 }
 
 function groupOf(colours) { // [[colour, how often]]; `shift` finds the channel with the largest spread
   const all = colours.reduce((sum, [, n]) => sum + n, 0);
   const mean = [], spread = [];
-  for (const shift of [16, 8, 0]) {
+  for (const shift of [0, 8, 16]) {
     const sum = (of) => colours.reduce((total, [colour, n]) => total + n * of((colour >> shift) & 255), 0);
     const middle = sum((value) => value) / all;
     mean.push(middle);
     spread.push(colours.length > 1 ? sum((value) => (value - middle) ** 2) : 0);
   }
   const loss = Math.max(...spread);
-  return { colours, mean, loss, shift: 16 - 8 * spread.indexOf(loss) };
+  return { colours, mean, loss, shift: 8 * spread.indexOf(loss) };
 }
 
 function lzw(numbers) { // as GIF wants it: codes of 9 to 12 bits, in blocks of 255 bytes
   const CLEAR = 256, END = 257, bytes = [], blocks = [];
-  let width = 9, next = END + 1, held = 0, bits = 0, known = new Map();
+  const known = new Uint16Array(4096 << 8); // of a code and a number that follows: the code for both
+  let width = 9, next = END + 1, held = 0, bits = 0;
   const put = (code) => {
     held |= code << bits;
     for (bits += width; bits >= 8; bits -= 8, held >>>= 8) bytes.push(held & 255);
@@ -72,16 +79,17 @@ function lzw(numbers) { // as GIF wants it: codes of 9 to 12 bits, in blocks of 
   put(CLEAR);
   let before = numbers[0];
   for (let i = 1; i < numbers.length; i++) {
-    const both = (before << 8) | numbers[i], code = known.get(both);
-    if (code !== undefined) {
-      before = code;
+    const both = (before << 8) | numbers[i];
+    if (known[both]) {
+      before = known[both];
       continue;
     }
     put(before);
-    if (next < 4096) known.set(both, next++);
+    if (next < 4096) known[both] = next++;
     else {
       put(CLEAR);
-      [width, next, known] = [9, END + 1, new Map()];
+      known.fill(0);
+      [width, next] = [9, END + 1];
     }
     before = numbers[i];
   }
