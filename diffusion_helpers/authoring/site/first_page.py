@@ -170,12 +170,9 @@ def play():
 
 def one_file():
     """The first page as one HTML file, which draws when it is opened from a disk, too."""
-    script = pages.script_element(pages.page_script(NEEDS, SCRIPT))
-    packs = "\n".join(
-        f"<script>{pack.decode('ascii')}</script>" for pack in pages.packs(NEEDS).values()
-    )
-    parts = {"TITLE": TITLE, "STYLE": CSS, "PLAY": play(), "SCRIPT": script, "PACKS": packs}
-    return _filled("one_file.html", parts)
+    script = pages.inline(pages.page_script(NEEDS, SCRIPT))
+    parts = {"TITLE": TITLE, "STYLE": CSS, "PLAY": play(), "SCRIPT": script}
+    return pages.in_one_file(_filled("one_file.html", parts))
 
 
 def _filled(template, parts):
