@@ -265,7 +265,7 @@ FIRST_PAGE = {  # of the site: authoring/site/first_page.py
     "000a041eac6dab6a11fe2506efc15b36d9b744ce5f2a9625b8ad2b41bfa9afb9": Mirror(
         "sheet", ("demiurge",)
     ),
-    "3f5c7e136d2ace2c5a6e29a032c1a1d6c4e4233c1438bf36c62a345e5427843a": Mirror(
+    "bb68ad6f3d7eac4c22a981ec55c11047820f0197b7e2a791ee4aa624aa58f215": Mirror(
         "morph", ("demiurge",)
     ),
 }

@@ -1,7 +1,8 @@
 """What a visitor sees first: a recorded creation plays, and a field for a wish waits below it.
 
 The demiurge made the recording when the page was made. With the first click it is loaded into the
-browser and draws there; play/play.js has what the page does, living/static/draws/play.js what it draws.
+browser and draws there; play/play.js has what the page does, living/static/draws/play.js
+what it draws.
 """
 
 import base64
@@ -28,7 +29,8 @@ from ...words import load_words
 HERE = Path(__file__).with_name("play")
 WISHES = ("a red apple", "синее сердце", "a rocket", "зелёное дерево")  # of the recording
 LOOKS = {"any": None} | {style: style for style in STYLES}
-NOISE = 32  # steps of the recorded noise in 1: it reaches from -4 to 4
+NOISE = 32  # steps of the recorded noise in 1; it reaches from -4 to 4
+WIDE = 2  # so far beyond [-1, 1] a prediction may reach
 SHARES = 11  # pictures of a morph: 0 %, 10 % ... of the second wish
 NEEDS = ("demiurge",)
 WHERE = "Where JavaScript runs, this picture comes alive."
@@ -68,12 +70,15 @@ def morph(first_wish, second_wish, style, guidance, seed):
     for k in range(SHARES):
         model = _mixed(demiurge, texts, guidance, k / (SHARES - 1))
         *_, last = dpm_solver(model, pure_noise(1, seed=seed), 8)
-        shares = f"{100 - 10 * k} % {first_wish or 'no wish'}, {10 * k} % {second_wish or 'no wish'}"
-        yield {"between the two": last.clean}, shares, (k + 1) / SHARES
+        names = f"{first_wish or 'no wish'}, {10 * k} % {second_wish or 'no wish'}"
+        yield {"between the two": last.clean}, f"{100 - 10 * k} % {names}", (k + 1) / SHARES
 
 
 def _mixed(model, texts, guidance, share):
-    """A guided network whose prediction lies between those for two wishes; `texts` has none first."""
+    """A guided network whose prediction lies between those for two wishes.
+
+    `texts` are no wish and these two; `share` is that of the last one.
+    """
 
     def mixed(x_t, t):
         none, one, other = model(x_t.repeat(3, 1, 1, 1), t.repeat(3), texts).chunk(3)
@@ -121,23 +126,27 @@ def _controls():
 def recording():
     """The creation of WISHES, all from the same noise, as a dict that is ready for JSON.
 
-    It holds only that noise and what the network predicts at each step: DDIM makes the pictures of
-    these, which play/play.js does again. "predicted" has a row for each wish, a column for each step;
-    "rates" are the shares of picture and noise at each step; "noise" is x_T times NOISE, rounded.
+    It holds only that noise and the predicted clean pictures, of which play/play.js makes the
+    pictures so far, as DDIM does. "noise" is x_T times NOISE, rounded; "predicted" has a row for
+    each wish and a column for each step, all divided by WIDE; "rates" are those of each step.
     """
     demiurge, words = _demiurge()
     model = guided(demiurge, words.encode(list(WISHES), "noto"))
     x_T = pure_noise(1)
     *steps, end = with_end(ddim(model, x_T.repeat(len(WISHES), 1, 1, 1), 20))
-    predicted = np.stack([to_uint8(step.clean) for step in steps])
+    predicted = np.stack([to_uint8(step.clean / WIDE) for step in steps])
     rates = [[rate.item() for rate in cosine_schedule().rates(step.t, x_T)] for step in steps]
     noise = rearrange((x_T * NOISE).round().clamp(-127, 127).to(torch.int8), "1 c h w -> h w c")
     return {
         "wishes": WISHES,
         "rates": rates,
         "noise": base64.b64encode(noise.contiguous().numpy().tobytes()).decode(),
-        "predicted": _webp(rearrange(predicted, "step wish h w c -> (wish h) (step w) c"), quality=85),
-        "finished": _webp(rearrange(to_uint8(end.clean), "wish h w c -> h (wish w) c"), lossless=True),
+        "predicted": _webp(
+            rearrange(predicted, "step wish h w c -> (wish h) (step w) c"), quality=90
+        ),
+        "finished": _webp(
+            rearrange(to_uint8(end.clean), "wish h w c -> h (wish w) c"), lossless=True
+        ),
     }
 
 

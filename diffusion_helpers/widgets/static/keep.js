@@ -242,7 +242,7 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
     add("Save animation", "All steps in one moving PNG, among your downloads",
       saveStory(animate, ", animation.png"));
     add("Save GIF", "All steps in a GIF: fewer colours, but it moves in every program",
-      saveStory(animateGif, ".gif"));
+      saveStory(animateGif, ".gif")).classList.add("gif");
   }
   row.append(said);
   window.addEventListener("start-over", () => { // the next class begins without it

@@ -3,7 +3,7 @@
 
 (() => {
 const PACE = 150, HOLD = 2500, SLOW = 1000; // ms: of the recording, of its ends, where motion disturbs
-const SIZE = 32, NOISE = 32; // of the recording: pixels a side, and what its noise is divided by
+const SIZE = 32, NOISE = 32, WIDE = 2; // of the recording, see recording() in first_page.py
 const LONGEST = 2000; // letters of a link's fragment
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const place = document.currentScript.closest(".play"), hero = place.querySelector(".hero");
@@ -42,9 +42,8 @@ function spellIn(hash, parts) {
   return damaged ? { starts: {}, damaged } : { starts, damaged };
 }
 
-// The fragment for what stands in a card now; the inverse of `spellIn`.
-function fragmentOf(card, parts) {
-  const rows = [...card.querySelectorAll(".controls > .row")];
+// The fragment for what stands in the controls now; the inverse of `spellIn`.
+function fragmentOf(rows, parts) {
   const words = parts.map(({ kind, options }, i) => {
     if (kind === "choice") return options[[...rows[i].querySelectorAll("input")].findIndex((r) => r.checked)];
     return rows[i].querySelector("input").value;
@@ -70,8 +69,8 @@ function welcome({ starts, damaged }) {
       "Press Draw to see what comes of it.";
 }
 
-async function copyLink(card, parts) {
-  history.replaceState(null, "", fragmentOf(card, parts));
+async function copyLink(rows, parts) {
+  history.replaceState(null, "", fragmentOf(rows, parts));
   try {
     await navigator.clipboard.writeText(location.href);
     return "Copied: the link to this wish.";
@@ -84,7 +83,7 @@ async function copyLink(card, parts) {
 
 // A bar for a card. A story is a list of { pixels: [ImageData], caption, wait }.
 class Bar {
-  constructor(card, label) {
+  constructor(card) {
     Object.assign(this, { card, story: [], timer: null, again: false });
     this.button = button("Play", () => (this.timer ? this.stop() : this.play()));
     this.range = document.createElement("input");
@@ -92,7 +91,7 @@ class Bar {
     this.range.addEventListener("input", () => { this.stop(); this.show(this.range.valueAsNumber); });
     this.element = document.createElement("div");
     const words = document.createElement("label");
-    words.append(label, this.range);
+    words.append(card.closest(".morph") ? "from one to the other" : "step", this.range);
     this.element.className = "replay";
     this.element.append(this.button, words);
     this.tell([]);
@@ -161,17 +160,18 @@ function follow(model, bar) {
 // The frames of the recording. It holds the noise and the predicted clean pictures: DDIM, lesson 04,
 // makes of these the pictures so far.
 async function recorded() {
-  const { wishes, rates, noise, predicted, finished } = JSON.parse(hero.querySelector(".recording").textContent);
+  const text = hero.querySelector(".recording").textContent;
+  const { wishes, rates, noise, predicted, finished } = JSON.parse(text);
   const [predictions, ends] = await Promise.all([predicted, finished].map(pixelsOf));
   const x_T = Float32Array.from(atob(noise), (letter) => (letter.charCodeAt() << 24 >> 24) / NOISE);
   return wishes.flatMap((wish, i) => {
     let x = x_T;
     const frames = rates.map(([signal, dust], k) => {
-      const image = predictions(k, i), [nextSignal, nextDust] = rates[k + 1] ?? [1, 0];
-      const clean = x.map((_, j) => image.data[4 * Math.floor(j / 3) + j % 3] / 127.5 - 1), before = x;
+      const { data } = predictions(k, i), [nextSignal, nextDust] = rates[k + 1] ?? [1, 0];
+      const clean = x.map((_, j) => WIDE * (data[4 * Math.floor(j / 3) + j % 3] / 127.5 - 1)), now = x;
       x = x.map((v, j) => nextSignal * clean[j] + nextDust * (v - signal * clean[j]) / dust);
       const caption = `recorded: ${wish}, step ${k + 1} of ${rates.length}`;
-      return { pixels: [imageOf(before), image], caption, wait: PACE };
+      return { pixels: [imageOf(now), imageOf(clean)], caption, wait: PACE };
     });
     const end = ends(i, 0);
     return [...frames, { pixels: [end, end], caption: `recorded: ${wish}, finished`, wait: HOLD }];
@@ -194,9 +194,9 @@ function imageOf(x) { // (32, 32, 3) in [-1, 1], or beyond
   return image;
 }
 
-async function begin(bar, parts, spell, drawn) {
+async function begin(bar, spell, drawn) { // `drawn` says whether the visitor was faster
   const story = await recorded();
-  if (drawn()) return; // somebody was faster
+  if (drawn()) return;
   if (spell && !spell.damaged) { // before it is drawn, a wish is noise
     const wish = spell.starts.wish || "no wish", [{ pixels: [noise] }] = story;
     bar.tell([{ pixels: [noise, noise], caption: `${wish}, still noise: press Draw` }]);
@@ -215,25 +215,28 @@ const spell = takeSpell();
 if (spell) welcome(spell);
 
 place.addEventListener("living", ({ detail: { model, card } }) => {
-  const isHero = hero.contains(card), { parts } = model.get("spec");
-  const bar = new Bar(card, card.closest(".morph") ? "from one to the other" : "step");
+  const { parts } = model.get("spec"), rows = [...card.querySelectorAll(".controls > .row")];
   const boxes = [...card.querySelectorAll("[type=text]")], [box] = boxes;
   const draw = () => box.dispatchEvent(new Event("input"));
   for (const each of boxes) {
     each.addEventListener("keydown", ({ key }) => { if (key === "Enter") draw(); });
   }
-  card.querySelector(".panel").prepend(bar.element);
   boxes.at(-1).after(button("Draw", draw, { className: "draw" }));
+  const top = document.createElement("div"), bar = new Bar(card);
+  top.className = "top"; // where a phone shows its keyboard, wish and pictures stay in sight
+  top.append(...rows.filter((row) => row.querySelector("[type=text]")));
+  card.querySelector(".stage").prepend(top);
+  card.querySelector(".panel").prepend(bar.element);
   follow(model, bar);
-  if (!isHero) return;
+  if (!hero.contains(card)) return;
   box.addEventListener("click", () => { // it loads while the visitor still types
     box.select();
     draw();
   }, { once: true });
   const actions = card.querySelector(".actions"), said = actions.querySelector("[role=status]");
-  said.before(button("Copy the link", async () => { said.textContent = await copyLink(card, parts); },
+  said.before(button("Copy the link", async () => { said.textContent = await copyLink(rows, parts); },
     { className: "quiet", title: "It brings this wish, style, guidance and seed to another browser" }));
-  begin(bar, parts, spell, () => Boolean(model.get("frame").view));
+  begin(bar, spell, () => Boolean(model.get("frame").view));
 });
 
 addEventListener("hashchange", () => { // a link was pasted into the address bar
