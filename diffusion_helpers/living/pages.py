@@ -44,7 +44,7 @@ def page_script(needs: Iterable[str], live: str) -> str:
     """
     code = {
         "FILES": json.dumps({need: _about(need) for need in needs}),
-        "WORKER": json.dumps(worker_script(), ensure_ascii=False),
+        "WORKER": json.dumps(pack_bytes(worker_script().encode())["base64"]),
         "live": f"(() => {{\n{live.replace(EXPORT, 'return { render };')}\n}})()",
     }
     page = (STATIC / "page.js").read_text("utf-8")

@@ -142,7 +142,7 @@ def recording():
         "rates": rates,
         "noise": base64.b64encode(noise.contiguous().numpy().tobytes()).decode(),
         "predicted": _webp(
-            rearrange(predicted, "step wish h w c -> (wish h) (step w) c"), quality=90
+            rearrange(predicted, "step wish h w c -> (wish h) (step w) c"), quality=85
         ),
         "finished": _webp(
             rearrange(to_uint8(end.clean), "wish h w c -> h (wish w) c"), lossless=True

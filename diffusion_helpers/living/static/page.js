@@ -4,7 +4,7 @@
 
 (() => {
 const FILES = null; // { need: { file: { packs, sha256, size } } }
-const WORKER = null; // the code of the other thread
+const WORKER = null; // the code of the other thread, gzipped, as base64
 const live = null; // { render }
 
 if (sculptorTooOld) return;
@@ -37,11 +37,11 @@ function pack(name) {
 
 const models = []; // one for each control
 const there = new Set(); // the files that the other thread has
-let thread = null, ids = 0, turn = Promise.resolve();
+let thread = null, code, ids = 0, turn = Promise.resolve();
 
 function worker() {
   if (thread) return thread;
-  thread = new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
+  thread = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
   thread.addEventListener("message", ({ data }) => {
     if (data.kind === "frame") models[data.control].show(data.frame);
   });
@@ -188,5 +188,8 @@ async function wake(script) {
   still.dispatchEvent(new CustomEvent("living", { bubbles: true, detail: { model, card: el.firstChild } }));
 }
 
-document.querySelectorAll("script.living").forEach(wake);
+inflate(WORKER).then((bytes) => {
+  code = bytes;
+  document.querySelectorAll("script.living").forEach(wake);
+});
 })();
