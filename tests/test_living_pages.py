@@ -178,7 +178,7 @@ def test_a_page_from_a_disk_comes_alive_when_a_hand_moves(tab, creation):
     assert hand.words == "a red apple, finished"
     assert page.evaluate("Object.keys(sculptorPacks).length") == 0  # nothing is loaded before
     buttons = hand.root.get_by_role("group", name="Keep and compare").get_by_role("button")
-    assert buttons.all_inner_texts() == ["Pin", "Save picture", "Save animation"]
+    assert buttons.all_inner_texts() == ["Pin", "Save picture", "Save animation", "Save GIF"]
     check_accessible(page, "main")
 
     page.evaluate(LOADING)

@@ -258,6 +258,10 @@ LESSON_07 = {
     ),
 }
 LESSON_08: dict[str, Mirror] = {}
+MIRRORS = (
+    *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),
+    LESSON_08,
+)
 FIRST_PAGE = {  # of the site: authoring/site/first_page.py
     "ae66bb0cfeb6af409bf76982d8567b5e9840d3b94b0524d8d3ad4791781017cf": Mirror(
         "create", ("demiurge",)
@@ -269,10 +273,6 @@ FIRST_PAGE = {  # of the site: authoring/site/first_page.py
         "morph", ("demiurge",)
     ),
 }
-MIRRORS = (
-    *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),
-    *(LESSON_08, FIRST_PAGE),
-)
 # Functions that no page can have, because they draw with a network that a cell has just trained.
 TRAINED_HERE = "its network was trained in this lesson"
 ONLY_PYTHON = {  # {sha256: the reason}
@@ -294,7 +294,7 @@ def mirror_of(source: str) -> Mirror:
     name = fingerprint(source)
     if name in ONLY_PYTHON:
         raise ValueError(ONLY_PYTHON[name])
-    for table in MIRRORS:
+    for table in (*MIRRORS, FIRST_PAGE):
         if name in table:
             return table[name]
     raise ValueError(OWN_FUNCTION)
