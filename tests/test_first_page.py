@@ -194,6 +194,9 @@ def test_a_link_fills_the_controls_and_loads_nothing(tab, address):
     hero.wait_for("синее сердце, still noise: press Draw")
     assert hero.pixels().std() > 60  # noise
     assert not [url for url in tab.requests if "/packs/" in url]
+    tab.evaluate("location.hash = '#wish=dog'")  # pasted into the address bar
+    hero.wait_for("dog, still noise: press Draw")
+    assert hero.starts() == USUAL | {"wish": "dog"}
 
 
 WISH = "<img src=x onerror=alert(1)>"
@@ -263,7 +266,7 @@ def test_a_copied_link_brings_the_same(tab, address):
 
 def test_the_first_click_draws_what_pytorch_draws(tab, address):
     hero = Hero(tab, address, "#wish=a+blue+heart&style=fluent&guidance=1&seed=5", "no-preference")
-    hero.root.get_by_role("button", name="Draw").click()
+    hero.root.get_by_label("wish").click()  # or Draw, or Enter, as below
     hero.wait_for("Loading the network")  # in words
     hero.wait_for("a blue heart, step 1 of 20")
     hero.wait_for("a blue heart, finished")
@@ -289,7 +292,7 @@ def test_the_first_click_draws_what_pytorch_draws(tab, address):
         tab.get_by_text(summary).click()
         hand = LiveHand(tab, nth)
         hand.root.get_by_label("guidance").press("Home")  # 0: one call for both
-        hand.root.get_by_role("button", name="Draw").click()
+        hand.root.get_by_role("textbox").last.press("Enter")
         hand.wait_for(["a cat, step 2 of 20", "90 % a red apple, 10 % a blue heart"][nth - 1])
     assert len([url for url in tab.requests if "demiurge.step" in url]) == 1
 
