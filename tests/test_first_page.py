@@ -293,7 +293,7 @@ def test_the_first_click_draws_what_pytorch_draws(tab, address):
         hand = LiveHand(tab, nth)
         hand.root.get_by_label("guidance").press("Home")  # 0: one call for both
         hand.root.get_by_role("textbox").last.press("Enter")
-        hand.wait_for(["a cat, step 2 of 20", "90 % a red apple, 10 % a blue heart"][nth - 1])
+        hand.wait_for(["a strawberry, step 2 of 20", "90 % a red apple, 10 % a blue heart"][nth - 1])
     assert len([url for url in tab.requests if "demiurge.step" in url]) == 1
 
 
@@ -305,7 +305,7 @@ LOOK = {
 }
 PARTS = {
     first_page.create: {"wish": Prompt("a red apple"), **LOOK, "seeds": Seeds()},
-    first_page.sheet: {"wish": Prompt("a cat"), "guidance": LOOK["guidance"], "seed": Seed()},
+    first_page.sheet: {"wish": Prompt("a strawberry"), "guidance": LOOK["guidance"], "seed": Seed()},
     first_page.morph: {
         "first_wish": Prompt("a red apple"),
         "second_wish": Prompt("a blue heart"),

@@ -102,7 +102,7 @@ def _controls():
         ),
         live(
             sheet,
-            wish=Prompt("a cat"),
+            wish=Prompt("a strawberry"),
             guidance=look["guidance"],
             seed=Seed(),
             height=192,
