@@ -1,0 +1,100 @@
+"""The whole course as a static site, which needs no Python, no server of ours and no internet.
+
+python -m diffusion_helpers.authoring.site OUT
+
+It runs all lessons (twenty minutes or more; what ran is kept in OUT_executed, and used again while
+lessons and package are unchanged) and lets Sphinx make pages of them. `python -m http.server` in
+OUT shows it to a class.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from ...checks import as_path, brief, say
+from ...widgets.html import CSS
+from ..editions import NOTEBOOKS
+from . import pages
+from .edition import site_edition, source_of
+from .glossary import glossary
+from .links import Links, file_page
+from .pictures import PREVIEW, preview
+from .run import executed
+
+SPHINX = Path(__file__).with_name("sphinx")
+ROOT = NOTEBOOKS.parent
+USAGE = "Say where: python -m diffusion_helpers.authoring.site FOLDER"
+MARK = ".sculptor-site"  # in a folder that we made, and may make anew
+
+
+def build(folder, notebooks=NOTEBOOKS):
+    """Make the site of the lessons in `notebooks` in `folder`; returns the path of its first page.
+
+    What stood in the folder goes, if it was a site of ours. Raises ValueError for another folder
+    that is not empty, where there are no lessons, or where this is no checkout of the course;
+    RuntimeError where a lesson fails or Sphinx complains; OSError where nothing can be written.
+    """
+    folder, notebooks = as_path(folder).resolve(), as_path(notebooks)
+    lessons = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
+    if not lessons or lessons[0].name[:2] != "00":
+        raise ValueError(f"There are no lessons in {brief(str(notebooks))}.")
+    if not (ROOT / "README.md").is_file():
+        raise ValueError("The site is made in a checkout of the course, not from the wheel.")
+    if folder.exists() and not (folder / MARK).exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty, and no site of the course: choose another folder.")
+    cache = folder.with_name(folder.name + "_executed")
+    ran = {path.name: executed(path, cache) for path in lessons}
+    with tempfile.TemporaryDirectory() as place:
+        source, made = Path(place, "source"), Path(place, "site")
+        _write_pages(source, ran)
+        _run_sphinx(source, made)
+        (made / MARK).touch()
+        (made / ".nojekyll").touch()  # GitHub leaves out folders that begin with _ otherwise
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(made, folder)
+    return folder / "index.html"
+
+
+def _write_pages(source, ran):
+    """All that Sphinx reads: settings, style, scripts, and the pages as Markdown and notebooks."""
+    shutil.copytree(SPHINX, source)
+    (source / "static" / "control.css").write_text(CSS, "utf-8")
+    (source / "static" / PREVIEW).write_bytes(preview())
+    links = Links(ROOT, {f"notebooks/{name}": name for name in ran} | pages.PLACES)
+    for name, notebook in ran.items():
+        made = site_edition(notebook, name[:2])
+        for cell in made["cells"]:
+            if cell["cell_type"] == "markdown":
+                cell["source"] = links.relink(source_of(cell), f"notebooks/{name}", name)
+        (source / name).write_text(json.dumps(made, ensure_ascii=False), "utf-8")
+    written = pages.all_pages(ROOT, ran, links) | {"glossary.md": glossary(ran)}
+    for name, text in written.items():
+        (source / name).write_text(text, "utf-8")
+    (source / "files").mkdir()
+    for path, page in links.wanted.items():
+        (source / page).write_text(file_page(path, (ROOT / path).read_text("utf-8")), "utf-8")
+
+
+def _run_sphinx(source, made):
+    from sphinx.cmd.build import build_main  # only now: the lessons do not need it
+
+    words = ["--quiet", "--fail-on-warning", "--keep-going", "-d", str(source.parent / "trees")]
+    if build_main([*words, str(source), str(made)]) != 0:
+        raise RuntimeError("Sphinx complained, see above: the site was not made.")
+
+
+def main(arguments):
+    """Make the site in the folder that the command line names; one sentence where that fails."""
+    if len(arguments) != 1:
+        sys.exit(f"{USAGE}.")
+    try:
+        page = build(arguments[0])
+    except (ValueError, RuntimeError) as problem:
+        sys.exit(str(problem))
+    except OSError as problem:
+        sys.exit(f"{arguments[0]} cannot be written: {problem.strerror}.")
+    files = [path for path in page.parent.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files) / 1e6
+    say(f"{page}: {len(files)} files, {size:.1f} MB.")

@@ -1,0 +1,138 @@
+"""The site's edition of a lesson: what ran, made fit for readers who have no Python.
+
+Hints and our solution stand folded below each exercise. What only speaks to a kernel goes, what is
+folded in the notebook is folded on the page, and the style of all controls stands once in the site.
+"""
+
+import copy
+import re
+import textwrap
+
+from ...exercises import find
+from ...widgets.html import CSS
+from ..editions import stubs
+
+INSTALLING = re.compile(r"^# (Package missing\?|In Colab,).*\n", re.MULTILINE)
+FOR_A_KERNEL = re.compile(r"(card|show_gallery)\(.*\)")
+WIDGET = "application/vnd.jupyter.widget-view+json"
+VERDICT = '<div data-verdict="'  # what an exercise says of the line that is missing
+HEAD = (
+    "```{{note}}\nThis page shows the lesson as Python ran it. Sliders, controls and predictions work "
+    "here. Hints and solutions stand below each exercise. To change code and run it, "
+    "[get Python](python.md){more}.\n```"
+)
+# What is true in JupyterLab only: {(lesson, cell): [(words there, words here)]}.
+WORDS = {
+    ("00", "title"): [
+        (
+            "A running JupyterLab. If you are reading this in it, you have one.",
+            "A browser. To change code and run it, also [Python](python.md).",
+        ),
+        ("your progress and your gallery, the glossary, and help", "and help"),
+    ],
+    ("00", "creation"): [
+        (
+            "Run the cell above, then the two below (`Shift` `Enter` each). Then type",
+            "Type",
+        )
+    ],
+    ("00", "before"): [
+        (
+            re.compile(r"\*\*Your progress\*\* stays in .*", re.DOTALL),
+            "**Your progress and your predictions** stay in your browser and are sent nowhere. "
+            "[The first page](index.md) shows how far you are, and has a button that forgets all.",
+        )
+    ],
+    ("00", "glossary"): [
+        (
+            re.compile(r"Each word of the story .*", re.DOTALL),
+            "Each word of the story has one meaning. [The glossary](glossary.md) says which, "
+            "and explains the field's terms.",
+        )
+    ],
+    ("00", "glossary-more"): [(re.compile(r".*", re.DOTALL), "")],
+    ("08", "finale"): [
+        (
+            re.compile(r"The card shows all exercises.* kept\.", re.DOTALL),
+            "Below stands how well you foresaw what happened.",
+        )
+    ],
+}
+
+
+def site_edition(notebook: dict, lesson: str) -> dict:
+    """The executed `notebook` of a lesson ("01") as the site shows it.
+
+    Raises ValueError where a sentence of WORDS is no longer in its cell.
+    """
+    made = copy.deepcopy(notebook)
+    made["metadata"].pop("widgets", None)  # would call for a library on the internet
+    cells = []
+    for cell in made["cells"]:
+        if cell["cell_type"] == "markdown":
+            cells += _markdown(cell, lesson)
+        elif not FOR_A_KERNEL.fullmatch(source_of(cell).strip()):
+            cells += _code(cell)
+    more = "" if lesson == "00" else " and open this lesson there"
+    cells.insert(1, _words(HEAD.format(more=more)))
+    return made | {"cells": cells}
+
+
+def source_of(cell: dict) -> str:
+    """The text of a cell, which a notebook may hold as lines."""
+    return "".join(cell["source"])
+
+
+def _markdown(cell, lesson):
+    text = source_of(cell)
+    for there, here in WORDS.get((lesson, cell["id"]), []):
+        pattern = there if isinstance(there, re.Pattern) else re.compile(re.escape(there))
+        if not pattern.search(text):
+            raise ValueError(f"cell {cell['id']} of lesson {lesson} no longer says {there!r:.90}")
+        text = pattern.sub(lambda _, here=here: here, text, count=1)
+    return [cell | {"source": text}] if text.strip() else []
+
+
+def _code(cell):
+    outputs = [made for output in cell["outputs"] if (made := _output(output))]
+    folded = cell["metadata"].get("jupyter", {}).get("source_hidden")
+    tags = ["hide-input"] if folded else []
+    source = INSTALLING.sub("", source_of(cell)).lstrip()
+    shown = cell | {"source": source, "outputs": outputs, "metadata": {"tags": tags}}
+    names = [name for name, _, _ in stubs([cell])]
+    if not names:
+        return [shown]
+    drawn = copy.deepcopy(shown) | {"id": cell["id"] + "-drawn", "metadata": {"tags": ["remove-input"]}}
+    return [shown | {"outputs": []}, *map(_help, names), *([drawn] if outputs else [])]
+
+
+def _output(output):
+    """An output as a page without a kernel can show it; None where nothing is left."""
+    if output["output_type"] == "stream":
+        return output if output["name"] == "stdout" else None
+    data = output.get("data", {})
+    if WIDGET in data:  # beside it stands its still
+        return None
+    page = "".join(data.get("text/html", ""))
+    if page.startswith(VERDICT):
+        return None
+    if page:
+        data = data | {"text/html": page.replace(f"<style>{CSS}</style>", "").replace(CSS, "")}
+    return output | {"data": data}
+
+
+def _help(name):
+    """Below an exercise: how to do it, our solution, and whose line drew what follows."""
+    exercise = find(name)
+    hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, start=1))
+    return _words(
+        f"**To do exercise {name}** you need [Python](python.md): it tells you at once whether your "
+        "line is right. What this page shows next was made with our solution.\n\n"
+        f"<details><summary>Hints to {name}</summary>\n\n{hints}\n\n</details>\n"
+        f"<details><summary>Our solution to {name}</summary>\n\n"
+        f"```python\n{textwrap.dedent(exercise.source)}\n```\n\n</details>"
+    )
+
+
+def _words(text):
+    return {"cell_type": "markdown", "metadata": {}, "source": text}

@@ -1,0 +1,62 @@
+"""Links between notebooks and files become links between pages of the site."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(((?:\.\./)*[\w.-][\w./-]*)?(#[\w.-]+)?\)")
+TEXTS = {".py": "python", ".txt": "text", ".json": "json", ".yaml": "yaml", "": "text"}
+
+
+class Links:
+    """Where the links of a checkout lead on the site, and the pages that must be there for that."""
+
+    def __init__(self, root: Path, pages: dict[str, str]):
+        self.root = root
+        self.pages = pages  # {file in the checkout: page of the site, as a Markdown file}
+        self.wanted: dict[str, str] = {}  # {file in the checkout: the page that will show it}
+
+    def relink(self, text: str, file: str, page: str) -> str:
+        """The Markdown `text` of `file` (a path in the checkout), to stand on `page` of the site."""
+
+        def led(match):
+            words, target, anchor = match[1], match[2], match[3] or ""
+            if target is None or not self._is_path(target):
+                return match[0]
+            there = self._page_of(_joined(PurePosixPath(file).parent, target))
+            if there is None:
+                return words
+            up = "../" * (len(PurePosixPath(page).parts) - 1)
+            return f"[{words}]({up}{there}{anchor.lower()})"
+
+        return LINK.sub(led, text)
+
+    def _is_path(self, target):
+        return "/" in target or Path(target).suffix in (".md", ".ipynb", ".py", ".txt")
+
+    def _page_of(self, path):
+        """The page of the site that shows a file of the checkout; None where there can be none."""
+        if path in self.pages:
+            return self.pages[path]
+        file = self.root / path
+        if file.suffix in (".ipynb", ".md") or file.suffix not in TEXTS or not file.is_file():
+            return None
+        self.wanted[path] = f"files/{path.replace('/', '-')}.md"
+        return self.wanted[path]
+
+
+def file_page(path: str, text: str) -> str:
+    """A page that shows the `text` of a file of the checkout."""
+    language = TEXTS[PurePosixPath(path).suffix]
+    fence = "`" * 8
+    return f"---\norphan: true\n---\n\n# `{path}`\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
+
+
+def _joined(folder, target):
+    """A path and a relative one after it, as one path without `..`."""
+    parts = list(folder.parts)
+    for part in PurePosixPath(target).parts:
+        if part == "..":
+            parts = parts[:-1]
+        else:
+            parts.append(part)
+    return "/".join(parts)

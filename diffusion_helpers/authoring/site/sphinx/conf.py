@@ -1,0 +1,66 @@
+"""Sphinx makes the site: its settings. ../__init__.py calls it with the pages that it has made."""
+
+from docutils import nodes
+
+from diffusion_helpers.authoring.export import mathml
+from diffusion_helpers.authoring.site.pictures import PREVIEW, favicon
+
+ICON = favicon()
+project = "Sculptor of Chaos"
+language = "en"
+extensions = ["myst_nb"]
+templates_path = ["templates"]
+suppress_warnings = ["myst.xref_missing"]  # links of files that the site does not show
+
+# ---- pages: what ran is shown as it ran ---------------------------------------------------------
+
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}  # no library from the internet
+nb_merge_streams = True
+nb_code_prompt_show = "Show code"
+nb_code_prompt_hide = "Hide code"
+myst_enable_extensions = ["dollarmath", "amsmath", "attrs_block"]
+myst_dmath_allow_digits = False  # "$5 and $6" are prices
+myst_heading_anchors = 3
+myst_update_mathjax = False
+
+# ---- the theme ----------------------------------------------------------------------------------
+
+html_theme = "furo"
+html_title = project
+html_theme_options = {"top_of_page_buttons": []}
+html_static_path = ["static"]
+html_css_files = ["control.css", "site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_show_sphinx = False
+html_show_copyright = False
+html_copy_source = False
+html_show_sourcelink = False
+html_permalinks_icon = "#"
+html_math_renderer = "mathml"
+
+
+def inline_math(translator, node):
+    translator.body.append(mathml(node.astext(), display=False))
+    raise nodes.SkipNode
+
+
+def block_math(translator, node):
+    translator.body.append(f'<div class="math">{mathml(node.astext(), display=True)}</div>')
+    raise nodes.SkipNode
+
+
+def describe(app, page, template, context, doctree):
+    """What search engines and shared links show of a page, and its icon."""
+    prose = (p.astext() for p in doctree.findall(nodes.paragraph)) if doctree else ()
+    words = next((p for p in prose if len(p) > 60), "A course on diffusion models.")
+    title = context.get("title") or project
+    context["description"] = " ".join(words.split())[:200]
+    context["page_title"] = project if page == "index" else title
+    context["preview"] = PREVIEW
+    context["favicon_url"] = ICON
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
+    app.connect("html-page-context", describe)

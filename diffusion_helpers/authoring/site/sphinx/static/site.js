@@ -1,0 +1,106 @@
+// What the site remembers of a reader, in this browser only, and what it does before it prints.
+
+const OURS = "sculptor-"; // what the course keeps begins so, predictions too
+const READ = `${OURS}read`, PLACE = `${OURS}place`;
+
+function load(key) {
+  try { return JSON.parse(localStorage.getItem(key)); } catch { return null; }
+}
+
+function save(key, value) {
+  try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* nothing is kept then */ }
+}
+
+const fileOf = (link) => new URL(link.href).pathname.split("/").pop();
+const here = fileOf(location);
+const isLesson = /^\d\d_/.test(here);
+
+// ---- a tick at each lesson that was read to its end ---------------------------------------------
+
+function showTicks() {
+  const read = load(READ) ?? [];
+  document.querySelectorAll(".sidebar-tree a.reference, ul.map a.reference").forEach((link) => {
+    const tick = link.querySelector(".tick");
+    if (read.includes(fileOf(link)) === Boolean(tick)) return;
+    if (tick) return tick.remove();
+    const made = document.createElement("span");
+    Object.assign(made, { className: "tick", role: "img", ariaLabel: "read", textContent: "✓" });
+    link.append(" ", made);
+  });
+}
+
+function watchTheEnd() {
+  const end = document.querySelector(".related-pages");
+  new IntersectionObserver((seen) => {
+    if (!seen.at(-1).isIntersecting) return;
+    save(READ, [...new Set([...(load(READ) ?? []), here])]);
+    showTicks();
+  }).observe(end);
+}
+
+// ---- the place that was read last ---------------------------------------------------------------
+
+function keepPlace() {
+  const above = [...document.querySelectorAll("article section[id]")]
+    .filter((section) => section.getBoundingClientRect().top < innerHeight / 2);
+  const words = above.slice(-1).concat(above.slice(0, 1)).reverse()
+    .map((section) => section.querySelector("h1, h2, h3").firstChild.textContent);
+  if (above.length) save(PLACE, { file: here, at: above.at(-1).id, words: [...new Set(words)] });
+}
+
+function showPlace() {
+  const place = load(PLACE), line = document.querySelector(".continue");
+  if (!line) return;
+  line.classList.toggle("known", Boolean(place));
+  if (!place) return;
+  const link = line.querySelector("a");
+  link.href = `${place.file}#${place.at}`;
+  link.textContent = `Continue where you were: ${place.words.join(", ")}`;
+}
+
+function forgetAll() {
+  try {
+    Object.keys(localStorage).filter((key) => key.startsWith(OURS))
+      .forEach((key) => localStorage.removeItem(key));
+  } catch { /* nothing was kept */ }
+  show();
+}
+
+function show() {
+  showTicks();
+  showPlace();
+}
+
+if (isLesson) {
+  watchTheEnd();
+  addEventListener("pagehide", keepPlace);
+  document.addEventListener("visibilitychange", () => { if (document.hidden) keepPlace(); });
+}
+document.querySelectorAll(".forget").forEach((line) => {
+  const button = line.querySelector("button");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    forgetAll();
+    line.querySelector("[role=status]").textContent = "Forgotten.";
+  });
+});
+addEventListener("storage", show); // read in another tab
+addEventListener("pageshow", show); // or before the reader came back to this one
+show();
+
+// ---- search and paper ---------------------------------------------------------------------------
+
+// From a disk no page may read another one, so the results stand without excerpts there.
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+
+let folded = [], theme; // paper cannot be unfolded, and is white
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("article details:not([open])")];
+  folded.forEach((fold) => { fold.open = true; });
+  theme = document.body.dataset.theme;
+  document.body.dataset.theme = "light";
+});
+addEventListener("afterprint", () => {
+  folded.forEach((fold) => { fold.open = false; });
+  document.body.dataset.theme = theme;
+});
