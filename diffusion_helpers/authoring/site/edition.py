@@ -51,6 +51,7 @@ WORDS = {
         )
     ],
     ("00", "glossary-more"): [(re.compile(r".*", re.DOTALL), "")],
+    ("01", "help-exercises"): [(re.compile(r".*", re.DOTALL), "")],
     ("08", "finale"): [
         (
             re.compile(r"The card shows all exercises.* kept\.", re.DOTALL),
@@ -74,7 +75,7 @@ def site_edition(notebook: dict, lesson: str) -> dict:
         elif not FOR_A_KERNEL.fullmatch(source_of(cell).strip()):
             cells += _code(cell)
     more = "" if lesson == "00" else " and open this lesson there"
-    cells.insert(1, _words(HEAD.format(more=more)))
+    cells.insert(1, _words("site-head", HEAD.format(more=more)))
     return made | {"cells": cells}
 
 
@@ -95,9 +96,9 @@ def _markdown(cell, lesson):
 
 def _code(cell):
     outputs = [made for output in cell["outputs"] if (made := _output(output))]
-    folded = cell["metadata"].get("jupyter", {}).get("source_hidden")
+    source, imports_only = INSTALLING.subn("", source_of(cell))
+    folded = imports_only or cell["metadata"].get("jupyter", {}).get("source_hidden")
     tags = ["hide-input"] if folded else []
-    source = INSTALLING.sub("", source_of(cell)).lstrip()
     shown = cell | {"source": source, "outputs": outputs, "metadata": {"tags": tags}}
     names = [name for name, _, _ in stubs([cell])]
     if not names:
@@ -126,13 +127,14 @@ def _help(name):
     exercise = find(name)
     hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, start=1))
     return _words(
+        "help-" + name.replace(".", "-"),
         f"**To do exercise {name}** you need [Python](python.md): it tells you at once whether your "
         "line is right. What this page shows next was made with our solution.\n\n"
         f"<details><summary>Hints to {name}</summary>\n\n{hints}\n\n</details>\n"
         f"<details><summary>Our solution to {name}</summary>\n\n"
-        f"```python\n{textwrap.dedent(exercise.source)}\n```\n\n</details>"
+        f"```python\n{textwrap.dedent(exercise.source)}\n```\n\n</details>",
     )
 
 
-def _words(text):
-    return {"cell_type": "markdown", "metadata": {}, "source": text}
+def _words(name, text):
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": text}

@@ -99,7 +99,7 @@ def _map(lessons, rows):
         head = source_of(notebook["cells"][0])
         minutes = MINUTES.search(head)[1]
         deeper = WITH_DEEPER.search(head)
-        more = f", with all that is *Deeper* {deeper[1]}" if deeper else ""
+        more = f"; {deeper[1]} with all that is *Deeper*" if deeper else ""
         lines.append(
             f"- [{TITLE.search(head)[1]}]({file})\n\n  {row[1].capitalize()}. You build {row[2]}.\n\n"
             f"  {minutes} minutes{more}"

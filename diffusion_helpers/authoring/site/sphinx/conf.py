@@ -9,6 +9,7 @@ ICON = favicon()
 project = "Sculptor of Chaos"
 language = "en"
 extensions = ["myst_nb"]
+highlight_language = "none"  # of code that says no language; what ran is Python
 templates_path = ["templates"]
 suppress_warnings = ["myst.xref_missing"]  # links of files that the site does not show
 
@@ -59,6 +60,8 @@ def describe(app, page, template, context, doctree):
     context["page_title"] = project if page == "index" else title
     context["preview"] = PREVIEW
     context["favicon_url"] = ICON
+    if page == "index":  # no notebook: it loads faster without their style
+        context["css_files"] = [css for css in context["css_files"] if "mystnb" not in css.filename]
 
 
 def setup(app):

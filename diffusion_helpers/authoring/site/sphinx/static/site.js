@@ -88,6 +88,16 @@ addEventListener("storage", show); // read in another tab
 addEventListener("pageshow", show); // or before the reader came back to this one
 show();
 
+// ---- keys -----------------------------------------------------------------------------------------
+
+// What is wider than the page can be scrolled by keys, too.
+const wide = new ResizeObserver((seen) => seen.forEach(({ target }) => {
+  if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+  else target.removeAttribute("tabindex");
+}));
+document.querySelectorAll("article :is(pre, .table-wrapper, .cell_output > div, div.math)")
+  .forEach((box) => wide.observe(box));
+
 // ---- search and paper ---------------------------------------------------------------------------
 
 // From a disk no page may read another one, so the results stand without excerpts there.
