@@ -18,7 +18,7 @@ from ...widgets.html import CSS
 from ..editions import NOTEBOOKS
 from . import pages
 from .edition import site_edition, source_of
-from .glossary import glossary
+from .glossary import glossary_page
 from .links import Links, file_page
 from .pictures import PREVIEW, preview
 from .run import executed
@@ -69,7 +69,7 @@ def _write_pages(source, ran):
             if cell["cell_type"] == "markdown":
                 cell["source"] = links.relink(source_of(cell), f"notebooks/{name}", name)
         (source / name).write_text(json.dumps(made, ensure_ascii=False), "utf-8")
-    written = pages.all_pages(ROOT, ran, links) | {"glossary.md": glossary(ran)}
+    written = pages.all_pages(ROOT, ran, links) | {"glossary.md": glossary_page(ran)}
     for name, text in written.items():
         (source / name).write_text(text, "utf-8")
     (source / "files").mkdir()

@@ -9,7 +9,7 @@ TITLE += "the field's term.\n"
 ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(.+?) *\| *(.+?) *\|$", re.MULTILINE)
 
 
-def glossary(lessons: dict[str, dict]) -> str:
+def glossary_page(lessons: dict[str, dict]) -> str:
     """The page as Markdown, from the cells `glossary` and `glossary-more` of the first lesson.
 
     `lessons` maps the file of each lesson to its notebook; terms lead to those that are there.

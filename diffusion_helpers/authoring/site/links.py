@@ -20,18 +20,15 @@ class Links:
 
         def led(match):
             words, target, anchor = match[1], match[2], match[3] or ""
-            if target is None or not self._is_path(target):
-                return match[0]
-            there = self._page_of(_joined(PurePosixPath(file).parent, target))
-            if there is None:
-                return words
-            up = "../" * (len(PurePosixPath(page).parts) - 1)
-            return f"[{words}]({up}{there}{anchor.lower()})"
+            path = _joined(PurePosixPath(file).parent, target or "")
+            there = self._page_of(path) if target else None
+            if there is not None:
+                up = "../" * (len(PurePosixPath(page).parts) - 1)
+                return f"[{words}]({up}{there}{anchor.lower()})"
+            meant = target and ("/" in target or Path(target).suffix in (".md", ".ipynb", *TEXTS))
+            return words if meant and "." in target else match[0]
 
         return LINK.sub(led, text)
-
-    def _is_path(self, target):
-        return "/" in target or Path(target).suffix in (".md", ".ipynb", ".py", ".txt")
 
     def _page_of(self, path):
         """The page of the site that shows a file of the checkout; None where there can be none."""
