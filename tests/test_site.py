@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from browser import REPO
 from bs4 import BeautifulSoup
-from page_objects import PROJECTOR, PredictionHand, check_accessible
+from page_objects import PROJECTOR, LiveHand, PredictionHand, check_accessible
 from playwright.sync_api import expect
 from shorten_lessons import shortened
 
@@ -165,7 +165,7 @@ def test_a_lesson_that_fails_is_named(tmp_path):
     "words, sentence",
     [
         ([], "Say where"),
-        (["full"], "full is not empty, and no site of the course"),
+        (["full"], "full is not empty, and no site of ours"),
         (["full/mine.txt"], "cannot be written"),
     ],
 )
@@ -222,7 +222,7 @@ def check_links(made):
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             anchor = unquote(parts.fragment)
-            if not target.is_file() or anchor and anchor not in ids.get(target, ()):
+            if not target.is_file() or (anchor and anchor not in ids.get(target, ())):
                 dead.append(f"{path.name}: {link}")
     assert not dead, "dead links:\n" + "\n".join(dead)
     assert not fetched, "fetched from elsewhere:\n" + "\n".join(fetched)
@@ -273,7 +273,9 @@ def test_the_first_page_is_light(site):
 def test_every_lesson_says_its_minutes_on_the_map(site):
     html = BeautifulSoup((site / "index.html").read_text("utf-8"), "html.parser")
     (entry,) = html.select("ul.map > li")  # the first one is no lesson of the map
-    assert entry.a["href"] == f"{OTHER}.html" and re.search(r"\d+ minutes; \d+ with", entry.get_text())
+    assert entry.a["href"] == f"{OTHER}.html" and re.search(
+        r"\d+ minutes; \d+ with", entry.get_text()
+    )
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -402,7 +404,7 @@ def test_the_site_remembers_what_was_read_and_forgets_it(address, visit):
         expect(ticks).to_have_count(1)
         heading = page.locator("article h2").nth(1)
         words = heading.evaluate("(heading) => heading.firstChild.textContent")
-        heading.evaluate("(heading) => heading.scrollIntoView()")
+        heading.evaluate("(heading) => heading.scrollIntoView({ behavior: 'instant' })")
         page.goto(f"{address}/index.html")
         expect(page.locator("ul.map .tick")).to_have_attribute("aria-label", "read")
         expect(place).to_contain_text(words)
@@ -416,6 +418,14 @@ def test_the_site_remembers_what_was_read_and_forgets_it(address, visit):
         expect(place).to_be_hidden()
         page.locator("ul.map a").first.click()
         assert PredictionHand(page, 1).verdict == "none"
+        tab.check_quiet()
+
+
+def test_a_live_control_draws_without_python(site, visit):
+    with visit() as tab:
+        tab.page.goto((site / f"{START}.html").as_uri())
+        hand = LiveHand(tab.page)
+        hand.changes(hand.root.get_by_role("button", name="Roll the dice").click)
         tab.check_quiet()
 
 

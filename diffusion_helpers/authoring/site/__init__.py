@@ -2,7 +2,7 @@
 
 python -m diffusion_helpers.authoring.site OUT
 
-It runs all lessons (twenty minutes or more; what ran is kept in OUT_executed, and used again while
+It runs all lessons (half an hour or more; what ran is kept in OUT_executed, and used again while
 lessons and package are unchanged) and lets Sphinx make pages of them. `python -m http.server` in
 OUT shows it to a class.
 """
@@ -11,13 +11,16 @@ import json
 import shutil
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...checks import as_path, brief, say
+from ...living import pages as living
+from ...widgets.controls import SCRIPT
 from ...widgets.html import CSS
 from ..editions import NOTEBOOKS
 from . import pages
-from .edition import site_edition, source_of
+from .edition import html_of, site_edition, source_of
 from .glossary import glossary_page
 from .links import Links, file_page
 from .pictures import PREVIEW, preview
@@ -43,13 +46,16 @@ def build(folder, notebooks=NOTEBOOKS):
     if not (ROOT / "README.md").is_file():
         raise ValueError("The site is made in a checkout of the course, not from the wheel.")
     if folder.exists() and not (folder / MARK).exists() and any(folder.iterdir()):
-        raise ValueError(f"{folder} is not empty, and no site of the course: choose another folder.")
+        raise ValueError(f"{folder} is not empty, and no site of ours: choose another folder.")
+    if any(find_spec(name) is None for name in ("sphinx", "myst_nb", "furo")):
+        raise ValueError('The site needs Sphinx: .venv/bin/pip install -e ".[site]" installs it.')
     cache = folder.with_name(folder.name + "_executed")
     ran = {path.name: executed(path, cache) for path in lessons}
     with tempfile.TemporaryDirectory() as place:
         source, made = Path(place, "source"), Path(place, "site")
         _write_pages(source, ran)
         _run_sphinx(source, made)
+        _write_packs(made, ran)
         (made / MARK).touch()
         (made / ".nojekyll").touch()  # GitHub leaves out folders that begin with _ otherwise
         shutil.rmtree(folder, ignore_errors=True)
@@ -61,6 +67,7 @@ def _write_pages(source, ran):
     """All that Sphinx reads: settings, style, scripts, and the pages as Markdown and notebooks."""
     shutil.copytree(SPHINX, source)
     (source / "static" / "control.css").write_text(CSS, "utf-8")
+    (source / "static" / "living.js").write_text(living.page_script(_needs(ran), SCRIPT), "utf-8")
     (source / "static" / PREVIEW).write_bytes(preview())
     links = Links(ROOT, {f"notebooks/{name}": name for name in ran} | pages.PLACES)
     for name, notebook in ran.items():
@@ -77,8 +84,20 @@ def _write_pages(source, ran):
         (source / page).write_text(file_page(path, (ROOT / path).read_text("utf-8")), "utf-8")
 
 
+def _needs(ran):
+    """What the live controls of all lessons need to draw without Python."""
+    return living.needs_of("".join(map(html_of, ran.values()))) or []
+
+
+def _write_packs(made, ran):
+    """The engine, the networks and the words, once for all pages."""
+    (made / living.PACKS).mkdir()
+    for name, content in living.packs(_needs(ran)).items():
+        (made / living.PACKS / name).write_bytes(content)
+
+
 def _run_sphinx(source, made):
-    from sphinx.cmd.build import build_main  # only now: the lessons do not need it
+    from sphinx.cmd.build import build_main  # the rest of the course does not need it
 
     words = ["--quiet", "--fail-on-warning", "--keep-going", "-d", str(source.parent / "trees")]
     if build_main([*words, str(source), str(made)]) != 0:

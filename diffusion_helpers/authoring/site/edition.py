@@ -17,8 +17,8 @@ FOR_A_KERNEL = re.compile(r"(card|show_gallery)\(.*\)")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 VERDICT = '<div data-verdict="'  # what an exercise says of the line that is missing
 HEAD = (
-    "```{{note}}\nThis page shows the lesson as Python ran it. Sliders, controls and predictions work "
-    "here. Hints and solutions stand below each exercise. To change code and run it, "
+    "```{{note}}\nThis page shows the lesson as Python ran it. Sliders, controls and predictions "
+    "work here. Hints and solutions stand below each exercise. To change code and run it, "
     "[get Python](python.md){more}.\n```"
 )
 # What is true in JupyterLab only: {(lesson, cell): [(words there, words here)]}.
@@ -84,6 +84,15 @@ def source_of(cell: dict) -> str:
     return "".join(cell["source"])
 
 
+def html_of(notebook: dict) -> str:
+    """All HTML that the cells of a notebook have shown."""
+    return "\n".join(
+        "".join(output.get("data", {}).get("text/html", ""))
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+    )
+
+
 def _markdown(cell, lesson):
     text = source_of(cell)
     for there, here in WORDS.get((lesson, cell["id"]), []):
@@ -103,7 +112,7 @@ def _code(cell):
     names = [name for name, _, _ in stubs([cell])]
     if not names:
         return [shown]
-    drawn = copy.deepcopy(shown) | {"id": cell["id"] + "-drawn", "metadata": {"tags": ["remove-input"]}}
+    drawn = shown | {"id": cell["id"] + "-drawn", "metadata": {"tags": ["remove-input"]}}
     return [shown | {"outputs": []}, *map(_help, names), *([drawn] if outputs else [])]
 
 
@@ -128,8 +137,8 @@ def _help(name):
     hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, start=1))
     return _words(
         "help-" + name.replace(".", "-"),
-        f"**To do exercise {name}** you need [Python](python.md): it tells you at once whether your "
-        "line is right. What this page shows next was made with our solution.\n\n"
+        f"**To do exercise {name}** you need [Python](python.md): it tells you at once whether "
+        "your line is right. What this page shows next was made with our solution.\n\n"
         f"<details><summary>Hints to {name}</summary>\n\n{hints}\n\n</details>\n"
         f"<details><summary>Our solution to {name}</summary>\n\n"
         f"```python\n{textwrap.dedent(exercise.source)}\n```\n\n</details>",

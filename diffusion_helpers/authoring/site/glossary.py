@@ -4,34 +4,31 @@ import re
 
 from .edition import source_of
 
-TITLE = "# Glossary\n\nEach word of the story has one meaning. After its first mention the lessons use "
-TITLE += "the field's term.\n"
+HEAD = """\
+# Glossary
+
+Each word of the story has one meaning. After its first mention the lessons use the field's term.
+"""
 ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(.+?) *\| *(.+?) *\|$", re.MULTILINE)
+FOLD = "<details>"  # in the cell glossary-more; after it come the field's terms
 
 
 def glossary_page(lessons: dict[str, dict]) -> str:
     """The page as Markdown, from the cells `glossary` and `glossary-more` of the first lesson.
 
     `lessons` maps the file of each lesson to its notebook; terms lead to those that are there.
-
     Raises ValueError where one of the cells, or all its tables, are gone.
     """
     first = next(iter(lessons.values()))
     cells = {cell["id"]: source_of(cell) for cell in first["cells"]}
+    more, _, terms = cells.get("glossary-more", "").partition(FOLD)
+    story = [_of_the_story(*row) for row in _rows(cells.get("glossary", "") + more)]
     files = {name[:2]: name for name in lessons}
-    story = _rows(cells.get("glossary", "")) + _rows(cells.get("glossary-more", "").split("<details>")[0])
-    field = _rows(cells.get("glossary-more", "").partition("<details>")[2])
+    field = [_of_the_field(*row, files) for row in _rows(terms)]
     if not story or not field:
-        raise ValueError("the lesson 00 has no tables in its cells glossary and glossary-more")
-    return "\n".join(
-        [
-            TITLE,
-            "## Words of the story\n",
-            *_terms(_of_the_story(*row) for row in story),
-            "\n## The field's terms\n",
-            *_terms(_of_the_field(*row, files) for row in field),
-        ]
-    )
+        raise ValueError("lesson 00 has no tables in its cells glossary and glossary-more")
+    parts = [HEAD, "## Words of the story\n", *_terms(story)]
+    return "\n".join([*parts, "\n## The field's terms\n", *_terms(field)])
 
 
 def _rows(text):
@@ -54,8 +51,5 @@ def _russian(words):
 
 
 def _terms(pairs):
-    return [
-        "```{glossary}",
-        *(f"{term}\n    {words.strip()}\n" for term, words in pairs),
-        "```",
-    ]
+    """Sphinx's list of terms, which it also puts into search and index."""
+    return ["```{glossary}", *(f"{term}\n    {words}\n" for term, words in pairs), "```"]

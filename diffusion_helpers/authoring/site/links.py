@@ -16,7 +16,7 @@ class Links:
         self.wanted: dict[str, str] = {}  # {file in the checkout: the page that will show it}
 
     def relink(self, text: str, file: str, page: str) -> str:
-        """The Markdown `text` of `file` (a path in the checkout), to stand on `page` of the site."""
+        """The Markdown `text` of a `file` of the checkout, to stand on a `page` of the site."""
 
         def led(match):
             words, target, anchor = match[1], match[2], match[3] or ""

@@ -1,4 +1,4 @@
-"""The lessons, run from top to bottom; what was run is kept and used again while nothing changed."""
+"""The lessons, run from top to bottom. What ran is kept, and used again while nothing changed."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ LONGEST_CELL = 1800  # seconds, of a training on a slow machine
 
 
 def executed(path: Path, cache: Path) -> dict:
-    """The lesson at `path` with its outputs, run in a fresh kernel or taken from the folder `cache`.
+    """The lesson at `path` with its outputs, run in a fresh kernel or taken from `cache`, a folder.
 
     Raises RuntimeError where a cell fails.
     """

@@ -59,6 +59,7 @@ def describe(app, page, template, context, doctree):
     context["description"] = " ".join(words.split())[:200]
     context["page_title"] = project if page == "index" else title
     context["preview"] = PREVIEW
+    context["living"] = 'class="living"' in context.get("body", "")
     context["favicon_url"] = ICON
     if page == "index":  # no notebook: it loads faster without their style
         context["css_files"] = [css for css in context["css_files"] if "mystnb" not in css.filename]
