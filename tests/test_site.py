@@ -234,6 +234,13 @@ def test_no_link_is_dead(site):
     check_links(made)
 
 
+def test_exercises_say_how_to_get_python(site):
+    page = BeautifulSoup((site / f"{OTHER}.html").read_text("utf-8"), "html.parser")
+    helps = [p for p in page.select("article p") if p.get_text().startswith("To do exercise 06.")]
+    assert helps and all(p.a["href"] == "python.html" for p in helps)
+    assert page.select_one(".admonition a")["href"] == "python.html"
+
+
 def test_each_page_says_what_it_is(site):
     made = soups(site)
     titles = [page.title.get_text() for page in made.values()]

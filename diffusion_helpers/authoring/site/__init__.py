@@ -71,10 +71,10 @@ def _write_pages(source, ran):
     (source / "static" / PREVIEW).write_bytes(preview())
     links = Links(ROOT, {f"notebooks/{name}": name for name in ran} | pages.PLACES)
     for name, notebook in ran.items():
-        made = site_edition(notebook, name[:2])
-        for cell in made["cells"]:
+        for cell in notebook["cells"]:
             if cell["cell_type"] == "markdown":
                 cell["source"] = links.relink(source_of(cell), f"notebooks/{name}", name)
+        made = site_edition(notebook, name[:2])
         (source / name).write_text(json.dumps(made, ensure_ascii=False), "utf-8")
     written = pages.all_pages(ROOT, ran, links) | {"glossary.md": glossary_page(ran)}
     for name, text in written.items():
