@@ -21,6 +21,7 @@ from ...widgets.html import CSS
 from ..editions import NOTEBOOKS
 from . import pages
 from .edition import html_of, site_edition, source_of
+from .first_page import one_file, play
 from .glossary import glossary_page
 from .links import Links, file_page
 from .pictures import PREVIEW, preview
@@ -29,6 +30,7 @@ from .run import executed
 SPHINX = Path(__file__).with_name("sphinx")
 ROOT = NOTEBOOKS.parent
 USAGE = "Say where: python -m diffusion_helpers.authoring.site FOLDER"
+ONE_FILE = "sculptor_of_chaos.html"  # the top of the first page, with all that it needs
 MARK = ".sculptor-site"  # in a folder that we made, and may make anew
 
 
@@ -53,9 +55,12 @@ def build(folder, notebooks=NOTEBOOKS):
     ran = {path.name: executed(path, cache) for path in lessons}
     with tempfile.TemporaryDirectory() as place:
         source, made = Path(place, "source"), Path(place, "site")
-        _write_pages(source, ran)
+        top = play()
+        needs = living.needs_of("".join([top, *map(html_of, ran.values())]))
+        _write_pages(source, ran, top, living.page_script(needs, SCRIPT))
         _run_sphinx(source, made)
-        _write_packs(made, ran)
+        _write_packs(made / living.PACKS, living.packs(needs))
+        (made / ONE_FILE).write_text(one_file(), "utf-8")
         (made / MARK).touch()
         (made / ".nojekyll").touch()  # GitHub leaves out folders that begin with _ otherwise
         shutil.rmtree(folder, ignore_errors=True)
@@ -63,11 +68,11 @@ def build(folder, notebooks=NOTEBOOKS):
     return folder / "index.html"
 
 
-def _write_pages(source, ran):
+def _write_pages(source, ran, top, script):
     """All that Sphinx reads: settings, style, scripts, and the pages as Markdown and notebooks."""
     shutil.copytree(SPHINX, source)
     (source / "static" / "control.css").write_text(CSS, "utf-8")
-    (source / "static" / "living.js").write_text(living.page_script(_needs(ran), SCRIPT), "utf-8")
+    (source / "static" / "living.js").write_text(script, "utf-8")
     (source / "static" / PREVIEW).write_bytes(preview())
     links = Links(ROOT, {f"notebooks/{name}": name for name in ran} | pages.PLACES)
     for name, notebook in ran.items():
@@ -76,7 +81,7 @@ def _write_pages(source, ran):
                 cell["source"] = links.relink(source_of(cell), f"notebooks/{name}", name)
         made = site_edition(notebook, name[:2])
         (source / name).write_text(json.dumps(made, ensure_ascii=False), "utf-8")
-    written = pages.all_pages(ROOT, ran, links) | {"glossary.md": glossary_page(ran)}
+    written = pages.all_pages(ROOT, ran, top, links) | {"glossary.md": glossary_page(ran)}
     for name, text in written.items():
         (source / name).write_text(text, "utf-8")
     (source / "files").mkdir()
@@ -84,16 +89,11 @@ def _write_pages(source, ran):
         (source / page).write_text(file_page(path, (ROOT / path).read_text("utf-8")), "utf-8")
 
 
-def _needs(ran):
-    """What the live controls of all lessons need to draw without Python."""
-    return living.needs_of("".join(map(html_of, ran.values()))) or []
-
-
-def _write_packs(made, ran):
+def _write_packs(folder, packs):
     """The engine, the networks and the words, once for all pages."""
-    (made / living.PACKS).mkdir()
-    for name, content in living.packs(_needs(ran)).items():
-        (made / living.PACKS / name).write_bytes(content)
+    folder.mkdir()
+    for name, content in packs.items():
+        (folder / name).write_bytes(content)
 
 
 def _run_sphinx(source, made):

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from .edition import html_of, site_edition, source_of
+from .edition import source_of
 from .glossary import ROW
 from .links import Links
 
@@ -22,15 +22,14 @@ MINUTES = re.compile(r"^\| \*\*Time\*\* \| (?:The path about )?(\d+) minutes", r
 WITH_DEEPER = re.compile(r"with everything \*Deeper\* about (\d+)")
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 INSTALL = re.compile(r"^python3 -m venv .* && .*jupyter lab.*$", re.MULTILINE)  # in the README
-CONTROL = "creation-live"  # the cell of the first lesson with a control to play with
 ORPHAN = "---\norphan: true\n---\n\n"  # in no table of contents
 
 
-def all_pages(root: Path, lessons: dict[str, dict], links: Links) -> dict[str, str]:
+def all_pages(root: Path, lessons: dict[str, dict], play: str, links: Links) -> dict[str, str]:
     """{name: Markdown} of the pages beside the lessons and the glossary.
 
-    `root` is a checkout, `lessons` maps the file of each lesson to its executed notebook. Raises
-    ValueError where a part of the README is gone.
+    `root` is a checkout, `lessons` maps the file of each lesson to its notebook, `play` is the HTML
+    on top of the first page. Raises ValueError where a part of the README is gone.
     """
     readme = (root / "README.md").read_text("utf-8")
     data = (root / "data" / "README.md").read_text("utf-8")
@@ -43,18 +42,18 @@ def all_pages(root: Path, lessons: dict[str, dict], links: Links) -> dict[str, s
     }
     written = {page: links.relink(text, "README.md", page) for page, text in written.items()}
     return written | {
-        "index.md": first_page(lessons, readme),
+        "index.md": index_page(lessons, play, readme),
         "data.md": ORPHAN + links.relink(data, "data/README.md", "data.md"),
         "licences.md": licences(root, links),
     }
 
 
-def first_page(lessons: dict[str, dict], readme: str) -> str:
-    """sphinx/index.md with what lessons and README say."""
+def index_page(lessons: dict[str, dict], play: str, readme: str) -> str:
+    """sphinx/index.md with what lessons and README say, and with `play`."""
     start = next(iter(lessons))
     cells = {cell["id"]: source_of(cell) for cell in lessons[start]["cells"]}
     parts = {
-        "PLAY": _play(lessons[start]),
+        "PLAY": play,
         "START": start,
         "MAP": _map(lessons, cells["map"]),
         "KNOW": cells["before"].partition("\n\n")[2].partition("\n\n**Your progress**")[0],
@@ -63,12 +62,6 @@ def first_page(lessons: dict[str, dict], readme: str) -> str:
     }
     text = Path(__file__).with_name("sphinx").joinpath("index.md").read_text("utf-8")
     return re.sub("<!--([A-Z]+)-->", lambda place: parts[place[1]], text)
-
-
-def _play(start):
-    """HTML to play with: the control of the first lesson."""
-    made = site_edition(start, "00")
-    return html_of({"cells": [cell for cell in made["cells"] if cell["id"] == CONTROL]})
 
 
 def _map(lessons, table):

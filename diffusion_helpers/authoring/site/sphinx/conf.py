@@ -4,6 +4,7 @@ from docutils import nodes
 
 from diffusion_helpers.authoring.export import mathml
 from diffusion_helpers.authoring.site.pictures import PREVIEW, favicon
+from diffusion_helpers.living.pages import LIVING, PACKS, linked
 
 ICON = favicon()
 project = "Sculptor of Chaos"
@@ -59,7 +60,9 @@ def describe(app, page, template, context, doctree):
     context["description"] = " ".join(words.split())[:200]
     context["page_title"] = project if page == "index" else title
     context["preview"] = PREVIEW
-    context["living"] = 'class="living"' in context.get("body", "")
+    if LIVING.search(context.get("body", "")):
+        path = context["pathto"]
+        context["living"] = linked(path("_static/living.js", 1), path(PACKS, 1))
     context["favicon_url"] = ICON
     if page == "index":  # no notebook: it loads faster without their style
         context["css_files"] = [css for css in context["css_files"] if "mystnb" not in css.filename]
