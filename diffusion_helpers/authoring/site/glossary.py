@@ -8,6 +8,7 @@ HEAD = """\
 # Glossary
 
 Each word of the story has one meaning. After its first mention the lessons use the field's term.
+{ref}`All terms from A to Z <genindex>`
 """
 ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(.+?) *\| *(.+?) *\|$", re.MULTILINE)
 FOLD = "<details>"  # in the cell glossary-more; after it come the field's terms
@@ -22,7 +23,7 @@ def glossary_page(lessons: dict[str, dict]) -> str:
     first = next(iter(lessons.values()))
     cells = {cell["id"]: source_of(cell) for cell in first["cells"]}
     more, _, terms = cells.get("glossary-more", "").partition(FOLD)
-    story = [_of_the_story(*row) for row in _rows(cells.get("glossary", "") + more)]
+    story = [_of_the_story(*row) for row in _rows(f"{cells.get('glossary', '')}\n{more}")]
     files = {name[:2]: name for name in lessons}
     field = [_of_the_field(*row, files) for row in _rows(terms)]
     if not story or not field:

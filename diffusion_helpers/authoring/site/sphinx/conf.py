@@ -1,13 +1,16 @@
 """Sphinx makes the site: its settings. ../__init__.py calls it with the pages that it has made."""
 
+from importlib.metadata import metadata
+
 from docutils import nodes
 
 from diffusion_helpers.authoring.export import mathml
 from diffusion_helpers.authoring.site.pictures import PREVIEW, favicon
 from diffusion_helpers.living.pages import LIVING, PACKS, linked
 
-ICON = favicon()
 project = "Sculptor of Chaos"
+SUMMARY = metadata("sculptor-of-chaos")["Summary"]
+ICON = favicon()
 language = "en"
 extensions = ["myst_nb"]
 highlight_language = "none"  # of code that says no language; what ran is Python
@@ -53,19 +56,22 @@ def block_math(translator, node):
 
 
 def describe(app, page, template, context, doctree):
-    """What search engines and shared links show of a page, and its icon."""
+    """What search engines and shared links show of a page, its icon, and the script of controls."""
     prose = (p.astext() for p in doctree.findall(nodes.paragraph)) if doctree else ()
-    words = next((p for p in prose if len(p) > 60), "A course on diffusion models.")
-    title = context.get("title") or project
-    context["description"] = " ".join(words.split())[:200]
-    context["page_title"] = project if page == "index" else title
+    words = next((p for p in prose if len(p) > 60), SUMMARY)
+    first = page == "index"
+    context["description"] = SUMMARY if first else " ".join(words.split())[:200]
+    context["page_title"] = project if first else context.get("title", project)
     context["preview"] = PREVIEW
     if LIVING.search(context.get("body", "")):
         path = context["pathto"]
         context["living"] = linked(path("_static/living.js", 1), path(PACKS, 1))
     context["favicon_url"] = ICON
-    if page == "index":  # no notebook: it loads faster without their style
-        context["css_files"] = [css for css in context["css_files"] if "mystnb" not in css.filename]
+    if first:  # it shows no code, and loads faster without the style of code
+        names = ("mystnb", "pygments")
+        context["css_files"] = [
+            css for css in context["css_files"] if not any(name in css.filename for name in names)
+        ]
 
 
 def setup(app):
