@@ -11,6 +11,7 @@ import re
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -21,9 +22,10 @@ from page_objects import PROJECTOR, LiveHand, PredictionHand, check_accessible
 from playwright.sync_api import expect
 from shorten_lessons import shortened
 
+from diffusion_helpers import ddim
 from diffusion_helpers.authoring import site as site_of
 from diffusion_helpers.authoring.editions import stubs
-from diffusion_helpers.authoring.site import edition, glossary, links, pages, run
+from diffusion_helpers.authoring.site import edition, first_page, glossary, links, pages, run
 from diffusion_helpers.exercises import find
 
 LESSONS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
@@ -197,7 +199,9 @@ def site(tmp_path_factory):
             half = [cell.id for cell in notebook.cells].index("twins")
             notebook.cells = notebook.cells[:half] + notebook.cells[-1:]
         nbformat.write(notebook, home / "lessons" / f"{name}.ipynb")
-    return site_of.build(home / "class" / "site", home / "lessons").parent
+    fewer = lambda model, x_T, _: ddim(model, x_T, 4)  # noqa: E731
+    with mock.patch.multiple(first_page, ddim=fewer, SHARES=2):
+        return site_of.build(home / "class" / "site", home / "lessons").parent
 
 
 def soups(folder):

@@ -159,7 +159,6 @@ def _webp(array, **how):
 # ---- the page -----------------------------------------------------------------------------------
 
 
-@functools.cache  # it draws for seconds
 def play():
     """The top of the first page, as HTML that awaits the script of `living.pages`.
 

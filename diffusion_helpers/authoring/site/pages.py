@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .edition import source_of
 from .glossary import ROW
+from .licences import licences_page
 from .links import Links
 
 PLACES = {  # {file of a checkout: the page that says the same}
@@ -13,7 +14,6 @@ PLACES = {  # {file of a checkout: the page that says the same}
     "data/README.md": "data.md",
     "data/licences/CREDITS.md": "licences.md",
 }
-ENGINE = "diffusion_helpers/living/vendor/README.md"
 FOR_INSTRUCTORS = (  # parts of the README
     *("Presenting", "Exercises and editions", "Handing out a lesson", "The course as a site"),
     "A class on one server",
@@ -40,11 +40,11 @@ def all_pages(root: Path, lessons: dict[str, dict], play: str, links: Links) -> 
         "python.md": "\n\n".join(python),
         "instructors.md": "\n\n".join(["# For instructors", *instructors]),
     }
+    written["licences.md"] = licences_page(root)
     written = {page: links.relink(text, "README.md", page) for page, text in written.items()}
     return written | {
         "index.md": index_page(lessons, play, readme),
         "data.md": ORPHAN + links.relink(data, "data/README.md", "data.md"),
-        "licences.md": licences(root, links),
     }
 
 
@@ -87,16 +87,6 @@ def _commands(readme):
     repository = os.environ.get("GITHUB_REPOSITORY")  # known where the workflow makes the site
     clone = f"git clone https://github.com/{repository} course && cd course\n" if repository else ""
     return f"{clone}{install}\n{start}"
-
-
-def licences(root: Path, links: Links) -> str:
-    """Who made what the course stands on, from data/licences and the folder of the engine."""
-    parts = ["# Licences and credits"]
-    parts.append(links.relink("Code and lessons: [MIT](LICENSE).", "README.md", "licences.md"))
-    for file in ("data/licences/CREDITS.md", ENGINE):
-        text = links.relink((root / file).read_text("utf-8"), file, "licences.md")
-        parts.append(re.sub(r"^#", "##", text, flags=re.MULTILINE))
-    return "\n\n".join(parts)
 
 
 def section(text: str, name: str) -> str:
