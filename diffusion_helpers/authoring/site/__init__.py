@@ -71,6 +71,7 @@ def build(folder, notebooks=NOTEBOOKS):
 def _write_pages(source, ran, top, script):
     """All that Sphinx reads: settings, style, scripts, and the pages as Markdown and notebooks."""
     shutil.copytree(SPHINX, source)
+    shutil.copy(SPHINX.with_name("conf.py"), source)
     (source / "static" / "control.css").write_text(CSS, "utf-8")
     (source / "static" / "living.js").write_text(script, "utf-8")
     (source / "static" / PREVIEW).write_bytes(preview())

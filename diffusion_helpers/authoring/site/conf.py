@@ -1,4 +1,4 @@
-"""Sphinx makes the site: its settings. ../__init__.py calls it with the pages that it has made."""
+"""Sphinx makes the site: its settings. __init__.py puts them beside the pages that it has made."""
 
 from importlib.metadata import metadata
 
