@@ -288,12 +288,16 @@ def test_the_first_click_draws_what_pytorch_draws(tab, address):
     assert film.format == "GIF" and film.n_frames == 21 and name == "a blue heart, finished.gif"
 
     # the other two share what is loaded
-    for nth, summary in enumerate(["One wish in six styles", "From one wish to another"], start=1):
+    others = {
+        "One wish in six styles": "a strawberry, step 2 of 20",
+        "From one wish to another": "90 % a red apple, 10 % a blue heart",
+    }
+    for nth, (summary, words) in enumerate(others.items(), start=1):
         tab.get_by_text(summary).click()
         hand = LiveHand(tab, nth)
         hand.root.get_by_label("guidance").press("Home")  # 0: one call for both
         hand.root.get_by_role("textbox").last.press("Enter")
-        hand.wait_for(["a strawberry, step 2 of 20", "90 % a red apple, 10 % a blue heart"][nth - 1])
+        hand.wait_for(words)
     assert len([url for url in tab.requests if "demiurge.step" in url]) == 1
 
 
@@ -305,7 +309,11 @@ LOOK = {
 }
 PARTS = {
     first_page.create: {"wish": Prompt("a red apple"), **LOOK, "seeds": Seeds()},
-    first_page.sheet: {"wish": Prompt("a strawberry"), "guidance": LOOK["guidance"], "seed": Seed()},
+    first_page.sheet: {
+        "wish": Prompt("a strawberry"),
+        "guidance": LOOK["guidance"],
+        "seed": Seed(),
+    },
     first_page.morph: {
         "first_wish": Prompt("a red apple"),
         "second_wish": Prompt("a blue heart"),
