@@ -60,7 +60,7 @@ def build(folder, notebooks=NOTEBOOKS):
         _write_pages(source, ran, top, living.page_script(needs, SCRIPT))
         _run_sphinx(source, made)
         _write_packs(made / living.PACKS, living.packs(needs))
-        (made / ONE_FILE).write_text(one_file(), "utf-8")
+        (made / ONE_FILE).write_text(one_file(top), "utf-8")
         (made / MARK).touch()
         (made / ".nojekyll").touch()  # GitHub leaves out folders that begin with _ otherwise
         shutil.rmtree(folder, ignore_errors=True)

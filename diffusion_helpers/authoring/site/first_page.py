@@ -177,11 +177,15 @@ def play():
     return _filled("play.html", parts).replace(CSS, "").replace(ASLEEP, WHERE)
 
 
-def one_file():
-    """The first page as one HTML file, which draws when it is opened from a disk, too."""
+def alone(top):
+    """The HTML of a page with nothing but `top`, what `play` returned; packs/ lies beside it."""
     script = pages.inline(pages.page_script(NEEDS, SCRIPT))
-    parts = {"TITLE": TITLE, "STYLE": CSS, "PLAY": play(), "SCRIPT": script}
-    return pages.in_one_file(_filled("one_file.html", parts))
+    return _filled("alone.html", {"TITLE": TITLE, "STYLE": CSS, "PLAY": top, "SCRIPT": script})
+
+
+def one_file(top):
+    """The same with its packs inside, which draws when it is opened from a disk, too."""
+    return pages.in_one_file(alone(top))
 
 
 def _filled(template, parts):
