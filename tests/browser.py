@@ -100,11 +100,15 @@ class Visit:
         route.continue_() if self._is_local(route.request.url) else route.abort()
 
     def _is_local(self, url):
-        parts = urlsplit(url)
-        local = parts.scheme in ("file", "data", "blob") or parts.hostname in LOCAL
-        if not local:
+        if not is_local(url):
             self.outside.append(url)
-        return local
+        return is_local(url)
+
+
+def is_local(url):
+    """Whether what stands there comes from this machine."""
+    parts = urlsplit(url)
+    return parts.scheme in ("file", "data", "blob") or parts.hostname in LOCAL
 
 
 @dataclass
