@@ -17,6 +17,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
 import psutil
@@ -168,6 +169,20 @@ def jupyter_environment(home):
         "IPYTHONDIR": "ipython",
     }
     return os.environ | {"PYTHONPATH": path} | {k: str(home / v) for k, v in folders.items()}
+
+
+def export_page(notebook, folder, *words):
+    """The page that `jupyter nbconvert --to html` makes of a notebook, without its own process.
+
+    words       said to it, too; what it reads of a reader's own settings would stand in `folder`
+    """
+    from nbconvert.nbconvertapp import NbConvertApp
+
+    with mock.patch.dict(os.environ, jupyter_environment(folder)):
+        app = NbConvertApp()
+        app.initialize(["--to", "html", "--output-dir", str(folder), *words, str(notebook)])
+        app.start()
+    return folder / f"{notebook.stem}.html"
 
 
 def _wait_for(lab, server, seconds=90):

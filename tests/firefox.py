@@ -91,9 +91,10 @@ class Tab:
 
     def evaluate(self, code, argument=None):
         """What a function of JavaScript answers, called with one argument; both as JSON."""
+        declared = f"async (given) => JSON.stringify(await ({code})(JSON.parse(given)))"
         got = self.do(
             "script.callFunction",
-            functionDeclaration=f"async (given) => JSON.stringify(await ({code})(JSON.parse(given)))",
+            functionDeclaration=declared,
             arguments=[{"type": "string", "value": json.dumps(argument)}],
             target={"context": self.context},
             awaitPromise=True,
