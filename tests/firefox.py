@@ -67,6 +67,7 @@ class Tab:
         self.socket = websocket.create_connection(address, timeout=180, suppress_origin=True)
         self.ids, self.errors, self.outside = itertools.count(1), [], []
         self.do("session.new", capabilities={})
+        self.do("browser.setDownloadBehavior", downloadBehavior={"type": "denied"})
         self.do("session.subscribe", events=["log.entryAdded", "network.beforeRequestSent"])
         self.context = self.do("browsingContext.getTree")["contexts"][0]["context"]
 
