@@ -165,7 +165,7 @@ class Words:
 
     def __init__(self, vectors: torch.Tensor, rows: dict[str, int]) -> None:
         self.vectors, self.rows = vectors, rows
-        self._known = list(rows)
+        self._known, self._longest = list(rows), max(map(len, rows), default=0)
 
     def __contains__(self, word: str) -> bool:
         return word in self.rows
@@ -188,6 +188,8 @@ class Words:
         A letter too many, too few, wrong or exchanged with its neighbour counts as one mistake.
         """
         cutoff = ALIKE - DRAWN
+        if len(word) * cutoff > self._longest:  # all that it has more would be wrong letters
+            return []
         found = process.extract(
             word, self._known, scorer=OSA.normalized_similarity, score_cutoff=cutoff, limit=None
         )

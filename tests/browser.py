@@ -17,6 +17,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
 import psutil
@@ -100,11 +101,15 @@ class Visit:
         route.continue_() if self._is_local(route.request.url) else route.abort()
 
     def _is_local(self, url):
-        parts = urlsplit(url)
-        local = parts.scheme in ("file", "data", "blob") or parts.hostname in LOCAL
-        if not local:
+        if not is_local(url):
             self.outside.append(url)
-        return local
+        return is_local(url)
+
+
+def is_local(url):
+    """Whether what stands there comes from this machine."""
+    parts = urlsplit(url)
+    return parts.scheme in ("file", "data", "blob") or parts.hostname in LOCAL
 
 
 @dataclass
@@ -164,6 +169,20 @@ def jupyter_environment(home):
         "IPYTHONDIR": "ipython",
     }
     return os.environ | {"PYTHONPATH": path} | {k: str(home / v) for k, v in folders.items()}
+
+
+def export_page(notebook, folder, *words):
+    """The page that `jupyter nbconvert --to html` makes of a notebook, without its own process.
+
+    words       said to it, too; what it reads of a reader's own settings would stand in `folder`
+    """
+    from nbconvert.nbconvertapp import NbConvertApp
+
+    with mock.patch.dict(os.environ, jupyter_environment(folder)):
+        app = NbConvertApp()
+        app.initialize(["--to", "html", "--output-dir", str(folder), *words, str(notebook)])
+        app.start()
+    return folder / f"{notebook.stem}.html"
 
 
 def _wait_for(lab, server, seconds=90):

@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Error
 
 PROJECTOR = {"width": 1920, "height": 1080}
+# Two frames later, a page has handled what the hand did, and everything stands where it belongs.
+TWO_FRAMES = "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
 
 
 class Hand:
@@ -95,7 +97,7 @@ class LiveHand:
 
     def settle(self, timeout=60):  # seconds: two requests of 50 steps on a busy machine
         """Wait until nothing is computed any more."""
-        self.page.wait_for_timeout(100)  # the browser hands an event on to the control
+        self.page.evaluate(TWO_FRAMES)  # the browser has handed every event on to the control
         busy = self.root.locator('[aria-busy="true"]')
         busy.first.wait_for(state="detached", timeout=timeout * 1000)
         return self.seen()
@@ -350,10 +352,6 @@ class Show:
         page.locator(".jp-deck-mod-stop").wait_for()
         page.wait_for_timeout(1200)  # it closes the side bars once more after a second
 
-    @property
-    def active(self):
-        return self.page.evaluate("jupyterapp.shell.currentWidget.content.activeCell.model.id")
-
     def seen(self):
         """The ids of the cells that the audience sees, at least in part."""
         return self.page.evaluate(
@@ -366,11 +364,15 @@ class Show:
 
     def press(self, key, leads_to):
         self.page.keyboard.press(key)
+        self.arrive(leads_to)
+
+    def arrive(self, cell):
+        """Wait until the slide with this cell is shown and stands still."""
         self.page.wait_for_function(
             "(id) => jupyterapp.shell.currentWidget.content.activeCell.model.id === id",
-            arg=leads_to,
-            timeout=5000,
+            arg=cell,
         )
+        self.page.evaluate(TWO_FRAMES)
 
     def font_sizes(self):
         """In pixels, of every paragraph of prose that is shown."""
@@ -399,9 +401,14 @@ SLIDES = """async () => {
     const kind = model.getMetadata("slideshow")?.slide_type;
     if (!["slide", "subslide"].includes(kind)) continue;
     notebook.activeCellIndex = i;
-    await new Promise((done) => setTimeout(done, 100)); // what reacts to its new size has done so
-    const cells = notebook.widgets.filter(({ node }) => node.matches(".jp-deck-mod-onscreen"));
-    const ends = cells.map(({ node }) => node.getBoundingClientRect());
+    let cells, ends, before, now; // until it stands still: what reacts to its new size has done so
+    do {
+      before = now;
+      for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+      cells = notebook.widgets.filter(({ node }) => node.matches(".jp-deck-mod-onscreen"));
+      ends = cells.map(({ node }) => node.getBoundingClientRect());
+      now = JSON.stringify(cells.map(({ model }, n) => [model.id, ends[n]]));
+    } while (now !== before);
     const height = Math.max(...ends.map(({ bottom }) => bottom)) - ends[0].top;
     const wrong = [];
     if (height > innerHeight) {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from browser import REPO, jupyter_environment, jupyter_lab
+from browser import REPO, export_page, jupyter_environment, jupyter_lab
 from bs4 import BeautifulSoup
 from hatchling.builders.wheel import WheelBuilder
 from jupyter_core.paths import jupyter_config_path, jupyter_path
@@ -257,10 +257,9 @@ def test_packs_lie_beside_a_page_that_needs_them(needs, command, beside):
 @pytest.mark.parametrize("look", ["lab", "classic", "dark"])
 def test_folded_code_is_folded_in_the_page(installed, lesson, visit, tmp_path, look):
     how = ["--theme", "dark"] if look == "dark" else ["--template", look]
-    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", tmp_path, *how]
-    subprocess.run([*command, lesson], check=True, env=jupyter_environment(tmp_path))
+    folded = export_page(lesson, tmp_path, *how)
     with visit() as tab:
-        tab.page.goto((tmp_path / "tiny.html").as_uri())
+        tab.page.goto(folded.as_uri())
         (folded,) = tab.page.locator("details.folded").all()
         code, summary = folded.locator("pre"), folded.get_by_text("Show code")
         told = tab.page.get_by_text("told by folded code", exact=True)

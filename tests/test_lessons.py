@@ -4,12 +4,10 @@ Their trainings are shortened; the notebooks' own tests run them whole.
 """
 
 import shutil
-import subprocess
-import sys
 
 import nbformat
 import pytest
-from browser import REPO, VIEW, jupyter_environment, jupyter_lab, open_and_run_all
+from browser import REPO, VIEW, export_page, jupyter_lab, open_and_run_all
 from page_objects import (
     Hand,
     LiveHand,
@@ -135,10 +133,8 @@ def exported(lesson, lab, tmp_path_factory):
     page = lesson.page
     page.evaluate("jupyterapp.commands.execute('docmanager:save')")
     page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
-    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", folder]
     # From a folder of its own: nothing but the one file may be needed.
-    subprocess.run([*command, lab.root / lesson.name], check=True, env=jupyter_environment(folder))
-    return shutil.move(folder / lesson.name.replace(".ipynb", ".html"), folder / "lesson.html")
+    return shutil.move(export_page(lab.root / lesson.name, folder), folder / "lesson.html")
 
 
 def test_its_page_lives_on_without_kernel_or_network(lesson, exported, visit, tmp_path):

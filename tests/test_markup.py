@@ -4,12 +4,9 @@ Wherever somebody's words reach a page they are put through it here, in a real J
 page that it exports.
 """
 
-import subprocess
-import sys
-
 import nbformat
 import pytest
-from browser import REPO, jupyter_environment, jupyter_lab, open_and_run_all, open_notebook
+from browser import REPO, export_page, jupyter_lab, open_and_run_all, open_notebook
 from page_objects import Hand, LiveHand, PredictionHand
 from test_browser import notebook
 
@@ -122,11 +119,9 @@ def test_markup_is_shown_and_never_obeyed(visit, lab, tmp_path):
         page.wait_for_function("!jupyterapp.shell.currentWidget.context.model.dirty")
         tab.check_quiet()
 
-    export = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", tmp_path]
-    command = [*export, lab.root / "evil.ipynb"]
-    subprocess.run(command, check=True, env=jupyter_environment(tmp_path))
+    exported = export_page(lab.root / "evil.ipynb", tmp_path)
     with visit() as tab:
-        tab.page.goto((tmp_path / "evil.html").as_uri())
+        tab.page.goto(exported.as_uri())
         play(tab.page)
         check_shown(tab.page, everywhere | IN_A_PAGE)
         tab.check_quiet()

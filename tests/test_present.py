@@ -273,8 +273,8 @@ def test_controls_work_on_slides(visit, lab, tmp_path):
         tab.page.screenshot(path=tmp_path / "live.png")
 
         tab.page.locator(".jp-deck-mod-direction-forward").click()  # the arrows on the screen
-        tab.page.wait_for_timeout(300)
-        assert show.active == "end" and show.seen() == ["end"]
+        show.arrive("end")
+        assert show.seen() == ["end"]
         show.leave()
         assert "notes" in show.seen()  # the page is whole again
         tab.check_quiet()

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import torch
 from browser import jupyter_lab, open_and_run_all
-from page_objects import check_accessible
+from page_objects import TWO_FRAMES, check_accessible
 from test_browser import notebook
 
 from diffusion_helpers import load_emoji
@@ -128,7 +128,8 @@ content="width=device-width"><style>body {{ margin: 8px }} {CSS}</style>
 
 def size(page, width, height=900):
     page.set_viewport_size({"width": width, "height": height})
-    page.wait_for_timeout(100)  # a frame to lay the page out
+    page.wait_for_function("(width) => innerWidth === width", arg=width)
+    page.evaluate(TWO_FRAMES)  # to lay the page out
 
 
 @pytest.mark.parametrize("width", [1440, 600, 390, 360])
@@ -356,12 +357,19 @@ card("01")""",
 ]
 
 
+GROUND = """Number(getComputedStyle(document.querySelector(".jp-Notebook"))
+  .backgroundColor.match(/\\d+/)[0])"""  # of the notebook: how much red, of 255
+NOTHING_FADES = """!document.querySelector("#jupyterlab-splash")
+  && document.getAnimations().every(({ playState }) => playState !== "running")"""
+
+
 def wear(page, theme):
     """Change JupyterLab's theme, as its menu does, and wait until its style sheet is there."""
     change = "(theme) => jupyterapp.commands.execute('apputils:change-theme', { theme })"
     page.evaluate(change, theme)
     page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=theme)
-    page.wait_for_timeout(1500)
+    dark = str("Dark" in theme).lower()
+    page.wait_for_function(f"{GROUND} < 128 === {dark} && {NOTHING_FADES}")
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +404,7 @@ def test_in_jupyterlab_pictures_stay_in_sight(lab):
     """Its boxes around an output would scroll them away; a narrow window has them above."""
     size(lab, 800, 600)
     lab.locator(".live").get_by_role("button", name="Start over").focus()
-    lab.wait_for_timeout(200)
+    lab.evaluate(TWO_FRAMES)
     picture = lab.locator(".live .picture").first.bounding_box()
     window = lab.locator(".jp-WindowedPanel-outer").bounding_box()
     panel = lab.locator(".live .panel").bounding_box()
