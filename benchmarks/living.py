@@ -34,8 +34,6 @@ from diffusion_helpers.authoring.site import first_page
 from diffusion_helpers.checks import say
 from diffusion_helpers.living import pages
 from diffusion_helpers.sampling import guided
-from diffusion_helpers.widgets.controls import SCRIPT
-from diffusion_helpers.widgets.html import CSS
 from diffusion_helpers.words import load_words
 
 REPO = Path(__file__).resolve().parents[1]
@@ -66,13 +64,7 @@ peers with a small network:
 
 def page_files():
     """{path: bytes} of the page and its packs."""
-    parts = {"TITLE": first_page.TITLE, "STYLE": CSS, "PLAY": first_page.play()}
-    parts["SCRIPT"] = pages.inline(pages.page_script(first_page.NEEDS, SCRIPT))
-    page = re.sub(
-        "<!--([A-Z]+)-->",
-        lambda place: parts[place[1]],
-        (first_page.HERE / "one_file.html").read_text("utf-8"),
-    )
+    page = first_page.alone(first_page.play())
     packs = {f"/packs/{name}": pack for name, pack in pages.packs(first_page.NEEDS).items()}
     return {"/index.html": page.encode(), **packs}
 
@@ -239,7 +231,7 @@ def main():
             for name, measure in kinds.items():
                 runs[name].append(measure(f"{address}/index.html"))
 
-    (model,) = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[:1]
+    (model,) = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))[:1]
     say(f"{model}, {platform.machine()}, one core; in brackets: times that of Python in 32 bits")
     table(runs)
     weight(files, runs["page, Chromium"][0])

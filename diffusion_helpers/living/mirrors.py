@@ -391,10 +391,7 @@ def pack_tensor(tensor: torch.Tensor) -> dict[str, Any]:
     if tensor.dtype == torch.float64:
         kind, numbers = "doubles", tensor
     elif tensor.ndim >= 3 and torch.equal(levels.float() / 127.5 - 1, tensor):
-        kind, numbers = (
-            "levels",
-            levels.movedim(-3, -1),
-        )  # a pixel's colours together: packs smaller
+        kind, numbers = "levels", levels.movedim(-3, -1)  # a pixel's colours together pack smaller
     else:
         kind, numbers = "floats", tensor.float()
     array = np.ascontiguousarray(numbers.numpy())
