@@ -48,6 +48,8 @@ def test_what_needs_a_kernel_is_taken_out(path):
     code = [edition.source_of(cell) for cell in cells if cell["cell_type"] == "code"]
     assert code and not [text for text in code if edition.FOR_A_KERNEL.fullmatch(text.strip())]
     assert not any("pip install" in text for text in code)
+    prose = [edition.source_of(cell) for cell in cells if cell["cell_type"] == "markdown"]
+    assert not [text for text in prose if "hint(" in text]
     ids = [cell["id"] for cell in cells]
     assert len(set(ids)) == len(ids)
 

@@ -15,6 +15,7 @@ from ..editions import stubs
 INSTALLING = re.compile(r"^# (Package missing\?|In Colab,).*\n", re.MULTILINE)
 FOR_A_KERNEL = re.compile(r"(card|show_gallery)\(.*\)")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+HINT = re.compile(r" (?:Stuck\? )?(?:Write )?(?:`hint\([^`]*`[^`.]*)+\.")  # they stand folded below
 VERDICT = '<div data-verdict="'  # what an exercise says of the line that is missing
 HEAD = (
     "```{{note}}\nThis page shows the lesson as Python ran it. Sliders, controls and predictions "
@@ -36,6 +37,28 @@ WORDS = {
             "Type",
         )
     ],
+    ("00", "scrub-text"): [
+        (" This control needs no Python any more, so it also works in an exported page.", "")
+    ],
+    ("00", "trouble"): [
+        (
+            "All of these happened while the course was made.",
+            "On this site, a control that cannot draw says why, and its last picture stays. "
+            "The tables are about running the course with Python, in JupyterLab. "
+            "All of these happened while the course was made.",
+        )
+    ],
+    ("00", "trouble-more"): [
+        (
+            "the two lines that stand first in the README's *Start*",
+            "the two lines that stand first in [Get Python](python.md)",
+        ),
+        (
+            "the command in the README's *Update*",
+            "the command below *Update* in [Get Python](python.md)",
+        ),
+        ("start it as the README says", "start it as [Get Python](python.md) says"),
+    ],
     ("00", "before"): [
         (
             re.compile(r"\*\*Your progress\*\* stays in .*", re.DOTALL),
@@ -52,6 +75,7 @@ WORDS = {
     ],
     ("00", "glossary-more"): [(re.compile(r".*", re.DOTALL), "")],
     ("01", "help-exercises"): [(re.compile(r".*", re.DOTALL), "")],
+    ("08", "question"): [("this notebook does not know", "this page does not know")],
     ("08", "finale"): [
         (
             re.compile(r"The card shows all exercises.* kept\.", re.DOTALL),
@@ -94,7 +118,7 @@ def html_of(notebook: dict) -> str:
 
 
 def _markdown(cell, lesson):
-    text = source_of(cell)
+    text = HINT.sub("", source_of(cell))
     for there, here in WORDS.get((lesson, cell["id"]), []):
         pattern = there if isinstance(there, re.Pattern) else re.compile(re.escape(there))
         if not pattern.search(text):

@@ -88,7 +88,7 @@ addEventListener("storage", show); // read in another tab
 addEventListener("pageshow", show); // or before the reader came back to this one
 show();
 
-// ---- keys -----------------------------------------------------------------------------------------
+// ---- keys and fingers -----------------------------------------------------------------------------
 
 // What is wider than the page can be scrolled by keys, too.
 const wide = new ResizeObserver((seen) => seen.forEach(({ target }) => {
@@ -97,6 +97,11 @@ const wide = new ResizeObserver((seen) => seen.forEach(({ target }) => {
 }));
 document.querySelectorAll("article :is(pre, .table-wrapper, .cell_output > div, div.math)")
   .forEach((box) => wide.observe(box));
+
+// A finger gives a slider no focus, but only with it do the pictures stay in sight.
+document.addEventListener("pointerdown", ({ target }) => {
+  if (target.matches(".sculptor [type=range]")) target.focus({ preventScroll: true });
+});
 
 // ---- search and paper ---------------------------------------------------------------------------
 
