@@ -440,7 +440,19 @@ def test_a_live_control_draws_without_python(site, visit):
         tab.page.goto((site / f"{START}.html").as_uri())
         hand = LiveHand(tab.page)
         hand.changes(hand.root.get_by_role("button", name="Roll the dice").click)
+        check_in_sight(tab, hand)
         tab.check_quiet()
+
+
+def check_in_sight(tab, hand):
+    """On a phone the pictures stay below the site's head while a finger is on a slider."""
+    tab.page.set_viewport_size(PHONE)
+    slider = hand.root.locator("[type=range]").first
+    slider.dispatch_event("pointerdown", {"pointerType": "touch"})
+    pictures = hand.root.locator(".pictures")
+    pictures.evaluate("(e) => scrollTo(0, scrollY + e.getBoundingClientRect().top + 100)")
+    head = tab.page.locator(".mobile-header").bounding_box()
+    assert pictures.bounding_box()["y"] == pytest.approx(head["y"] + head["height"], abs=2)
 
 
 def test_on_paper_folds_are_open_and_nothing_waits_for_a_click(site, visit, tmp_path):
