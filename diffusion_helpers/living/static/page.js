@@ -25,7 +25,8 @@ function pack(name) {
     const end = () => {
       script.remove();
       if (sculptorPacks[name]) done(sculptorPacks[name]);
-      else fail(new Error(`the file ${folder}${name}.js is missing or damaged, or did not come: get it again`));
+      else fail(new Error(
+        `the file ${folder}${name}.js is missing or damaged, or did not come: get it again`));
     };
     script.src = new URL(`${folder}${name}.js`, document.baseURI).href;
     script.onload = script.onerror = end;
