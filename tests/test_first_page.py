@@ -208,6 +208,7 @@ WISH = "<img src=x onerror=alert(1)>"
         ("#wish=cat&__proto__=1&constructor=2&parts=3", USUAL | {"wish": "cat"}),
         ("#wish=cat&guidance=2.26", USUAL | {"wish": "cat", "guidance": "2.5"}),
         ("#wish=a%0A%09cat%00", USUAL | {"wish": "a cat\0"}),
+        ("#wish=%E2%80%AEc%00at%E2%81%A6", USUAL | {"wish": "c at"}),  # would turn words around
         ("#wish=cat&wish=dog", USUAL | {"wish": "cat"}),
     ],
 )  # fmt: skip

@@ -278,7 +278,7 @@ def test_a_missing_or_damaged_pack_is_told_and_may_come_later(visit, exported, c
         wish(hand, "cat")
         hand.settle()
         assert re.fullmatch(
-            r"the file packs/\S+\.js is missing or damaged: get it again",
+            r"the file packs/\S+\.js is missing or damaged, or did not come: get it again",
             hand.trouble,
         )
         assert hand.seen() == before
@@ -291,7 +291,7 @@ def test_a_missing_or_damaged_pack_is_told_and_may_come_later(visit, exported, c
                 whole[:-100],
                 "packs/checkpoints-demiurge.safetensors.2.js is missing",
             ),
-            (whole[:5000] + whole[5004:], "checkpoints/demiurge.safetensors did not come"),
+            (whole[:5000] + whole[5004:], "or not whole: get the page and its packs again"),
         ):
             damaged.write_text(broken, "utf-8")
             wish(hand, "dog")
@@ -327,6 +327,20 @@ def test_an_old_browser_keeps_the_still_and_says_why(visit, exported, lacks):
         assert words[:2] == [f"A still picture. {OLD[lacks]}"] * 2 and words[2].startswith(ASLEEP)
         assert tab.page.locator(".sculptor.live").count() == 0
         tab.check_quiet()
+
+
+def test_a_thread_that_died_answers_no_more(visit, exported, creation):
+    with visit() as tab:
+        tab.page.goto(exported.as_uri())
+        hand = LiveHand(tab.page)
+        wish(hand, "cat")
+        hand.settle()
+        (thread,) = tab.page.workers
+        thread.evaluate("() => { setTimeout(() => { throw new Error('no memory'); }); }")
+        hand.root.get_by_text("the other thread, which computes, has stopped: ").wait_for()
+        wish(hand, "dog")
+        check_picture(hand, creation, "dog")
+        assert len(tab.page.workers) == 1 and tab.page.workers != [thread]
 
 
 @pytest.mark.parametrize("policy", ["script-src 'none'", "worker-src 'none'"])

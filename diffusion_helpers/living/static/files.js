@@ -8,15 +8,16 @@ export async function readFile(files, name, report = () => {}) {
   const file = files[name];
   if (!file) throw new Error(`this page lacks the file ${name}: it was built without it`);
   const { from, sha256: wanted } = file;
+  const again = from.base64 ? "get the page and its packs again" : "load the page again";
   let bytes;
   try {
     bytes = from.base64 ? await unpack(from)
       : await inflate(typeof from === "string" ? await download(from, report) : from);
   } catch {
-    throw new Error(`the file ${name} did not come, or not whole: load the page again`);
+    throw new Error(`the file ${name} did not come, or not whole: ${again}`);
   }
   if (![undefined, wanted].includes(await sha256(bytes))) {
-    throw new Error(`the file ${name} is damaged: load the page again`);
+    throw new Error(`the file ${name} is damaged: ${again}`);
   }
   return bytes;
 }

@@ -25,7 +25,8 @@ function pack(name) {
     const end = () => {
       script.remove();
       if (sculptorPacks[name]) done(sculptorPacks[name]);
-      else fail(new Error(`the file ${folder}${name}.js is missing or damaged: get it again`));
+      else fail(new Error(
+        `the file ${folder}${name}.js is missing or damaged, or did not come: get it again`));
     };
     script.src = new URL(`${folder}${name}.js`, document.baseURI).href;
     script.onload = script.onerror = end;
@@ -41,11 +42,16 @@ let thread = null, code, ids = 0, turn = Promise.resolve();
 
 function worker() {
   if (thread) return thread;
-  thread = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  try {
+    thread = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  } catch {
+    throw new Error(stopped({}));
+  }
   thread.addEventListener("message", ({ data }) => {
     if (data.kind === "frame") models[data.control].show(data.frame);
   });
   thread.addEventListener("error", (event) => { // the next move starts another
+    thread.terminate(); // after an error it would go on, and answer what nobody asks any more
     thread = null;
     there.clear();
     models.forEach((model) => model.fail(stopped(event)));

@@ -50,7 +50,9 @@ async function load(files, id) {
   for (const name of names.map((file) => STEP.exec(file)?.[1]).filter(Boolean)) {
     engine ??= await startEngine(take("ort.mjs"), take("ort.wasm"));
     networks[name] = await start(name).catch((error) => {
-      throw new Error(`the network ${name} cannot start: build this page again (${error.message})`);
+      throw new Error(error.message.startsWith("no available backend") // in the words of the engine
+        ? "this browser cannot start the engine: close other tabs, or open the page in a newer browser"
+        : `the network ${name} cannot start: build this page again (${error.message})`);
     });
   }
 }

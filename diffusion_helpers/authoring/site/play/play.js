@@ -5,6 +5,7 @@
 const PACE = 150, HOLD = 2500, SLOW = 1000; // ms: of the recording, of its ends, where motion disturbs
 const SIZE = 32, NOISE = 32, WIDE = 2; // of the recording, see recording() in first_page.py
 const LONGEST = 2000; // letters of a link's fragment
+const UNSEEN = /[\s\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu; // the last ones would turn our words around
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const place = document.currentScript.closest(".play"), hero = place.querySelector(".hero");
 
@@ -21,7 +22,7 @@ const nameOf = ({ label }) => (label === "seeds" ? "seed" : label);
 
 // What `text` says to a control, as the `start` in its spec; undefined where it says nothing sensible.
 function understood({ kind, longest, options, first, last, step }, text) {
-  if (kind === "prompt") return text.length > longest ? undefined : text.replace(/\s+/g, " ").trim();
+  if (kind === "prompt") return text.length > longest ? undefined : text.replace(UNSEEN, " ").trim();
   if (kind === "choice") return options.includes(text) ? options.indexOf(text) : undefined;
   const number = /^\d{1,10}(\.\d{1,6})?$/.test(text) ? Number(text) : NaN;
   if (kind === "seeds") return number <= last && Number.isInteger(number) ? [number, false] : undefined;

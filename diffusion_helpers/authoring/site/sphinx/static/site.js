@@ -7,6 +7,14 @@ function load(key) {
   try { return JSON.parse(localStorage.getItem(key)); } catch { return null; }
 }
 
+// Another page of this server, or a hand, may have written there: what is not ours counts as nothing.
+const filesRead = () => [load(READ) ?? []].flat();
+
+function lastPlace() {
+  const place = load(PLACE);
+  return /^\d\d_[\w.]+$/.test(place?.file) && Array.isArray(place.words) ? place : null;
+}
+
 function save(key, value) {
   try { localStorage.setItem(key, JSON.stringify(value)); } catch { /* nothing is kept then */ }
 }
@@ -18,7 +26,7 @@ const isLesson = /^\d\d_/.test(here);
 // ---- a tick at each lesson that was read to its end ---------------------------------------------
 
 function showTicks() {
-  const read = load(READ) ?? [];
+  const read = filesRead();
   document.querySelectorAll(".sidebar-tree a.reference, ul.map a.reference").forEach((link) => {
     const tick = link.querySelector(".tick");
     if (read.includes(fileOf(link)) === Boolean(tick)) return;
@@ -33,7 +41,7 @@ function watchTheEnd() {
   const end = document.querySelector(".related-pages");
   new IntersectionObserver((seen) => {
     if (!seen.at(-1).isIntersecting) return;
-    save(READ, [...new Set([...(load(READ) ?? []), here])]);
+    save(READ, [...new Set([...filesRead(), here])]);
     showTicks();
   }).observe(end);
 }
@@ -49,7 +57,7 @@ function keepPlace() {
 }
 
 function showPlace() {
-  const place = load(PLACE), line = document.querySelector(".continue");
+  const place = lastPlace(), line = document.querySelector(".continue");
   if (!line) return;
   line.classList.toggle("known", Boolean(place));
   if (!place) return;
