@@ -55,9 +55,10 @@ class Server(BaseHTTPRequestHandler):
     """The files of a page, from memory."""
 
     def do_GET(self):
-        content = self.server.files.get(self.path)
+        path = self.path.partition("?")[0]
+        content = self.server.files.get(path)
         self.send_response(404 if content is None else 200)
-        kind = {".js": "text/javascript", ".html": "text/html"}.get(Path(self.path).suffix)
+        kind = {".js": "text/javascript", ".html": "text/html"}.get(Path(path).suffix)
         self.send_header("Content-Type", kind or "application/octet-stream")
         self.send_header("Content-Length", str(len(content or b"")))
         self.end_headers()

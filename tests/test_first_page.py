@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from unittest import mock
 
 import numpy as np
@@ -303,6 +304,8 @@ def test_the_first_click_draws_what_pytorch_draws(tab, address):
         hand.root.get_by_role("textbox").last.press("Enter")
         tab.wait_for_function(HEARD, arg=words)
     assert len([url for url in tab.requests if "demiurge.step" in url]) == 1
+    packs = [url for url in tab.requests if "/packs/" in url]  # another edition, another address
+    assert packs and all(re.search(r"\.js\?[0-9a-f]{8}$", url) for url in packs)
 
 
 # ---- what draws ---------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from urllib.parse import urlsplit
 
 import nbformat
 import numpy as np
@@ -350,7 +351,7 @@ def test_a_server_that_forbids_scripts_or_threads(visit, exported, policy):
         tab.page.route("**/page.html", lambda r: r.fulfill(path=exported, headers=headers))
         tab.page.route(
             "**/packs/*",
-            lambda r: r.fulfill(path=exported.parent / r.request.url.partition(":1/")[2]),
+            lambda r: r.fulfill(path=exported.parent / urlsplit(r.request.url).path[1:]),
         )
         tab.page.goto("http://127.0.0.1:1/page.html")
         if "script" in policy:

@@ -18,7 +18,8 @@ const SIMD = window.WebAssembly && WebAssembly.validate(new Uint8Array([0, 97, 1
 
 const coming = {}; // { pack: a promise }
 
-function pack(name) {
+// `edition` keeps a browser from taking the pack of an older page out of its cache.
+function pack(name, edition) {
   if (sculptorPacks[name]) return sculptorPacks[name];
   return coming[name] ??= new Promise((done, fail) => {
     const script = document.createElement("script");
@@ -28,7 +29,7 @@ function pack(name) {
       else fail(new Error(
         `the file ${folder}${name}.js is missing or damaged, or did not come: get it again`));
     };
-    script.src = new URL(`${folder}${name}.js`, document.baseURI).href;
+    script.src = new URL(`${folder}${name}.js?${edition}`, document.baseURI).href;
     script.onload = script.onerror = end;
     document.head.append(script);
   }).finally(() => { delete coming[name]; });
@@ -80,14 +81,15 @@ async function bringNow(needs, what, tell) {
   const total = names.reduce((sum, name) => sum + files[name].size, 0);
   const mega = (bytes) => (bytes / 1e6).toFixed(total < 1e7 ? 1 : 0);
   let come = 0;
-  const get = async (name) => {
-    const text = await pack(name);
+  const get = async (name, edition) => {
+    const text = await pack(name, edition);
     come += text.length;
     tell(`Loading ${what}: ${mega(come)} of ${mega(total)} MB`, come / total);
     return text;
   };
   const given = await Promise.all(names.map(async (name) => {
-    const { packs, sha256 } = files[name], texts = await Promise.all(packs.map(get));
+    const { packs, sha256 } = files[name], edition = sha256.slice(0, 8);
+    const texts = await Promise.all(packs.map((each) => get(each, edition)));
     return [name, { from: { base64: texts.join("") }, sha256 }];
   }));
   tell(`Starting ${what}`, 1);
