@@ -41,7 +41,7 @@
     `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
   const pace = (note, seconds) => {
     const late = Math.floor(seconds / 60 - note.begins - note.minutes);
-    const early = Math.floor(note.begins - seconds / 60);
+    const early = Math.round(note.begins - seconds / 60);
     return late > 0 ? `, ${late} min late` : early > 0 ? `, ${early} min early` : "";
   };
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
