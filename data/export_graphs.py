@@ -37,11 +37,11 @@ from torch import nn
 from diffusion_helpers import attention, load_checkpoint, pocket, twins, unet
 from diffusion_helpers.checkpoints import SHIPPED
 from diffusion_helpers.checks import say
+from diffusion_helpers.living.files import TWINS
 from diffusion_helpers.text import MAX_WORDS, SIZE, EncodedText, Text
 from diffusion_helpers.twins import load_twins
 
 OUT = Path(__file__).parent / "graphs"
-TWINS = {"twins_attention": True, "twins_near": False}
 BATCH = torch.export.Dim("B", min=1, max=64)
 OPERATORS = 20  # the version of ONNX's set of operators
 

@@ -28,12 +28,7 @@ def living_script(notebook, resources):
 
     The packs that they need go into `resources`, and nbconvert writes them beside the page.
     """
-    page = "".join(
-        output.get("data", {}).get("text/html", "")
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-    )
-    needs = pages.needs_of(page)
+    needs = pages.needs_of(pages.html_of(notebook))
     if needs is None or resources.get("should_sanitize_html"):
         return ""
     # JupyterLab puts all files of its zip beside each other; nbconvert's command keeps the folder.

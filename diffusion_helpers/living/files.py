@@ -19,7 +19,8 @@ from ..words import SIGN
 
 HERE = Path(__file__).parent
 STATIC, VENDOR = HERE / "static", HERE / "vendor"
-NETWORKS = (*SHIPPED, "twins_attention", "twins_near")
+TWINS = {"twins_attention": True, "twins_near": False}  # whether they have attention
+NETWORKS = (*SHIPPED, *TWINS)
 IMPORT = re.compile(r'^import \{[^}]*\} from "\.\.?/([^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|class|function|async)", re.MULTILINE)
 LESSON = re.compile(r"^const (LESSON_\d\d|PLAY) = ", re.MULTILINE)

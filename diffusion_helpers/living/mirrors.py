@@ -25,13 +25,13 @@ from ..pocket import STYLES as POCKET_STYLES
 from ..pocket import load_pocket
 from ..text import STYLES
 from ..twins import load_twins
+from .files import TWINS
 
 OWN_FUNCTION = "its drawing function is not the course's"
 OWN_NETWORK = "its network is your own"
 OWN_HELPER = "it calls a function that is not the course's"
 OWN_CHOICES = "it chooses from what is not the course's"
 OWN_SCHEDULER = "its scheduler is your own"
-TWINS = {"twins_attention": True, "twins_near": False}
 
 
 @dataclass(frozen=True)

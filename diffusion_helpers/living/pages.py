@@ -21,6 +21,15 @@ GIVEN = re.compile(r"^const (FILES|WORKER|live) = null;", re.MULTILINE)  # in st
 EXPORT = "export default { render };"  # in the code of a live control
 
 
+def html_of(notebook: dict) -> str:
+    """All HTML that the cells of a notebook have shown."""
+    return "\n".join(
+        "".join(output.get("data", {}).get("text/html", ""))
+        for cell in notebook["cells"]
+        for output in cell.get("outputs", [])
+    )
+
+
 def needs_of(page: str) -> list[str] | None:
     """What the live controls in the HTML of a page need, each once; None where none is alive."""
     parts = [json.loads(part)["needs"] for part in LIVING.findall(page)]
@@ -61,15 +70,12 @@ def inline(script: str, folder: str = PACKS) -> str:
 
     The page finds its packs in `folder`, seen from its own place.
     """
-    first = f"<script>\n{_inside(first_script())}</script>"
-    return f'{first}\n<script data-packs="{html.escape(folder)}">\n{_inside(script)}</script>\n'
+    return _scripts(f'data-packs="{html.escape(folder)}"', f"\n{_inside(script)}")
 
 
 def linked(script: str, folder: str = PACKS) -> str:
     """As `inline`, for a page that finds the script of `page_script` at an address."""
-    first = f"<script>\n{_inside(first_script())}</script>"
-    address, folder = html.escape(script), html.escape(folder)
-    return f'{first}\n<script data-packs="{folder}" src="{address}"></script>\n'
+    return _scripts(f'data-packs="{html.escape(folder)}" src="{html.escape(script)}"', "")
 
 
 def in_one_file(page: str) -> str:
@@ -83,6 +89,12 @@ def in_one_file(page: str) -> str:
         raise ValueError("there is no live control on this page: run the lesson, then export it")
     inside = "".join(f"<script>{pack.decode()}</script>\n" for pack in packs(needs).values())
     return before + inside + script + after
+
+
+def _scripts(attributes, content):
+    """The first script as an element, and the one of the page."""
+    first = f"<script>\n{_inside(first_script())}</script>"
+    return f"{first}\n<script {attributes}>{content}</script>\n"
 
 
 def _inside(script):

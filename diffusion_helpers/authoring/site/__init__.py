@@ -20,7 +20,7 @@ from ...widgets.controls import SCRIPT
 from ...widgets.html import CSS
 from ..editions import NOTEBOOKS
 from . import pages
-from .edition import html_of, site_edition, source_of
+from .edition import site_edition, source_of
 from .first_page import one_file, play
 from .glossary import glossary_page
 from .links import Links, file_page
@@ -56,7 +56,7 @@ def build(folder, notebooks=NOTEBOOKS):
     with tempfile.TemporaryDirectory() as place:
         source, made = Path(place, "source"), Path(place, "site")
         top = play()
-        needs = living.needs_of("".join([top, *map(html_of, ran.values())]))
+        needs = living.needs_of("".join([top, *map(living.html_of, ran.values())]))
         _write_pages(source, ran, top, living.page_script(needs, SCRIPT))
         _run_sphinx(source, made)
         _write_packs(made / living.PACKS, living.packs(needs))

@@ -108,15 +108,6 @@ def source_of(cell: dict) -> str:
     return "".join(cell["source"])
 
 
-def html_of(notebook: dict) -> str:
-    """All HTML that the cells of a notebook have shown."""
-    return "\n".join(
-        "".join(output.get("data", {}).get("text/html", ""))
-        for cell in notebook["cells"]
-        for output in cell.get("outputs", [])
-    )
-
-
 def _markdown(cell, lesson):
     text = HINT.sub("", source_of(cell))
     for there, here in WORDS.get((lesson, cell["id"]), []):

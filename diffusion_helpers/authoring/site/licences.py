@@ -5,6 +5,7 @@ terms of what Sphinx adds from the packages that are installed here.
 """
 
 import re
+import textwrap
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -96,10 +97,6 @@ def _maker(name):
     return (
         f"- **{package.metadata['Name']}** {package.version}: {MAKERS[name]}.\n\n"
         f"  <details><summary>The licence of {package.metadata['Name']}</summary>\n\n"
-        + _indented(f"````text\n{text}\n````")
+        + textwrap.indent(f"````text\n{text}\n````", "  ")
         + "\n\n  </details>"
     )
-
-
-def _indented(text):
-    return "\n".join(f"  {line}".rstrip() for line in text.splitlines())

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(((?:\.\./)*[\w.-][\w./-]*)?(#[\w.-]+)?\)")
 TEXTS = {".py": "python", ".txt": "text", ".json": "json", ".yaml": "yaml", "": "text"}
@@ -20,7 +21,7 @@ class Links:
 
         def led(match):
             words, target, anchor = match[1], match[2], match[3] or ""
-            path = _joined(PurePosixPath(file).parent, target or "")
+            path = normpath(PurePosixPath(file).parent / (target or ""))
             there = self._page_of(path) if target else None
             if there is not None:
                 up = "../" * (len(PurePosixPath(page).parts) - 1)
@@ -46,14 +47,3 @@ def file_page(path: str, text: str) -> str:
     language = TEXTS[PurePosixPath(path).suffix]
     fence = "`" * 8
     return f"---\norphan: true\n---\n\n# `{path}`\n\n{fence}{language}\n{text.rstrip()}\n{fence}\n"
-
-
-def _joined(folder, target):
-    """A path and a relative one after it, as one path without `..`."""
-    parts = list(folder.parts)
-    for part in PurePosixPath(target).parts:
-        if part == "..":
-            parts = parts[:-1]
-        else:
-            parts.append(part)
-    return "/".join(parts)

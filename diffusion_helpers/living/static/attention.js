@@ -1,11 +1,10 @@
 // attention.py and widgets/attention_maps.py: attention weights are looked at, changed and drawn.
 
-import { f32 } from "./sampling.js";
+import { clip, f32 } from "./sampling.js";
 
 const INK = [0.67, -0.26, -1]; // orange
 const FRAMES = [[-1, -0.11, 0.4], [1, 1, 1]]; // blue, and in it white
 const TIMES = 3; // each pixel is drawn this many times as wide, so that a thin frame fits in
-const clip = (value) => Math.min(1, Math.max(-1, value));
 
 // { model, maps }: the network for any sampler, and its attention weights. For each of `layers`,
 // named as in Python, maps[layer] gets one { data, dims } for each call.

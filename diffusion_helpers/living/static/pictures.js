@@ -1,7 +1,7 @@
 // Pictures one after another in a Float32Array, { data, shape }: what is counted of them, and the
 // bytes that the worker sends to be shown.
 
-import { f32, roundHalfToEven } from "./sampling.js";
+import { clip, f32, roundHalfToEven } from "./sampling.js";
 
 const GREY = 0xff808080; // alpha and three times 128, as html.FRAME
 
@@ -10,9 +10,6 @@ export function pictureAt({ data, shape: [, ...shape] }, i) {
   const size = shape.reduce((a, b) => a * b);
   return { data: data.subarray(i * size, (i + 1) * size), shape };
 }
-
-// a * x + b * y, rounded as PyTorch does
-export const mix = (a, x, b, y) => x.map((v, i) => f32(a * v) + f32(b * y[i]));
 
 // The sum of squares of x - rate * y, made in 64 bits.
 export function squares(x, y, rate = 1) {
@@ -41,7 +38,7 @@ export function rgba({ data, shape }) {
     const top = Math.floor(i / columns) * (h + gap), left = (i % columns) * (w + gap);
     for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) for (let c = 0; c < 3; c++) {
       const plane = channels * i + (channels === 3 ? c : 0); // one channel is grey
-      const value = Math.min(1, Math.max(-1, data[(plane * h + y) * w + x]));
+      const value = clip(data[(plane * h + y) * w + x]);
       pixels[4 * ((top + y) * width + left + x) + c] = roundHalfToEven(f32(f32(value + 1) * 127.5));
     }
   }

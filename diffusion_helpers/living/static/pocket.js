@@ -5,7 +5,7 @@
 import { Dice } from "./dice.js";
 import { session } from "./engine.js";
 import {
-  Schedule, addNoise, cosineBetas, cosineSchedule, f32, predict, product, roundHalfToEven,
+  Schedule, addNoise, clip, cosineBetas, cosineSchedule, f32, guide, mix, predict, product, roundHalfToEven,
 } from "./sampling.js";
 import { dequantize, safetensors } from "./weights.js";
 import { SPACES, emojiNames, nameEmoji } from "./words.js";
@@ -158,7 +158,7 @@ class Pocket {
   async toPictures(latents) { // { data, shape }
     const unscaled = latents.map((v) => v / this.factor);
     const { pictures } = await this.#run("decode", "latents", unscaled, LATENT);
-    return { data: pictures.data.map(clipped), shape: [latents.length / NUMBERS, ...PICTURE] };
+    return { data: pictures.data.map(clip), shape: [latents.length / NUMBERS, ...PICTURE] };
   }
 
   // The UNet that hears a prompt, for n latents: a network as sampling.js wants it. With a scale, it
@@ -174,8 +174,7 @@ class Pocket {
         encoded: new ort.Tensor(encoded, [many, this.prompts.tokenizer.longest, WIDTH]),
       }, ["velocity"]);
       if (scale === undefined) return velocity.data;
-      const without = velocity.data.subarray(0, x.length), told = velocity.data.subarray(x.length);
-      return without.map((v, i) => v + f32(scale * f32(told[i] - v)));
+      return guide(velocity.data.subarray(0, x.length), velocity.data.subarray(x.length), scale);
     };
     return Object.assign(model, { predicts: "velocity", imageShape: LATENT, schedule: cosineSchedule() });
   }
@@ -207,7 +206,7 @@ class Pocket {
     for (const t of levels) {
       const { clean, noise } = await predict(model, x, t, { schedule });
       const [signalRate, noiseRate] = schedule.rates(t - down);
-      x = clean.map((v, i) => f32(signalRate * v) + f32(noiseRate * noise[i]));
+      x = mix(signalRate, clean, noiseRate, noise);
       yield x;
     }
   }
@@ -228,8 +227,6 @@ export function trailing(steps, total = 1000) {
   const apart = total - (total - total / steps);
   return Array.from({ length: steps }, (_, i) => roundHalfToEven(total - i * apart) - 1);
 }
-
-const clipped = (v) => Math.min(1, Math.max(-1, v));
 
 function concat(rows) {
   const whole = new Float32Array(rows.length * rows[0].length);

@@ -10,6 +10,9 @@ const SEED_STRIDE = 1_000_003; // apart: the streams of random numbers that one 
 const HALF_LOG_SNRS = [-3, 2.5]; // of the second level that `logsnrTimesteps` visits, and of the last
 export const f32 = Math.fround;
 export const product = (numbers) => numbers.reduce((a, b) => a * b);
+export const clip = (v) => Math.min(1, Math.max(-1, v)); // into the range of pictures
+// a * x + b * y, rounded as PyTorch does
+export const mix = (a, x, b, y) => x.map((v, i) => f32(a * v) + f32(b * y[i]));
 
 // ---- schedules --------------------------------------------------------------------------------
 
@@ -40,7 +43,7 @@ export function linearSchedule(steps = 1000, first = 1e-4, last = 0.02) {
 // x_t of noise level t: x0 and eps are alike.
 export function addNoise(x0, t, eps, schedule) {
   const [signalRate, noiseRate] = schedule.rates(t);
-  return x0.map((x, i) => f32(signalRate * x) + f32(noiseRate * eps[i]));
+  return mix(signalRate, x0, noiseRate, eps);
 }
 
 // ---- noise levels to visit --------------------------------------------------------------------
@@ -81,10 +84,13 @@ export async function predict(model, x, t, { schedule = model.schedule, text } =
   if (model.predicts === "noise") return { clean: less(noiseRate, signalRate), noise: output };
   if (model.predicts === "clean") return { clean: output, noise: less(signalRate, noiseRate) };
   return { // velocity
-    clean: x.map((v, i) => f32(signalRate * v) - f32(noiseRate * output[i])),
-    noise: x.map((v, i) => f32(noiseRate * v) + f32(signalRate * output[i])),
+    clean: mix(signalRate, x, -noiseRate, output),
+    noise: mix(noiseRate, x, signalRate, output),
   };
 }
+
+// From one prediction towards another: half of the way at a scale of .5, beyond it at 2.
+export const guide = (from, to, scale) => from.map((v, i) => v + f32(scale * f32(to[i] - v)));
 
 // Classifier-free guidance: a network without text that follows `text` more closely. Both texts
 // come from `Words.encode`, of n prompts or 1; `negative` is the empty text where it is left out.
@@ -96,8 +102,7 @@ export async function guided(network, text, negative, scale = 3) {
     twice.set(x);
     twice.set(x, x.length);
     const both = await network(twice, t, join(expand(other, n), expand(spoken, n)));
-    const without = both.subarray(0, x.length), withText = both.subarray(x.length);
-    return without.map((v, i) => v + f32(scale * f32(withText[i] - v)));
+    return guide(both.subarray(0, x.length), both.subarray(x.length), scale);
   };
   const { predicts, imageShape, schedule } = network;
   return Object.assign(model, { predicts, imageShape, schedule });
@@ -158,7 +163,7 @@ async function prepare(model, options) {
   const text = model.encodeText && await model.encodeText(options.text);
   const predictAt = async (x, t) => {
     const guess = await predict(model, x, t, { schedule, text });
-    return clipSample ? { ...guess, clean: guess.clean.map((v) => Math.min(1, Math.max(-1, v))) } : guess;
+    return clipSample ? { ...guess, clean: guess.clean.map(clip) } : guess;
   };
   return { schedule, predictAt };
 }
@@ -174,10 +179,10 @@ export async function* ddim(model, x, steps = 20, { eta = 0, seed = 0, ...option
       const [a, aNext] = [schedule.at(t), schedule.at(next)], fresh = draw();
       const replaced = eta ** 2 * (1 - a / aNext) / (1 - a);
       const [old, other] = [f32(Math.sqrt(1 - replaced)), f32(Math.sqrt(replaced))];
-      kept = noise.map((v, k) => f32(old * v) + f32(other * fresh[k]));
+      kept = mix(old, noise, other, fresh);
     }
     const [signalRate, noiseRate] = schedule.rates(next);
-    x = clean.map((v, k) => f32(signalRate * v) + f32(noiseRate * kept[k]));
+    x = mix(signalRate, clean, noiseRate, kept);
   }
 }
 

@@ -1,8 +1,8 @@
 // What draws in lesson 01; see draws.js.
 
 import { percent } from "../format.js";
-import { mix, pictureAt, squares } from "../pictures.js";
-import { f32, pureNoise } from "../sampling.js";
+import { pictureAt, squares } from "../pictures.js";
+import { f32, mix, pureNoise } from "../sampling.js";
 
 export const LESSON_01 = {
   // own: `gallery`, which the ideal eye knows by heart, and alpha_bar of each schedule

@@ -1,8 +1,8 @@
 // What draws in lesson 03; see draws.js.
 
 import { fixed, percent } from "../format.js";
-import { mix, pictureAt } from "../pictures.js";
-import { Schedule, addNoise, f32, pureNoise } from "../sampling.js";
+import { pictureAt } from "../pictures.js";
+import { Schedule, addNoise, f32, mix, pureNoise } from "../sampling.js";
 
 export const LESSON_03 = {
   async *question({ face, t, in_it, seed }, at, { faces, alpha_bar }) {

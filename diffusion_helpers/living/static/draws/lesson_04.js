@@ -1,8 +1,8 @@
 // What draws in lesson 04; see draws.js.
 
 import { fixed } from "../format.js";
-import { mix, std } from "../pictures.js";
-import { ddim, f32, pureNoise, timesteps } from "../sampling.js";
+import { std } from "../pictures.js";
+import { clip, ddim, f32, mix, pureNoise, timesteps } from "../sampling.js";
 
 const SIDE = 4; // pixels of a patch
 
@@ -59,7 +59,7 @@ function agreement(a, b) { // correlation: 1 the same, 0 unrelated, -1 the oppos
     return Float64Array.from(x, (v) => v - mean);
   });
   const dot = (x, y) => x.reduce((sum, v, i) => sum + v * y[i], 0);
-  return Math.min(1, Math.max(-1, dot(p, q) / Math.sqrt(dot(p, p) * dot(q, q))));
+  return clip(dot(p, q) / Math.sqrt(dot(p, p) * dot(q, q)));
 }
 
 function grain(x, [, channels, h, w]) { // how much the flattest quarter of all patches varies

@@ -1,7 +1,7 @@
 // What draws on the first page of the site beside `create` of lesson 00; see draws.js. In Python:
 // authoring/site/first_page.py.
 
-import { ddim, dpmSolver, f32, guided, pureNoise, withEnd } from "../sampling.js";
+import { ddim, dpmSolver, guide, guided, pureNoise, withEnd } from "../sampling.js";
 import { STYLES } from "../words.js";
 
 const SHARES = 11; // pictures of a morph: 0 %, 10 % ... of the second wish
@@ -32,10 +32,7 @@ async function* morph({ first_wish: first, second_wish: second, style, guidance,
       for (const i of [0, 1, 2]) thrice.set(x, i * n);
       const all = await demiurge(thrice, t, heard);
       const [none, one, other] = [0, 1, 2].map((i) => all.subarray(i * n, (i + 1) * n));
-      return none.map((v, i) => {
-        const both = f32(one[i] + f32(share * f32(other[i] - one[i])));
-        return v + f32(guidance * f32(both - v));
-      });
+      return guide(none, guide(one, other, share), guidance);
     };
     Object.assign(mixed, { predicts, imageShape, schedule });
     let last;
