@@ -33,7 +33,7 @@ from browser import (  # noqa: E402
     open_notebook,
 )
 
-LESSONS = sorted(path.name for path in (REPO / "notebooks").glob("0*.ipynb"))
+LESSONS = sorted(path.name for path in (REPO / "notebooks").glob("[0-9]*.ipynb"))
 MOVES = 60  # for each kind of control
 ROUNDS = 4  # the kinds take turns, so that a busy moment of the machine hits all of them
 SLIDER = {  # where the hand takes hold

@@ -210,7 +210,7 @@ def test_the_class_folder_shows_the_lessons_and_nothing_else(tmp_path):
     assert mode(tmp_path / "class" / "private") == 0o700
     assert mode(tmp_path / "class" / "lessons") == 0o755
     lessons = list((tmp_path / "class" / "lessons").iterdir())
-    assert len(lessons) == len(list((REPO / "notebooks").glob("0*.ipynb")))
+    assert len(lessons) == len(list((REPO / "notebooks").glob("[0-9]*.ipynb")))
     assert {mode(lesson) for lesson in lessons} == {0o644}
     text = "".join(lesson.read_text("utf-8") for lesson in lessons)
     assert '"slide_type": "notes"' not in text  # the hand-out, not the instructor's

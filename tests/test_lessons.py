@@ -22,7 +22,7 @@ from page_objects import (
 )
 from shorten_lessons import shortened
 
-LESSONS = sorted(path.name for path in (REPO / "notebooks").glob("0*.ipynb"))
+LESSONS = sorted(path.name for path in (REPO / "notebooks").glob("[0-9]*.ipynb"))
 LARGEST_PAGE = 5.5e6  # bytes
 
 

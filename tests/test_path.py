@@ -14,8 +14,9 @@ from browser import REPO, jupyter_lab
 from PIL import Image
 from test_house import FIRST_COMMAND
 
-LESSONS = sorted((REPO / "notebooks").glob("0*.ipynb"))
+LESSONS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
 MAP = "00_start_here.ipynb"
+LAST = next(path for path in LESSONS if path.name.startswith("08"))  # then come the workshops
 LINK = re.compile(r"\[((?:[^][]|\[[^][]*\])*)\]\(([^)\s]+)\)")
 names = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
@@ -71,7 +72,7 @@ def test_it_ends_with_the_next_lesson_and_the_map(number):
     path = LESSONS[number]
     last = source(cells_of(path)[-1])
     assert f"[The map of all lessons]({MAP}#The-map-of-the-lessons)" in last
-    if path is LESSONS[-1]:
+    if path in (LAST, LESSONS[-1]):
         return
     coming = LESSONS[number + 1]
     title = source(cells_of(coming)[0]).partition("\n")[0].removeprefix("# ").partition(":")[0]
@@ -90,7 +91,7 @@ def test_the_start_page_leads_to_all_lessons_and_to_the_first_one_last():
 
 
 def test_the_course_ends_with_what_was_done_and_its_question_last():
-    cells = cells_of(LESSONS[-1])
+    cells = cells_of(LAST)
     ids = [cell["id"] for cell in cells]
     parts = ("recap", "finale", "finale-card", "finale-score", "finale-gallery")
     finale = [ids.index(name) for name in parts]
@@ -99,6 +100,12 @@ def test_the_course_ends_with_what_was_done_and_its_question_last():
     assert path[-1] == "question", "nothing of the path comes after the question"
     asked = "If creation is only the removal of the excess from chaos, what does that say about"
     assert asked in source(cells[ids.index("question")]) and asked in source(cells[-1])
+
+
+def test_the_last_cell_of_the_course_leads_to_the_workshops_too():
+    workshops = LESSONS[LESSONS.index(LAST) + 1 :]
+    assert workshops
+    assert {path.name for path in workshops} <= {t for _, t in links(source(cells_of(LAST)[-1]))}
 
 
 def test_nothing_speaks_of_an_extra_for_lesson_08():

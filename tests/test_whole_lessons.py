@@ -5,7 +5,7 @@ import pytest
 from browser import REPO
 from nbclient import NotebookClient
 
-LESSONS = sorted((REPO / "notebooks").glob("0*.ipynb"))
+LESSONS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
 
 
 @pytest.mark.slow

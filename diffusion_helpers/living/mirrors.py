@@ -324,9 +324,11 @@ LESSON_08 = {
         "from_sketch", ("pocket",), _three_hands
     ),
 }
+LESSON_09: dict[str, Mirror] = {}
+LESSON_10: dict[str, Mirror] = {}
 MIRRORS = (
     *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),
-    LESSON_08,
+    *(LESSON_08, LESSON_09, LESSON_10),
 )
 FIRST_PAGE = {  # of the site: authoring/site/first_page.py
     "ae66bb0cfeb6af409bf76982d8567b5e9840d3b94b0524d8d3ad4791781017cf": Mirror(

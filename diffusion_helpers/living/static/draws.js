@@ -22,9 +22,11 @@ import { LESSON_05 } from "./draws/lesson_05.js";
 import { LESSON_06 } from "./draws/lesson_06.js";
 import { LESSON_07 } from "./draws/lesson_07.js";
 import { LESSON_08 } from "./draws/lesson_08.js";
+import { LESSON_09 } from "./draws/lesson_09.js";
+import { LESSON_10 } from "./draws/lesson_10.js";
 import { PLAY } from "./draws/play.js";
 
 export const DRAWS = {
   ...LESSON_00, ...LESSON_01, ...LESSON_02, ...LESSON_03, ...LESSON_04, ...LESSON_05, ...LESSON_06,
-  ...LESSON_07, ...LESSON_08, ...PLAY,
+  ...LESSON_07, ...LESSON_08, ...LESSON_09, ...LESSON_10, ...PLAY,
 };

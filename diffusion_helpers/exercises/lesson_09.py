@@ -1,0 +1,3 @@
+"""Workshop 09: low-rank adapters, prior preservation, a word that is one vector."""
+
+EXERCISES = ()

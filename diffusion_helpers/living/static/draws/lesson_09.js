@@ -1,0 +1,3 @@
+// What draws in workshop 09; see draws.js.
+
+export const LESSON_09 = {};

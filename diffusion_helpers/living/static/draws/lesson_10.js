@@ -1,0 +1,3 @@
+// What draws in workshop 10; see draws.js.
+
+export const LESSON_10 = {};
