@@ -19,6 +19,7 @@ from bad_input_cases import (
     one,
     seed,
     seeded_generator,
+    shaped_like,
     thing,
     together,
     whole_numbers,
@@ -28,6 +29,7 @@ from hypothesis import strategies as st
 
 from diffusion_helpers import UNet, cosine_schedule, ddim, linear_schedule
 from diffusion_helpers.attention import Attention
+from diffusion_helpers.distillation import ddim_step
 from diffusion_helpers.evaluation import FeatureNet, similarity
 from diffusion_helpers.sampling import guided, with_schedule
 from diffusion_helpers.text import empty_text
@@ -178,6 +180,14 @@ def right_steps(result, x_T, steps=20, **_):
         assert step.x_t.shape == step.clean.shape == x_T.shape and step.clean.dtype == x_T.dtype
 
 
+def right_landing(result, x_t, x_next, t, t_next, schedule):
+    """One step with the velocity lands on x_next, as exactly as its number format lets it."""
+    finite(result)
+    assert result.shape == x_t.shape and result.dtype == x_t.dtype
+    landed = ddim_step(result.double(), x_t.double(), t, t_next, schedule)
+    close(landed.to(x_t.dtype), x_next.double(), like=x_t)
+
+
 def right_levels(result, steps, **_):
     assert len(result) == steps == len(set(result)) and sorted(result, reverse=True) == result
     assert result[-1] >= 0
@@ -300,6 +310,14 @@ def seeds(good):
     return single | mix([wrong], [one([7], [7, -1], (3, 10**30, 3))])
 
 
+def scales(good):
+    """Spoiled guidance scales: one for all pictures, or one each."""
+    return number()(good) | mix(
+        [junk(but="whole number flag tensor"), one(good.long(), good[None], good[:0], good / 0)],
+        [one(good.double(), good.half(), good[:1], good * 0)],
+    )
+
+
 NOISING = [
     Case(
         "noising.Schedule",
@@ -411,6 +429,47 @@ SAMPLING = [
             "seed": seeds,
             "n": count(),
         },
+    ),
+]
+
+LEVELS = {"t": one(999, 500), "t_next": one(-1, 0, 249), "schedule": one(COSINE)}
+SPOILED_LEVELS = {"t": level(1000), "t_next": level(1000, clean=True), "schedule": thing()}
+DISTILLATION = [
+    Case(
+        "distillation.ddim_step",
+        together(velocity=PICTURES, x_t=PICTURES, **LEVELS),
+        shaped_like("x_t"),
+        {"velocity": floats, "x_t": floats} | SPOILED_LEVELS,
+    ),
+    Case(
+        "distillation.landing_velocity",
+        together(x_t=PICTURES, x_next=PICTURES, **LEVELS),
+        right_landing,
+        {"x_t": floats, "x_next": floats} | SPOILED_LEVELS,
+    ),
+    Case(
+        "distillation.halved_target",
+        together(teacher=one(NET), x_t=PICTURES, t=one(999), t_middle=one(499), t_next=one(-1)),
+        shaped_like("x_t"),
+        {
+            "teacher": thing(),
+            "x_t": floats,
+            "t": level(1000),
+            "t_middle": level(1000),
+            "t_next": level(1000, clean=True),
+        },
+    ),
+    Case(
+        "distillation.guided_velocity",
+        together(
+            teacher=one(LISTENER),
+            x_t=PICTURES,
+            t=T,
+            text=one(empty_text(1)),
+            scale=of_shape("B"),
+        ),
+        shaped_like("x_t"),
+        {"teacher": thing(), "x_t": floats, "t": level(1000), "text": thing(), "scale": scales},
     ),
 ]
 
@@ -670,4 +729,4 @@ EVALUATION = [
     ),
 ]
 
-CASES = NOISING + SAMPLING + UNETS + TWINS + EVALUATION
+CASES = NOISING + SAMPLING + DISTILLATION + UNETS + TWINS + EVALUATION
