@@ -21,6 +21,8 @@ class Denoiser(Protocol):
 
     schedule     the Schedule that it was taught with; without it, cosine_schedule() is meant
     encode_text  a method that encodes a Text once, for many calls (see UNet.encode_text)
+    distilled_steps  of a distilled network, how many steps it draws in; its `encode_text` takes a
+                 guidance_scale, too
     """
 
     predicts: str

@@ -274,9 +274,9 @@ def _prepare(model, x_T, schedule, text, clip_sample):
 
 
 @torch.no_grad()
-def _encoded(model, text):
+def _encoded(model, text, **scale):
     """text, encoded once for all steps where the network can do that."""
-    return model.encode_text(text) if hasattr(model, "encode_text") else text
+    return model.encode_text(text, **scale) if hasattr(model, "encode_text") else text
 
 
 def pure_noise(
@@ -312,17 +312,31 @@ def guided(
     for all its calls. It answers what the network says to `negative`, plus `scale` times the
     difference that `text` makes. Whether it predicts noise, clean picture or velocity, it is the
     same guidance (see `predict`).
+
+    A distilled network ("swift") has learned what that comes to: it is called once a step, and told
+    the scale, from 1 to 6 (arXiv 2210.03142). It takes no negative text.
     """
     check_model(model)
     scale = check_number(scale, "guidance_scale")
     negative = empty_text(1) if negative is None else negative
     for each in (text, negative):
         check_kind(each, Text, "text made by load_words().encode([...])")
-    text, negative = _encoded(model, text), _encoded(model, negative)
+    distilled = getattr(model, "distilled_steps", None) is not None
+    if distilled and (negative.mask.any() or negative.styles.any()):
+        raise ValueError(
+            "this network has its guidance built in and takes no negative prompt: for one, use "
+            'load_checkpoint("demiurge")'
+        )
+    if distilled:
+        text = _encoded(model, text, guidance_scale=scale)
+    else:
+        text, negative = _encoded(model, text), _encoded(model, negative)
 
     def guided_model(x_t, t, more=None):
         if more is not None:
             raise ValueError("a guided network has its text already: leave `text` out")
+        if distilled:
+            return model(x_t, t, text)
         if scale in (0, 1):
             return model(x_t, t, text if scale == 1 else negative)
         both = type(text).join([negative.expand_to(x_t), text.expand_to(x_t)])
@@ -363,7 +377,7 @@ def sample(
     prompt: str | list[str] | None = None,
     style: str | list[str] | None = None,
     negative: str | list[str] | None = None,
-    steps: int = 20,
+    steps: int | None = None,
     guidance_scale: float = 3.0,
     sampler: Callable[..., Iterator[Step]] = ddim,
     seed: int | Sequence[int] = 0,
@@ -374,6 +388,8 @@ def sample(
     prompt    what to draw, in English or Russian, or a list; "" and None say nothing
     style     the emoji set to imitate, one of text.STYLES, or a list as long as the prompts
     negative  what not to draw, one for all prompts or a list as long as the prompts
+    steps     calls of the network for a picture, or pairs of calls with guidance; left out, 20, or
+              the number that a distilled network was taught to draw in
     n         pictures for each prompt, side by side
     seed      a whole number, or a list of them, one for each picture
 
@@ -384,6 +400,7 @@ def sample(
     weight = next(check_network(model).parameters())
     if not callable(sampler):
         raise ValueError(f"sampler is ddim, ddpm or dpm_solver, got {brief(sampler)}")
+    steps = _steps_for(model, steps, sampler)
     shape: Any = getattr(model, "image_shape", None)
     start = functools.partial(pure_noise, image_shape=shape, seed=seed)
     if prompt is None and style is None and negative is None:
@@ -403,3 +420,16 @@ def sample(
     for step in sampler(model, x_T.to(weight), steps=steps, **seeded):
         last = step
     return last.clean.clamp(-1, 1)
+
+
+def _steps_for(model, steps, sampler):
+    """`steps`, or those that the network was distilled for; says so where they are others."""
+    own = getattr(model, "distilled_steps", None)
+    steps = (own or 20) if steps is None else steps
+    if own is not None and (steps != own or sampler is not ddim):
+        warnings.warn(
+            f"this network was taught to draw in {own} steps of ddim: leave `steps` and `sampler` "
+            "out",
+            stacklevel=3,
+        )
+    return steps

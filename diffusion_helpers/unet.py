@@ -20,6 +20,7 @@ from .checks import (
     check_floats,
     check_images,
     check_kind,
+    check_number,
     check_predicts,
     check_shape,
     check_widths,
@@ -32,6 +33,7 @@ from .text import EncodedText, Text, TextEmbedding, empty_text
 
 TEXT_WIDTH = 256  # width of a text's embedding: of each token, and of the pooled text
 HEAD_WIDTH = 32  # channels of one attention head
+GUIDANCE_RANGE = (1.0, 6.0)  # the guidance scales that a distilled network was taught
 MAX_POSITIONS = 64  # self-attention up to so many positions (8 x 8): its cost is their square
 
 
@@ -145,6 +147,9 @@ class UNet(nn.Module):
                  level has it there), and every block gets the pooled text, added to the embedding
                  of the step
     text_width   numbers for each token of a text
+    distilled_steps  a network with text that was distilled (arXiv 2210.03142): it draws in so many
+                 steps, and is told the guidance scale (see `encode_text`), so that no second call
+                 is needed for guidance. None for all others
 
     Call it as model(x_t, t) or model(x_t, t, text): x_t (B, C, H, W), t (B,), a Text of length B
     or 1, None for the empty text; returns a float tensor shaped like x_t. Raises ValueError for a
@@ -162,6 +167,7 @@ class UNet(nn.Module):
         attention: bool = False,
         text: bool = False,
         text_width: int = TEXT_WIDTH,
+        distilled_steps: int | None = None,
     ):
         super().__init__()
         self.image_shape, widths = check_shape(image_shape), check_widths(widths)
@@ -181,6 +187,11 @@ class UNet(nn.Module):
         embedding_width = text_width if text else 4 * widths[0]
         self.time = TimeEmbedding(embedding_width) if time else None
         self.text = TextEmbedding(text_width) if text else None
+        self.guidance, self.distilled_steps = None, distilled_steps
+        if distilled_steps is not None:
+            self.config["distilled_steps"] = check_count(distilled_steps, "distilled_steps")
+            if not text:
+                raise ValueError("a distilled network hears the guidance scale: give it text=True")
 
         c_time = embedding_width if time or text else None
         channels, height, width = self.image_shape
@@ -207,6 +218,9 @@ class UNet(nn.Module):
         )
         self.leave_norm = group_norm(widths[0])
         self.leave = zeroed(nn.Conv2d(widths[0], channels, 3, padding=1))  # the last convolution
+        if distilled_steps is not None:  # at last: a seed draws all other weights as before
+            self.guidance = TimeEmbedding(text_width)
+            zeroed(self.guidance.mlp[2])  # a fresh one changes nothing
         self.to(memory_format=torch.channels_last)
 
     def forward(
@@ -237,21 +251,37 @@ class UNet(nn.Module):
             out = self.leave(F.silu(self.leave_norm(h)))
         return out.to(x_t.dtype)
 
-    def encode_text(self, text: Text | EncodedText | None) -> EncodedText:
+    def encode_text(
+        self,
+        text: Text | EncodedText | None,
+        guidance_scale: float | torch.Tensor | None = None,
+    ) -> EncodedText:
         """Encode a Text once, for many calls, as long as the weights do not change.
 
-        None is the empty text; an EncodedText is returned as it is. Raises ValueError for anything
-        else, and for a network without text.
+        text            None is the empty text; an EncodedText is returned as it is
+        guidance_scale  for a distilled network: a number in GUIDANCE_RANGE, or a tensor (B,) with
+                        one for each text; None is 1. It is embedded as the step is (arXiv
+                        2210.03142, section 3.1) and added to the pooled text
+        Raises ValueError for anything else, and for a network without text.
         """
         if self.text is None:
             raise ValueError("this network never learned to listen: call it as model(x_t, t)")
+        if guidance_scale is not None and (self.guidance is None or isinstance(text, EncodedText)):
+            raise ValueError(
+                "only a distilled network is told a guidance_scale, and with a Text: for others, "
+                "use guided(model, text, scale=...)"
+            )
         if isinstance(text, EncodedText):
             return text
         text = empty_text(1) if text is None else text
         check_kind(text, Text, "text made by load_words().encode([...])")
         weight = self.enter.weight
         with fast_math(weight):
-            return self.text(text.to(weight))
+            encoded = self.text(text.to(weight))
+            if self.guidance is None:
+                return encoded
+            scales = _check_scales(guidance_scale, len(text)).to(weight.device)
+            return encoded._replace(pooled=encoded.pooled + self.guidance(100 * scales))
 
     def _condition(self, x_t, t, text):
         """What every block is told: the step, or with text (step + pooled text, tokens, mask)."""
@@ -264,6 +294,18 @@ class UNet(nn.Module):
         pooled, tokens, mask = self.encode_text(text).expand_to(x_t)
         embedding = pooled if time is None else time + pooled
         return embedding, tokens, mask
+
+
+def _check_scales(guidance_scale, n):
+    """guidance_scale as a tensor (n,), or one sentence unless it lies in GUIDANCE_RANGE."""
+    least, most = GUIDANCE_RANGE
+    if not torch.is_tensor(guidance_scale):
+        number = 1.0 if guidance_scale is None else guidance_scale
+        return torch.full((n,), check_number(number, "guidance_scale", least, most))
+    scales = check_floats(guidance_scale, "B", "a guidance_scale for each text", B=n)
+    if not ((scales >= least) & (scales <= most)).all():
+        raise ValueError(f"each guidance_scale is a number from {least} to {most}")
+    return scales
 
 
 @torch.no_grad()

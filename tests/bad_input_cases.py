@@ -300,13 +300,13 @@ def device(good):
     )
 
 
-def number(least=-math.inf, most=math.inf):
-    """Spoiled real numbers."""
+def number(least=-math.inf, most=math.inf, none=False):
+    """Spoiled real numbers; none=True where None is one, too."""
 
     def spoil(good):
         wrong = [w for w in (least - 1, most + 1) if math.isfinite(w)]
         return mix(
-            [junk(but="whole number flag tensor"), one(math.nan, *wrong)],
+            [junk("whole number flag tensor" + " none" * none), one(math.nan, *wrong)],
             [
                 one(0, 1, -1, 1e-300, 1e30, 1e300, -1e300, 10**30, 10**400, Fraction(1, 3)),
                 one(np.float32(0.5), torch.tensor(0.5), True),

@@ -34,7 +34,7 @@ from diffusion_helpers.evaluation import FeatureNet, similarity
 from diffusion_helpers.sampling import guided, with_schedule
 from diffusion_helpers.text import empty_text
 from diffusion_helpers.twins import NearBlock, PlaceNorm, TwinsNet
-from diffusion_helpers.unet import Block
+from diffusion_helpers.unet import GUIDANCE_RANGE, Block
 
 
 def lively(net):
@@ -51,6 +51,7 @@ T = whole_numbers(1000, "B")
 NET = lively(UNet((3, 8, 8), widths=(16, 32), blocks=1, attention=True))
 BLIND = lively(UNet((3, 8, 8), widths=(16, 32), blocks=1, time=False))
 LISTENER = lively(UNet((3, 8, 8), widths=(16,), blocks=1, text=True))
+DISTILLED = lively(UNet((3, 8, 8), widths=(16,), blocks=1, text=True, distilled_steps=2))
 
 
 # ---- ways to spoil them -------------------------------------------------------------------------
@@ -424,7 +425,7 @@ SAMPLING = [
         right_samples,
         {
             "model": thing(),
-            "steps": count(1, 1000),
+            "steps": count(1, 1000, none=True),
             "sampler": thing(but="thing"),
             "seed": seeds,
             "n": count(),
@@ -515,13 +516,14 @@ UNETS = [
             "blocks": count(),
             "predicts": lambda good: mix([junk()]),
             "text_width": count(),
+            "distilled_steps": count(none=True),
         },
     ),
     Case(
         "unet.UNet.encode_text",
-        together(self=one(LISTENER), text=one(None, empty_text(2))),
+        together(self=one(DISTILLED), text=one(None, empty_text(2)), guidance_scale=one(1, 2.5)),
         lambda result, **_: finite(result.pooled),
-        {"text": thing(but="none")},
+        {"text": thing(but="none"), "guidance_scale": number(*GUIDANCE_RANGE, none=True)},
     ),
     Case(
         "unet.UNet.forward",

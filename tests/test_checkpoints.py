@@ -17,11 +17,13 @@ from diffusion_helpers.checkpoints import (
 )
 from diffusion_helpers.unet import UNet
 
+SHIPPED_DEMIURGE = data.DATA / "checkpoints" / "demiurge.safetensors"
 CONFIGS = [
     {"image_shape": (3, 8, 8), "widths": (16, 32), "blocks": 1},
     {"image_shape": (1, 28, 28), "widths": (16, 32), "blocks": 1, "time": False},
     {"image_shape": (3, 8, 8), "widths": (16, 32, 48), "blocks": 2, "predicts": "noise"},
     {"image_shape": (3, 8, 8), "widths": (16,), "blocks": 1, "predicts": "clean"},
+    {"image_shape": (3, 8, 8), "widths": (16,), "blocks": 1, "text": True, "distilled_steps": 4},
 ]
 
 
@@ -188,6 +190,15 @@ def test_every_shipped_network_loads(name):
     out = net(torch.randn(2, *net.image_shape), torch.tensor([10, 900]))
     assert out.shape == (2, 3, 32, 32) and out.isfinite().all()
     assert not net.training
+
+
+def test_a_network_that_is_not_distilled_is_kept_as_before(file):
+    """Nothing new is in the file, so that older editions of the course read it, too."""
+    net = load_checkpoint("demiurge", device="cpu")
+    save_checkpoint(net, file)
+    (old, _), (new, notes) = map(load_tensors, (SHIPPED_DEMIURGE, file))
+    assert net.distilled_steps is None and "distilled_steps" not in notes["config"]
+    assert new.keys() - {checkpoints.SCHEDULE} == old.keys() - {checkpoints.SCHEDULE}
 
 
 def test_the_rungs_of_the_ladder_differ_in_their_magics_only():

@@ -576,6 +576,86 @@ def test_a_wrong_number_of_texts_gets_one_sentence(listener, scale):
         guided(listener, text, text, scale)(torch.zeros(4, 3, 8, 8).double(), 5)
 
 
+# ---- guidance inside a network ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def distilled(listener):
+    """A small distilled network, in float64, that hears the guidance scale."""
+    torch.manual_seed(1)
+    net = UNet(**listener.config, distilled_steps=2)
+    net.load_state_dict(listener.state_dict(), strict=False)
+    with torch.no_grad():
+        for p in net.guidance.parameters():
+            p.add_(0.1 * torch.randn_like(p))
+    return net.double().eval()
+
+
+@pytest.mark.parametrize("prompts", [["cat"], ["cat", "red apple"]])
+def test_a_distilled_network_is_called_once_a_step_and_told_the_scale(
+    distilled, small_x_T, prompts
+):
+    model = guided(distilled, said(*prompts), scale=2.5)
+    sizes = []
+    hook = distilled.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    try:
+        steps = list(ddim(model, small_x_T, steps=2))
+    finally:
+        hook.remove()
+    assert [step.t for step in steps] == [999, 499] and sizes == [2, 2]
+    expected = distilled(small_x_T, 999, distilled.encode_text(said(*prompts), 2.5))
+    assert torch.equal(model(small_x_T, 999), expected)
+    assert (model(small_x_T, 999) - guided(distilled, said("cat"), scale=6)(small_x_T, 999)).any()
+
+
+@pytest.mark.parametrize("negative", [("dog", None), ("", "noto")])
+def test_a_distilled_network_refuses_a_negative_prompt(distilled, negative):
+    with pytest.raises(ValueError, match=r"takes no negative prompt: .*demiurge"):
+        guided(distilled, said("cat"), load_words().encode(*negative))
+
+
+def test_an_empty_negative_prompt_is_none(distilled, small_x_T):
+    model = guided(distilled, said("cat"), said("", style=None), 2)
+    assert torch.equal(model(small_x_T, 5), guided(distilled, said("cat"), scale=2)(small_x_T, 5))
+
+
+@pytest.mark.parametrize("scale", [0, 0.5, 7])
+def test_a_scale_that_a_distilled_network_was_not_taught_gets_one_sentence(distilled, scale):
+    with pytest.raises(ValueError, match=r"guidance_scale is a number from 1\.0 to 6\.0"):
+        guided(distilled, said("cat"), scale=scale)
+    with pytest.raises(ValueError, match=r"guidance_scale is a number from 1\.0 to 6\.0"):
+        sample(distilled, "cat", guidance_scale=scale)
+
+
+def test_a_distilled_network_draws_in_its_own_number_of_steps(distilled):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = sample(distilled, "cat", "noto", seed=3)
+        assert torch.equal(got, sample(distilled, "cat", "noto", seed=3, steps=2))
+        assert sample(distilled).shape == (1, 3, 8, 8)
+    model = guided(distilled, said("cat"))
+    *_, last = ddim(model, pure_noise(1, (3, 8, 8), seed=3).double(), steps=2)
+    torch.testing.assert_close(got, last.clean.clamp(-1, 1))
+
+
+@pytest.mark.parametrize("other", [{"steps": 3}, {"sampler": ddpm}])
+def test_other_steps_of_a_distilled_network_are_remarked_upon_once(distilled, other):
+    with pytest.warns(UserWarning, match="taught to draw in 2 steps of ddim") as said_:
+        sample(distilled, "cat", **other)
+    assert [warning.filename for warning in said_] == [__file__]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_distilled_network_samples_in_16_bits(dtype, distilled):
+    def weights(kind):
+        net = UNet(**distilled.config)
+        net.load_state_dict(distilled.state_dict())
+        return net.to(kind).eval()
+
+    got, want = (sample(weights(kind), "cat", seed=2) for kind in (dtype, torch.float32))
+    assert got.dtype == dtype and (got.float() - want).abs().mean() < 0.05
+
+
 # ---- the one call -------------------------------------------------------------------------------
 
 
@@ -742,11 +822,13 @@ def test_sampling_follows_the_number_format_of_the_weights(sampler, dtype, liste
 
 
 @pytest.mark.slow  # half a minute; a training of a compiled network is in the quick tests
-def test_a_compiled_network_draws_what_the_network_draws(listener):
-    compiled = torch.compile(listener, backend="eager")
+@pytest.mark.parametrize("kind", ["listener", "distilled"])
+def test_a_compiled_network_draws_what_the_network_draws(kind, request):
+    net = request.getfixturevalue(kind)
+    compiled = torch.compile(net, backend="eager")
     how = {"steps": 2, "seed": 1}
-    torch.testing.assert_close(sample(compiled, "cat", **how), sample(listener, "cat", **how))
-    torch.testing.assert_close(sample(compiled, **how), sample(listener, **how))
+    torch.testing.assert_close(sample(compiled, "cat", **how), sample(net, "cat", **how))
+    torch.testing.assert_close(sample(compiled, **how), sample(net, **how))
 
 
 @pytest.mark.parametrize("scale", [0, 1, 3])

@@ -192,6 +192,16 @@ def listener(seed=0, **kw):
     return tiny(seed, attention=True, text=True, **kw)
 
 
+def test_a_distilled_network_learns_and_is_kept(tmp_path):
+    net, file = tiny(text=True, distilled_steps=4), tmp_path / "net.safetensors"
+    texts = load_words().encode(["cat", "dog"], "noto")
+    learn(net, pictures(2), steps=4, texts=texts, checkpoint=file)
+    assert all(p.any() for p in net.guidance.mlp[2].parameters())  # zero in a fresh network
+    again = load_checkpoint(file, device="cpu")
+    assert again.distilled_steps == 4
+    assert torch.equal(again.guidance.mlp[2].weight, net.guidance.mlp[2].weight)
+
+
 def test_every_picture_is_shown_with_its_own_words(monkeypatch):
     seen, fetch, forget_ = [], training.fetch, training.drop_conditions
 

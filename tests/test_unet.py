@@ -298,6 +298,90 @@ def test_a_small_network_without_levels_below_listens_at_its_only_one():
     assert (net(pictures(), 5, said("cat")) - net(pictures(), 5)).abs().max() > 1e-4
 
 
+# ---- distilled networks -------------------------------------------------------------------------
+
+
+def distilled(**kw):
+    return tiny(text=True, distilled_steps=4, **kw)
+
+
+def test_a_fresh_embedding_of_the_guidance_scale_changes_nothing():
+    torch.manual_seed(0)
+    plain = awake(tiny(attention=True, text=True))
+    net = distilled(attention=True)
+    missing = net.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert missing and all(name.startswith("guidance.mlp.") for name in missing)
+    text, x_t = said("cat", "a red apple"), pictures()
+    for scale in (None, 1, 6.0, torch.tensor([2.0, 5.0])):
+        assert torch.equal(net.eval()(x_t, 5, net.encode_text(text, scale)), plain(x_t, 5, text))
+
+
+def test_a_seed_draws_the_weights_of_a_distilled_network_as_before():
+    torch.manual_seed(3)
+    plain = tiny(text=True).state_dict()
+    torch.manual_seed(3)
+    net = distilled().state_dict()
+    assert all(torch.equal(net[name], weight) for name, weight in plain.items())
+
+
+def test_a_distilled_network_hears_the_guidance_scale():
+    net, x_t = awake(distilled()).double(), pictures(dtype=torch.float64)
+    text = said("cat", "a red apple")
+    both = net(x_t, 5, net.encode_text(text, torch.tensor([2.0, 5.0])))
+    for i, scale in enumerate((2, 5)):
+        torch.testing.assert_close(both[i], net(x_t, 5, net.encode_text(text, scale))[i])
+    assert (both - net(x_t, 5, net.encode_text(text, 1))).abs().amax((1, 2, 3)).min() > 1e-4
+    assert torch.equal(net(x_t, 5, text), net(x_t, 5, net.encode_text(text, 1.0)))
+
+
+def test_the_first_gradients_already_reach_the_embedding_of_the_guidance_scale():
+    net = awake(distilled())
+    with torch.no_grad():
+        for p in net.guidance.mlp[2].parameters():
+            p.zero_()
+    net(pictures(), 5, net.encode_text(said("cat", "dog"), 3)).square().mean().backward()
+    assert net.guidance.mlp[2].weight.grad.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_distilled_network_in_16_bits_is_told_the_same_scale(dtype):
+    """bf16 has 8 bits for a number: 1.05 would be 1.047."""
+    seen = []
+    for net in (distilled(), distilled().to(dtype)):
+        net.guidance.mlp.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        net.encode_text(said("cat"), 1.05)
+    torch.testing.assert_close(seen[1].float(), seen[0], rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"),
+    [
+        (0, r"guidance_scale is a number from 1\.0 to 6\.0, got 0"),
+        (6.1, r"guidance_scale is a number from 1\.0 to 6\.0"),
+        (torch.tensor([1.0, 7.0]), r"each guidance_scale is a number from 1\.0 to 6\.0"),
+        (torch.tensor([1.0, float("nan")]), r"each guidance_scale is a number from 1\.0 to 6\.0"),
+        (torch.tensor([2.0]), r"a guidance_scale for each text of shape \(2\)"),
+        (torch.tensor([2, 3]), "a guidance_scale for each text"),
+    ],
+)
+def test_a_scale_that_was_not_taught_gets_one_sentence(scale, words):
+    with pytest.raises(ValueError, match=words):
+        distilled().encode_text(said("cat", "dog"), scale)
+
+
+def test_only_a_distilled_network_is_told_a_scale():
+    with pytest.raises(ValueError, match="only a distilled network is told a guidance_scale"):
+        tiny(text=True).encode_text(said("cat"), 2)
+    net = distilled()
+    with pytest.raises(ValueError, match="guidance_scale, and with a Text"):
+        net.encode_text(net.encode_text(said("cat")), 2)
+
+
+def test_a_distilled_network_needs_text():
+    with pytest.raises(ValueError, match="give it text=True"):
+        tiny(distilled_steps=4)
+
+
 # ---- learning and precision ---------------------------------------------------------------------
 
 
@@ -337,7 +421,7 @@ def test_float32_answers_in_float32_whatever_it_computes_in(monkeypatch, helps):
 
 
 def test_the_configuration_builds_the_same_network_again():
-    net = tiny(time=False, predicts="noise", attention=True, text=True)
+    net = tiny(predicts="noise", attention=True, text=True, distilled_steps=2)
     again = UNet(**net.config)
     assert again.config == net.config and again.predicts == "noise"
     shapes = {name: p.shape for name, p in net.state_dict().items()}
