@@ -186,7 +186,7 @@ def ddpm(
 def dpm_solver(
     model: Denoiser,
     x_T: torch.Tensor,
-    steps: int = 8,
+    steps: int | list[int] = 8,
     schedule: Schedule | None = None,
     text: Text | None = None,
     clip_sample: bool | None = None,
@@ -195,10 +195,13 @@ def dpm_solver(
 
     DDIM takes the predicted clean picture as constant over a step; this one extrapolates it in a
     straight line from the last two predictions, so that few steps do. It visits the levels of
-    `logsnr_timesteps`, and is deterministic given x_T.
+    `logsnr_timesteps`, or those of a list, from much noise to little; and is deterministic given
+    x_T.
     """
     schedule, predict_at = _prepare(model, x_T, schedule, text, clip_sample)
-    ts, half_log_snr = logsnr_timesteps(steps, schedule), schedule.snr.log() / 2
+    listed = isinstance(steps, list)
+    ts = _check_falling(steps, schedule) if listed else logsnr_timesteps(steps, schedule)
+    half_log_snr = schedule.snr.log() / 2
     x = x_T
     previous: tuple[torch.Tensor, torch.Tensor] | None = None  # x_0 and h of the step before
     _, noise_rate = schedule.rates(ts[0], like=x)
@@ -230,6 +233,16 @@ def with_end(steps: Iterable[Step]) -> Iterator[Step]:
     if last is None or not all(hasattr(last, part) for part in Step._fields):
         raise ValueError("expected at least one step of a sampler, such as ddim(model, x_T)")
     yield Step(-1, last.clean, last.clean, last.noise)
+
+
+def _check_falling(ts, schedule):
+    """Levels given as a list, or one sentence unless each is a t with less noise than before."""
+    most = len(schedule)
+    for t in ts:
+        most = check_count(t, "each t of a list lies below the one before it: this t", 0, most - 1)
+    if not ts:
+        raise ValueError("expected at least one level to visit, got an empty list")
+    return list(ts)
 
 
 def _fresh_noise(x_T, seed):

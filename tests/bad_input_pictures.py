@@ -304,6 +304,13 @@ def sampler(name, **more):
     )
 
 
+def steps_or_levels(good):
+    """As `steps`, and lists of levels."""
+    single = count(1, 1000)(good).filter(lambda s: not isinstance(s.value, list))
+    wrong = one([], [None], [1000], [3, 3], [3, 5], [0.5], ["7"], [-1], (9, 3))
+    return single | mix([wrong], [one([7], [999, 500, 0], [9])])
+
+
 def seeds(good):
     """As `seed`, and lists of them; the pictures are three at most."""
     single = seed(good).filter(lambda s: not isinstance(s.value, (list, tuple)))
@@ -391,7 +398,7 @@ SAMPLING = [
     ),
     sampler("ddim", eta=number(0, 1), seed=seeds),
     sampler("ddpm", seed=seeds),
-    sampler("dpm_solver"),
+    sampler("dpm_solver", steps=steps_or_levels),
     Case(
         "sampling.pure_noise",
         together(

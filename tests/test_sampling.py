@@ -231,6 +231,20 @@ def test_few_steps_of_dpm_solver_lead_closer_to_the_end_of_many():
     assert error(dpm_solver, 8) < error(ddim, 16)
 
 
+def test_dpm_solver_visits_the_levels_of_a_list():
+    model, x_T = Gaussian(0.1, 0.5, SCHEDULES["cosine"]), pure_noise(2, (3, 8, 8))
+    own = list(dpm_solver(model, x_T, 8))
+    same = list(dpm_solver(model, x_T, [step.t for step in own]))
+    assert all(torch.equal(a.x_t, b.x_t) for a, b in zip(own, same, strict=True))
+    for levels, why in (
+        ([500, 700], "lies below"),
+        ([1000], "from 0 to 999"),
+        ([], "at least one"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            next(dpm_solver(model, x_T, levels))
+
+
 @pytest.mark.parametrize("taught", [None, "cosine", "linear"])
 @pytest.mark.parametrize("sampler", [ddim, ddpm, dpm_solver])
 def test_the_schedule_is_the_one_it_was_taught_with_unless_another_is_given(sampler, taught, x_T):
