@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-READ = (".safetensors", ".webp", ".json", ".txt", ".onnx")  # what the course reads
+READ = (".safetensors", ".webp", ".json", ".txt", ".onnx", ".png")  # what the course reads
 
 
 def checksums():

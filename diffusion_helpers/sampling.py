@@ -33,7 +33,7 @@ from .denoiser import Denoiser, Prediction, as_prediction, schedule_of
 from .device import as_device
 from .noising import Schedule, check_schedule
 from .text import EncodedText, Text, empty_text
-from .words import load_words
+from .words import Words, load_words
 
 
 class Step(NamedTuple):
@@ -395,6 +395,7 @@ def sample(
     sampler: Callable[..., Iterator[Step]] = ddim,
     seed: int | Sequence[int] = 0,
     n: int = 1,
+    words: Words | None = None,
 ) -> torch.Tensor:
     """Pictures out of pure noise, (B, C, H, W) in [-1, 1]; the same seed gives the same pictures.
 
@@ -405,6 +406,7 @@ def sample(
               the number that a distilled network was taught to draw in
     n         pictures for each prompt, side by side
     seed      a whole number, or a list of them, one for each picture
+    words     the word table, such as load_words().with_words(...); None: load_words()
 
     It computes in the number format of the network's weights, and with the noise schedule that the
     network was taught with. Raises ValueError when asked for a prompt or a style that this network
@@ -421,7 +423,7 @@ def sample(
     elif getattr(model, "text", None) is None:
         raise ValueError("this network never learned to listen: it takes no prompt and no style")
     else:
-        words = load_words()
+        words = load_words() if words is None else check_kind(words, Words, "a word table")
         text = words.encode(prompt, style)
         x_T = start(len(text) * check_count(n))
         unwanted = words.encode(negative)

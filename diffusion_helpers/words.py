@@ -22,13 +22,14 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 from safetensors.torch import load
 
-from .checks import brief, check_count
+from .checks import brief, check_count, check_floats
 from .data import read_data
 from .text import MAX_WORDS, SIZE, Text, style_number
 
 NAMED = 8  # unknown words that are compared with the known ones; the box must answer while you type
 ALIKE = 0.75  # similar words have at least this likeness: 1 less the share of wrong letters
 DRAWN = 0.11  # what a word gains that names an emoji: "elefant" is an elephant, not "elegant"
+LONGEST = 30  # letters of a new word
 # Words that the table lacks and nobody misses: they say nothing that can be drawn.
 SMALL = {"am", "as", "be", "by", "he", "i", "is", "it", "my", "or", "we", "о"}
 
@@ -169,6 +170,38 @@ class Words:
 
     def __contains__(self, word: str) -> bool:
         return word in self.rows
+
+    def with_words(self, new: Mapping[str, torch.Tensor]) -> "Words":
+        """Another table, which knows new words as well: {"zubrik": its vector (128,)}.
+
+        This table stays as it is. Raises ValueError unless each is one word of letters or digits
+        that the table lacks, in either language, with a vector of SIZE finite numbers.
+        """
+        if not isinstance(new, Mapping):
+            raise ValueError(
+                f'new words come with their vectors: {{"zubrik": ...}}, got {brief(new)}'
+            )
+        rows, last = dict(self.rows), len(self.vectors) - 1
+        for i, (word, vector) in enumerate(new.items()):
+            check_floats(vector, "C", f"a vector for {brief(word)}", C=SIZE)
+            if not torch.isfinite(vector).all():
+                raise ValueError(f"the vector for {brief(word)} holds NaN or infinite values")
+            rows[self.check_new(word)] = last + i
+        added = [vector.detach().float().cpu() for vector in new.values()]
+        vectors = torch.cat([self.vectors[:-1], *(rearrange(v, "c -> 1 c") for v in added)])
+        return Words(torch.cat([vectors, self.vectors[-1:]]), rows)
+
+    def check_new(self, word: str) -> str:
+        """A new word as prompts are read (lower case), or one sentence unless it can be learned."""
+        said = split_words(word) if isinstance(word, str) else []
+        if len(said) != 1 or len(said[0]) > LONGEST:
+            raise ValueError(
+                f'a new word is one word of at most {LONGEST} letters, such as "zubrik", '
+                f"got {brief(word)}"
+            )
+        if said[0] in self:
+            raise ValueError(f"{said[0]!r} means something already: choose a word that is new")
+        return said[0]
 
     def unknown(self, prompt: str, n: int = 3) -> dict[str, list[str]]:
         """The words of a prompt that the table lacks, each with up to n known words like it.

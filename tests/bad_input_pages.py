@@ -573,6 +573,7 @@ FIGURES = [
             "sampler": thing(but="thing"),
             "steps": count(1, 1000),
             "seed": seed,
+            "prompt": lambda good: mix([junk(but="none"), one("a cat", ["dog"])]),  # NET is deaf
         },
         reported,
     ),

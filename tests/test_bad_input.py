@@ -10,6 +10,7 @@ import pkgutil
 from collections import defaultdict
 
 import bad_input_files
+import bad_input_lora
 import bad_input_pages
 import bad_input_pictures
 import bad_input_words
@@ -23,6 +24,7 @@ import diffusion_helpers
 CASES = (
     bad_input_pictures.CASES + bad_input_words.CASES + bad_input_pages.CASES + bad_input_files.CASES
 )
+CASES += bad_input_lora.CASES
 GOOD = [case for case in CASES if case.right]
 ARGUMENTS = arguments_of(CASES)
 
@@ -55,6 +57,11 @@ ELSEWHERE = {
     "authoring.export.living_script": "called by nbconvert: test_living_pages.py",
     "living.": "gathers files for pages that we build: test_living.py",
     "attention.zeroed": "called by networks with a layer of their own",
+    "lora.Adapter": "made by get_adapter and load_adapter",
+    "lora.LoraLayer.forward": "inside a network, which checks what it gets",
+    "lora.WordLessons": "made by teach_word with what it has checked",
+    "lora.teach_word": "asks what train asks; its word and its drawings: test_lora.py",
+    "lora.word_loss": "called by train with what it has checked",
     "training.PictureSet": "says what others have",
     "attention.TokenBlock": "inside a network, which checks what it gets",
     "attention.SpatialAttention": "inside a network, which checks what it gets",

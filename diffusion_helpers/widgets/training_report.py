@@ -13,15 +13,16 @@ class LiveReport:
     """A `report` for `train` that redraws one place in the notebook.
 
     n pictures from the same chaos at every report; `history` keeps (step, seconds, pictures), the
-    pictures (n, C, H, W), for a scrubber afterwards.
+    pictures (n, C, H, W), for a scrubber afterwards. With a prompt they are n of this prompt;
+    `words` is its word table, as in `sample`.
     """
 
-    def __init__(self, n=8, sampler=ddim, steps=20, seed=0, height=96):
+    def __init__(self, n=8, sampler=ddim, steps=20, seed=0, height=96, prompt=None, words=None):
         if not callable(sampler):
             raise ValueError(f"sampler is ddim, ddpm or dpm_solver, got {brief(sampler)}")
         self.n, self.steps = check_count(n), check_count(steps, "steps")
         self.sampler, self.height = sampler, check_count(height, "height")
-        self.seed = check_seed(seed)
+        self.seed, self.prompt, self.words = check_seed(seed), prompt, words
         self.history = []
         self._place = None
 
@@ -29,9 +30,8 @@ class LiveReport:
         share = check_number(share, "share", 1e-9, 1)
         if not getattr(run, "losses", None):
             raise ValueError(f"expected a Run with at least one loss, got {brief(run)}")
-        pictures = sample(
-            model, steps=self.steps, sampler=self.sampler, seed=self.seed, n=self.n
-        ).cpu()
+        how = {"steps": self.steps, "sampler": self.sampler, "seed": self.seed, "n": self.n}
+        pictures = sample(model, self.prompt, words=self.words, **how).cpu()
         self.history.append((run.steps, run.seconds, pictures))
         self._draw(self._page(run, share, pictures))
 
