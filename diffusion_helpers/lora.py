@@ -6,8 +6,8 @@ and up again. What was learned, an `Adapter`, is a small file; a network takes s
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,20 @@ from .checks import (
     check_number,
     check_seed,
 )
-from .data import load_emoji
+from .data import Emoji, load_emoji
 from .denoiser import target, unwrap
 from .noising import Schedule, add_noise
 from .text import SIZE, STYLES, Captions, Text
-from .training import TrainingResult, drop_conditions, fetch, print_progress, train
+from .training import TrainingResult, drop_conditions, fetch, train
 from .unet import UNet
 from .words import Words, load_words
 
-RANK = 4  # numbers between down and up
+RANK = 2  # numbers between down and up: the file stays below 200 kB
 LAYERS = ("query", "key", "value", "out", "conv1", "conv2")  # that get an adapter, by name
-STEPS = 120  # of BATCH pictures: about a minute on two cores
-BATCH = 64  # half of them drawings
+STEPS = 200  # of BATCH pictures
+BATCH = 32  # half of them drawings
 LEARNING_RATE = 3e-3
+VECTOR_RATE = 3e-2  # of a vector that learns alone: its numbers are about 1
 LENT = 0.5  # share of drawings that are told to be in some style,
 THICK = 600  # and then are shown only under thick noise: from this step on, styles look alike
 STRONGEST = 1.5  # strength of an adapter; beyond it, pictures fall apart
@@ -164,7 +165,7 @@ def get_adapter(model: UNet, words: Mapping[str, torch.Tensor] | None = None) ->
     words = {} if words is None else words
     load_words().with_words(words)  # or one sentence
     vectors = {word: vector.detach().float().cpu() for word, vector in words.items()}
-    return Adapter(layers, vectors, _digest(net))
+    return Adapter(layers, vectors, network_digest(net))
 
 
 def blend(
@@ -202,7 +203,7 @@ def blend(
     return blended
 
 
-def _digest(model: UNet) -> str:
+def network_digest(model: UNet) -> str:
     """A short SHA-256 of a network's first and last convolution: other trainings have others."""
     net = _unet(model)
     sha = hashlib.sha256()
@@ -232,7 +233,7 @@ def _kept(weight: torch.Tensor) -> torch.Tensor:
 def _check_fits(adapter: Adapter, net: UNet) -> None:
     """One sentence unless the adapter was taught beside this network."""
     parts = dict(net.named_modules())
-    fits = adapter.network == _digest(net)
+    fits = adapter.network == network_digest(net)
     weights = {name: getattr(parts.get(name), "weight", None) for name in adapter.layers}
     if not fits or any(
         weight is None or weight.shape != _change(*adapter.layers[name]).shape
@@ -250,7 +251,8 @@ def _check_fits(adapter: Adapter, net: UNet) -> None:
 def save_adapter(adapter: Adapter, path: str | Path) -> None:
     """Write an adapter with its words into a .safetensors file, bit by bit; see `load_adapter`."""
     check_kind(adapter, Adapter, "an adapter, made by get_adapter or teach_word")
-    tensors = {WORD + word: vector for word, vector in adapter.words.items()}
+    # clones: two spellings of a word may share one vector
+    tensors = {WORD + word: vector.clone() for word, vector in adapter.words.items()}
     for name, (down, up) in adapter.layers.items():
         tensors |= {name + DOWN: down, name + UP: up}
     save_tensors(check_checkpoint_path(path), tensors, {"adapter_of": adapter.network})
@@ -267,7 +269,7 @@ def load_adapter(path: str | Path) -> Adapter:
         layers = {name: (tensors[name + DOWN], tensors[name + UP]) for name in names}
         for down, up in layers.values():
             _change(down, up)
-        if len(tensors) != len(words) + 2 * len(layers) or not layers:
+        if not tensors or len(tensors) != len(words) + 2 * len(layers):
             raise ValueError
         if any(vector.shape != (SIZE,) for vector in words.values()):
             raise ValueError
@@ -293,33 +295,40 @@ def new_vector(word: str) -> torch.Tensor:
 
 
 class WordLessons:
-    """Half of the pictures are drawings of a new word, half are emoji that keep the old ones alive.
+    """Drawings of a new word, and as many emoji that keep the old words alive.
 
-    That half is the prior preservation of DreamBooth (arXiv 2208.12242, section 3.3), where the
+    The emoji are the prior preservation of DreamBooth (arXiv 2208.12242, section 3.3), where the
     network's own pictures do the same. For `train`, this is the data set and its texts at once.
 
     word      the new word, told without a style
-    drawings  float pictures (C, H, W) in [-1, 1], a few of them: a tensor, or Pictures("folder")
-    words     a word table that knows the word
+    drawings  pictures (N, C, H, W) in [-1, 1], a few of them
+    words     a word table that knows the word, or LearningWords
+    emoji     the pictures of old words, half of all that is shown; None: there are none
     """
 
-    def __init__(self, word: str, drawings: Any, words: Words) -> None:
-        self.drawings = torch.stack([drawings[i] for i in range(len(drawings))])
-        self.emoji = load_emoji().training()
-        names = [list(pair) for pair in zip(self.emoji.names, self.emoji.names_ru, strict=True)]
-        self.texts = Captions(words, [*names, [word]], [*self.emoji.styles, None])
+    def __init__(
+        self, word: str, drawings: torch.Tensor, words: Any, emoji: Emoji | None = None
+    ) -> None:
+        self.drawings, self.emoji = drawings, emoji
+        self.old = 0 if emoji is None else len(emoji)
+        names: list[list[str]] = []
+        styles: list[str] = []
+        if emoji is not None:
+            names, styles = [list(n) for n in zip(emoji.names, emoji.names_ru)], emoji.styles
+        self.texts = Captions(words, [*names, [word]], [*styles, None])
 
     def __len__(self) -> int:
-        return 2 * len(self.emoji)
+        return 2 * self.old or len(self.drawings)
 
     def __getitem__(self, i: int) -> torch.Tensor:
         """The emoji first, then the drawings, over and over."""
-        n = len(self.emoji)
-        return self.emoji[i] if i < n else self.drawings[(i - n) % len(self.drawings)]
+        if self.emoji is not None and i < self.old:
+            return self.emoji[i]
+        return self.drawings[(i - self.old) % len(self.drawings)]
 
     def sample_captions(self, rows: torch.Tensor, generator: torch.Generator | None) -> Text:
         """One caption for each of these pictures, (B,) integers, as a Text of length B."""
-        return self.texts.sample_captions(rows.clamp(max=len(self.emoji)), generator)
+        return self.texts.sample_captions(rows.clamp(max=self.old), generator)
 
 
 def word_loss(
@@ -338,7 +347,7 @@ def word_loss(
     under thick noise, where styles look alike (from t = THICK on): the style itself stays what it
     was.
     """
-    n, is_drawing = len(rows), rows >= len(texts.emoji)
+    n, is_drawing = len(rows), rows >= texts.old
     t = torch.randint(len(schedule), (n,), generator=generator)
     lent = is_drawing & (torch.rand(n, generator=generator) < LENT)
     t = torch.where(lent, THICK + t * (len(schedule) - THICK) // len(schedule), t)
@@ -371,53 +380,81 @@ def _vary(x_0: torch.Tensor, generator: torch.Generator, n: int, shard: slice) -
 
 
 def teach_word(
-    model: UNet,
-    word: str,
-    drawings: Any,
-    steps: int | None = None,
-    seconds: float | None = None,
-    seed: int = 0,
-    checkpoint: str | Path | None = None,
-    report: Callable[[TrainingResult, float, nn.Module], Any] = print_progress,
-    reports: int = 10,
+    model: UNet, word: str, drawings: Any, steps: int | None = None, **training: Any
 ) -> tuple[Adapter, TrainingResult]:
     """Teach a new word beside a network, from 4 to 10 drawings; `model` stays as it is.
 
     model     a UNet that hears text: load_checkpoint("demiurge")
     word      one word that nobody knows yet, in English or Russian letters
     drawings  pictures like the network's, floats (C, H, W) in [-1, 1]: Pictures("my_drawings")
-    steps, seconds, seed, checkpoint, report, reports   as in `train`: one budget (without any,
-              STEPS steps); stopped with Ctrl-C and called again with the same checkpoint, it goes
-              on. The network that is reported hears the word by load_words().with_words(
-              {word: new_vector(word)})
+    steps, training   as in `train`: a budget (without one, STEPS steps), seed, checkpoint, report,
+              reports. Stopped with Ctrl-C and called again with the same checkpoint, it goes on
+    The word gets a vector that is always the same, `new_vector(word)`, and the adapters learn what
+    it means; so load_words().with_words({word: new_vector(word)}) is the word table for a report.
     Returns the adapter, which knows the word, and what happened in the training. Raises ValueError
     for a word that is not new, drawings that do not fit, or a network that hears no text.
     """
+    net, drawings = _copy_that_listens(model), _check_drawings(drawings, _unet(model))
+    vector = new_vector(word)
+    words, emoji = load_words().with_words({word: vector}), load_emoji().training()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(check_seed(training.get("seed", 0)))
+        add_lora(net)
+    lessons = WordLessons(word, drawings, words, emoji)
+    run = _study(net, lessons, LEARNING_RATE, steps, training)
+    return get_adapter(net, {word: vector}), run
+
+
+class LearningWords:
+    """A word table, for `Captions`, in which the vectors of new words still learn.
+
+    words    a word table that knows them
+    vectors  {"zubrik": its vector (128,), a weight}, in place of the one in the table
+    """
+
+    def __init__(self, words: Words, vectors: Mapping[str, torch.Tensor]) -> None:
+        self.words, self.vectors = words, vectors
+
+    def row_numbers(self, prompt: str) -> list[int]:
+        return self.words.row_numbers(prompt)
+
+    def text(self, row_numbers: torch.Tensor, styles: torch.Tensor) -> Text:
+        text = self.words.text(row_numbers, styles)
+        vectors = text.vectors
+        for word, vector in self.vectors.items():
+            said = rearrange(row_numbers == self.words.rows[word], "b l -> b l 1")
+            vectors = torch.where(said, vector.to(vectors), vectors)
+        return replace(text, vectors=vectors)
+
+
+def teach_vector(
+    model: UNet, word: str, drawings: Any, steps: int | None = None, **training: Any
+) -> tuple[Adapter, TrainingResult]:
+    """Textual inversion (arXiv 2208.01618): only the vector of a new word learns, all else stays.
+
+    As `teach_word`; the adapter that it returns has a word and no layers.
+    """
+    net, drawings = _copy_that_listens(model), _check_drawings(drawings, _unet(model))
+    vector = nn.Parameter(new_vector(word).to(net.enter.weight))
+    net.requires_grad_(False)
+    net.new_word = vector  # train asks the network for what may learn
+    words = LearningWords(load_words().with_words({word: vector}), {word: vector})
+    run = _study(net, WordLessons(word, drawings, words), VECTOR_RATE, steps, training)
+    return Adapter({}, {word: vector.detach().cpu()}, network_digest(model)), run
+
+
+def _copy_that_listens(model: Any) -> UNet:
     net = copy.deepcopy(_unet(model))
     if net.text is None:
         raise ValueError("this network never learned to listen: no word can be taught to it")
-    vector = new_vector(word)
-    lessons = WordLessons(
-        word, _check_drawings(drawings, net), load_words().with_words({word: vector})
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(check_seed(seed))
-        add_lora(net)
-    run = train(
-        net,
-        lessons,
-        steps=STEPS if steps is None and seconds is None else steps,
-        seconds=seconds,
-        texts=lessons,  # type: ignore[arg-type] # they are both
-        seed=seed,
-        checkpoint=checkpoint,
-        report=report,
-        reports=reports,
-        batch=BATCH,
-        learning_rate=LEARNING_RATE,
-        loss_fn=word_loss,
-    )
-    return get_adapter(net, {word: vector}), run
+    return net
+
+
+def _study(net, lessons, rate, steps, training):
+    if steps is None and "seconds" not in training:
+        steps = STEPS
+    how = {"steps": steps, "batch": BATCH, "learning_rate": rate, "loss_fn": word_loss} | training
+    return train(net, lessons, texts=lessons, **how)
 
 
 def _check_drawings(drawings: Any, net: UNet) -> torch.Tensor:

@@ -33,10 +33,11 @@ ADAPTER = get_adapter(learning(), {"zubrik": VECTOR})
 save_adapter(ADAPTER, SAVED)
 
 
-def new_words(good):
+def new_words(but):
     wrong = [{"cat": VECTOR}, {"two words": VECTOR}, {"": VECTOR}, {7: VECTOR}, {"x" * 31: VECTOR}]
     wrong += [{"zubrik": v} for v in (VECTOR[:5], VECTOR[None], VECTOR.int(), VECTOR / 0, None, 1)]
-    return mix([junk(but="dict"), one(*wrong)], [one({}, {"зубрик": VECTOR.double()})])
+    tried = [{}, {"зубрик": VECTOR.double()}]
+    return lambda good: mix([junk(but=f"dict {but}"), one(*wrong)], [one(*tried)])
 
 
 def word(good):
@@ -54,7 +55,7 @@ CASES = [
             self=one(WORDS), new=one({"zubrik": VECTOR}, {"зубрик": VECTOR, "lumvik": -VECTOR})
         ),
         lambda result, self, new: len(result.vectors) == len(self.vectors) + len(new) or 1 / 0,
-        {"new": new_words},
+        {"new": new_words("")},
     ),
     Case(
         "words.Words.check_new",
@@ -83,7 +84,7 @@ CASES = [
             "model": thing(),
             "rank": count(),
             "layers": lambda good: mix(
-                [junk(but="text"), one(["nowhere"], "query", ["conv1", 5])], [one(["query"])]
+                [junk(but="text"), one(["nowhere"], "query", ["conv1", 5])], [one(["conv1"])]
             ),
         },
     ),
@@ -97,7 +98,7 @@ CASES = [
         "lora.get_adapter",
         together(model=one(learning()), words=one(None, {"zubrik": VECTOR})),
         lambda result, **_: result.numbers > 100 or 1 / 0,
-        {"model": lambda good: mix([junk(), one(LISTENER)]), "words": new_words},
+        {"model": lambda good: mix([junk(), one(LISTENER)]), "words": new_words("none")},
     ),
     Case(
         "lora.blend",
@@ -110,6 +111,12 @@ CASES = [
                 [junk(but="none list"), one([], [1] * 3, [-0.1], [1.6, 1], ["a"], [None, 1])]
             ),
         },
+    ),
+    Case(
+        "lora.network_digest",
+        together(model=one(LISTENER)),
+        lambda result, model: result == ADAPTER.network or 1 / 0,
+        {"model": thing()},
     ),
     Case(
         "lora.save_adapter",
