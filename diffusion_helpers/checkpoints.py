@@ -24,7 +24,7 @@ SCALE = ".scale_of_rows"  # key suffix of an int8 weight's row scales
 SCHEDULE = "schedule.alpha_bar"  # key of the noise schedule that a network was taught with
 SHIPPED = (
     *("apprentice", "ladder_blind", "ladder_time", "ladder_attention", "ladder_text"),
-    *("demiurge", "scenes"),
+    *("demiurge", "swift", "scenes"),
 )
 
 
