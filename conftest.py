@@ -7,8 +7,11 @@ import importlib.util
 import os
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent / "tests"
 OFFLINE = TESTS / "offline"
+BROWSER = "test_lessons.py"
 collect_ignore_glob = ["notebooks/my_*"]  # a reader's own, kept there by an update
 
 
@@ -30,8 +33,21 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if hasattr(item, "cell"):  # of a lesson, from nbval
             item.cell.source = shorter(item.cell.source)
-    # the longest file first: one of two workers takes it, and both end together
-    items.sort(key=lambda item: item.path.name != "test_lessons.py")
+    # The longest first, so that all workers end together: lessons in a browser, then their cells.
+    items.sort(key=lambda item: (item.path.name != BROWSER, item.path.suffix != ".ipynb"))
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
+    """A file stays with one worker; of the longest one, each lesson does."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByLesson(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            return file + test[test.find("[") :] if file.endswith(BROWSER) else file
+
+    return ByLesson(config, log)
 
 
 def _load(path):
