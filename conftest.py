@@ -1,14 +1,17 @@
 """The network is off in every test, and in every Python process that a test starts.
 
-And nbval runs the lessons with shorter trainings; `pytest -m slow` runs them whole.
+And the lessons run once, with shorter trainings; `pytest -m slow` runs them whole.
 """
 
 import importlib.util
 import os
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent / "tests"
 OFFLINE = TESTS / "offline"
+BROWSER = "test_lessons.py"
 collect_ignore_glob = ["notebooks/my_*"]  # a reader's own, kept there by an update
 
 
@@ -25,13 +28,42 @@ def pytest_configure():
     _load(OFFLINE / "sitecustomize.py")  # guards this process
 
 
-def pytest_collection_modifyitems(items):
+@pytest.hookimpl(trylast=True)  # when -k and -m have chosen
+def pytest_collection_modifyitems(config, items):
     shorter = _load(TESTS / "shorten_lessons.py").shorter
     for item in items:
         if hasattr(item, "cell"):  # of a lesson, from nbval
             item.cell.source = shorter(item.cell.source)
-    # the longest file first: one of two workers takes it, and both end together
-    items.sort(key=lambda item: item.path.name != "test_lessons.py")
+    _run_no_lesson_twice(config, items)
+    # The longest first, so that all workers end together: lessons in a browser, then their cells.
+    items.sort(key=lambda item: (item.path.name != BROWSER, item.path.suffix != ".ipynb"))
+
+
+def _run_no_lesson_twice(config, items):
+    """Leave out the cells of lessons that are run, cell by cell and as short, in JupyterLab.
+
+    There, too, a cell that fails is an error. Without a browser it is nbval that runs them, and
+    whenever the notebooks alone are asked for: `pytest notebooks`.
+    """
+    if _load(TESTS / "browser.py").why_not():
+        return
+    there = {item.callspec.params["lesson"] for item in items if item.path.name == BROWSER}
+    twice = {item for item in items if hasattr(item, "cell") and item.path.name in there}
+    config.hook.pytest_deselected(items=list(twice))
+    items[:] = [item for item in items if item not in twice]
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config, log):
+    """A file stays with one worker; of the longest one, each lesson does."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByLesson(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file, _, test = nodeid.partition("::")
+            return file + test[test.find("[") :] if file.endswith(BROWSER) else file
+
+    return ByLesson(config, log)
 
 
 def _load(path):

@@ -14,6 +14,7 @@ from pathlib import Path
 from .checks import brief, check_kind, say
 
 FILE = "sculptor_progress.json"
+LAST = "08"  # the last lesson of the course; after it come the workshops
 NOTHING: dict[str, bool | int] = {"right": False, "hints": 0}
 State = dict[str, bool | int]  # {"right": bool, "hints": int}
 _unsaved: dict[str, State] = {}  # what the disk refused to keep, until the kernel ends
@@ -61,6 +62,11 @@ def note(name: str, **news: bool | int) -> None:
     after = before | {key: max(before[key], value) for key, value in news.items()}
     if after != before:
         _write(done | {name: after})
+
+
+def title(lesson: str) -> str:
+    """What readers call a lesson by its number: "Lesson 08", "Workshop 09"."""
+    return f"{'Lesson' if lesson <= LAST else 'Workshop'} {lesson}"
 
 
 def reset(lesson: str | None = None) -> None:

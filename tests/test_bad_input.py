@@ -37,6 +37,7 @@ ELSEWHERE = {
     "grain.patch_errors": "compares what a lesson computed: test_grain.py",
     "authoring.names.": "called by IPython: test_names.py",
     "exercises.card.Card": "made by card",
+    "progress.title": "called with the numbers of lessons that are there",
     "progress.watch": "called by cards with a function of theirs",
     "exercises.lesson_": "solutions and typical mistakes: test_exercises.py",
     "exercises.Exercise": "made by us; its judge is in a table",

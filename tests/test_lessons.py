@@ -1,6 +1,6 @@
 """Every lesson in a browser, as a student meets it: run all, every control, reopened as a page.
 
-Their trainings are shortened; the notebooks' own tests run them whole.
+Their trainings are shortened; tests/test_whole_lessons.py runs them whole.
 """
 
 import shutil

@@ -125,6 +125,15 @@ def test_hugging_face_stays_offline():
     assert constants.HF_HUB_OFFLINE
 
 
+@pytest.mark.parametrize("url", ["http://example.com/x", "http://192.0.2.1/x"])
+def test_a_page_cannot_reach_out(visit, url):
+    with visit() as tab:
+        answer = tab.page.evaluate("(url) => fetch(url).then(() => 'came', String)", url)
+        assert answer.startswith("TypeError") and tab.outside == [url]
+        with pytest.raises(AssertionError, match="ERR_NAME_NOT_RESOLVED"):
+            tab.check_quiet()
+
+
 # ---- counted, without the guard -----------------------------------------------------------------
 
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0

@@ -168,7 +168,7 @@ def test_the_card_says_what_is_right_and_how_many_hints_were_taken():
 
 def test_the_card_of_all_lessons_shows_each_and_folds_their_exercises():
     shown = card()
-    assert re.findall(r"Lesson (\d\d): 0 of", repr(shown)) == exercises.lessons()
+    assert re.findall(r"(?:Lesson|Workshop) (\d\d): 0 of", repr(shown)) == exercises.lessons()
     folds = BeautifulSoup(shown.page, "html.parser")("details")
     assert len(folds) == len(exercises.lessons())
     assert not any(fold.has_attr("open") for fold in folds)
@@ -235,6 +235,12 @@ def test_it_folds_by_mouse_and_keyboard_and_is_accessible(visit, tmp_path):
         summary.press("Enter")
         assert not own.is_visible()
         tab.check_quiet()
+
+
+def test_what_comes_after_the_course_is_called_a_workshop():
+    words = words_of(card().page)
+    assert "Lesson 08: 0 of" in words and "Workshop 09: 0 of" in words
+    assert 'aria-label="Your progress in workshop 09"' in card("09").page
 
 
 def test_a_lesson_without_exercises_gets_one_sentence():

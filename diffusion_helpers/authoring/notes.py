@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..checks import brief, say
+from ..progress import title
 
 FOLDER = Path(__file__).with_name("stage_notes")
 USAGE = "Say which lesson: python -m diffusion_helpers.authoring.notes 01"
@@ -52,7 +53,7 @@ def stage_notes(lesson):
 
 def running_order(lesson):
     """The notes to a lesson ("01") as plain text, each with the minute at which it begins."""
-    lines, minute = [f"Lesson {lesson} on stage"], 0
+    lines, minute = [f"{title(lesson)} on stage"], 0
     for note in stage_notes(lesson):
         lines += ["", f"{minute:2}  {note.title.upper()} ({note.minutes} min)"]
         for paragraph in note.words.split("\n\n"):

@@ -82,7 +82,7 @@ def _numbers(lesson):
 
 def _page(lesson, done, data, style, last):
     """The whole card as HTML; `data` is its data attribute, `last` its last sentence."""
-    title = f"Your progress in lesson {lesson}" if lesson else "Your progress"
+    title = f"Your progress in {progress.title(lesson).lower()}" if lesson else "Your progress"
     parts = "".join(_part(number, done, folded=lesson is None)[0] for number in _numbers(lesson))
     return (
         f'<div class="sculptor card" data-{data} role="group" aria-label="{title}">'
@@ -96,7 +96,7 @@ def _part(number: str, done: dict[str, State], folded: bool) -> tuple[str, str]:
     exercises: Sequence[Exercise] = of_lesson(number)
     own = [NOTHING | done.get(e.name, {}) for e in exercises]
     right = sum(s["right"] for s in own)
-    words = f"Lesson {number}: {right} of {len(exercises)} exercises right"
+    words = f"{progress.title(number)}: {right} of {len(exercises)} exercises right"
     lines = [
         f'<li class="{"right" if s["right"] else "open"}"><strong>{e.name}</strong> '
         f"{html.escape(e.title)}: {_words(s, len(e.hints))}</li>"

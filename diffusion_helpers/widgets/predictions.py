@@ -13,6 +13,7 @@ import json
 
 from ..checks import brief
 from ..exercises import questions
+from ..progress import title
 from .html import AGAIN, CSS, KEYS, STATIC, HtmlOutput, as_html
 
 SCRIPT = KEYS + (STATIC / "prediction.js").read_text("utf-8")
@@ -97,7 +98,7 @@ def prediction_score():
         if (found := questions.of_lesson(number))
     }
     lines = "".join(
-        f'<p data-lesson="{number}">Lesson {number}: <span>not counted</span></p>'
+        f'<p data-lesson="{number}">{title(number)}: <span>not counted</span></p>'
         for number in asked
     )
     page = f"""
