@@ -325,7 +325,22 @@ LESSON_08 = {
     ),
 }
 LESSON_09: dict[str, Mirror] = {}
-LESSON_10: dict[str, Mirror] = {}
+
+
+def _two_hands(lesson):
+    equal(lesson, ARTISTS={"any": None} | {style: style for style in STYLES})
+    shipped(lesson, demiurge="demiurge", swift="swift")
+    return {}
+
+
+LESSON_10 = {
+    "bbb0b61729bc3eedcdfe777416c5adec07bff7d8067c1c4c63d1fc5494aea38d": Mirror(
+        "side_by_side", ("swift", "demiurge"), _two_hands
+    ),
+    "8c7ceb47c0fe04d7a394c967df955b16106a5c6a5ed1e764bf36f5ae3e9afd52": Mirror(
+        "edge", ("swift",), _two_hands
+    ),
+}
 MIRRORS = (
     *(LESSON_00, LESSON_01, LESSON_02, LESSON_03, LESSON_04, LESSON_05, LESSON_06, LESSON_07),
     *(LESSON_08, LESSON_09, LESSON_10),
