@@ -10,8 +10,8 @@ where the page takes it from. The same versions of the packages write the same b
 step   x_t (B, C, H, W), t (B,) float, and the pooled, tokens and mask of an EncodedText, as far as
        the network takes them -> what it predicts, and the attention weights by their layers' names;
        twins_attention takes shares (B, 4) too, see StepWithChanges
-text   vectors (B, 16, 128), word_mask (B, 16) bool, styles (B,) int64 -> pooled, tokens, mask, and
-       the attention weights
+text   vectors (B, 16, 128), word_mask (B, 16) bool, styles (B,) int64, and of a distilled network
+       guidance_scale (B,) float -> pooled, tokens, mask, and the attention weights
 
 The pocket Stable Diffusion (pocket.py) is four graphs, with the weights of its own files:
 
@@ -78,14 +78,17 @@ class StepWithChanges(Step):
 
 
 class Listen(nn.Module):
-    """The text encoder of a network, for once a prompt."""
+    """The text encoder of a network, for once a prompt; a distilled one is told the scale."""
 
-    def __init__(self, text):
+    def __init__(self, network):
         super().__init__()
-        self.text = text
+        self.text, self.guidance = network.text, network.guidance
 
-    def forward(self, vectors, mask, styles):
-        return tuple(self.text(Text(vectors, mask, styles)))
+    def forward(self, vectors, mask, styles, guidance_scale=None):
+        heard = self.text(Text(vectors, mask, styles))
+        if guidance_scale is None:
+            return tuple(heard)
+        return heard.pooled + self.guidance(100 * guidance_scale), heard.tokens, heard.mask
 
 
 class Part(nn.Module):
@@ -207,7 +210,9 @@ def graphs(name):
             "word_mask": torch.ones(b, MAX_WORDS, dtype=torch.bool),
             "styles": torch.zeros(b, dtype=torch.long),
         }
-        made["text"] = export(Listen(network.text), said, ["pooled", "tokens", "mask"])
+        if network.distilled_steps is not None:
+            said["guidance_scale"] = torch.ones(b)
+        made["text"] = export(Listen(network), said, ["pooled", "tokens", "mask"])
         inputs["pooled"] = torch.zeros(b, width)
         inputs["tokens"] = torch.zeros(b, 1 + MAX_WORDS, width)
         inputs["mask"] = torch.ones(b, 1 + MAX_WORDS, dtype=torch.bool)

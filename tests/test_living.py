@@ -44,7 +44,7 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE.parent / "benchmarks"))
 from words import ENGLISH, RUSSIAN  # noqa: E402
 
-NETWORKS = ("demiurge", "apprentice", "ladder_attention", "twins_attention")
+NETWORKS = ("demiurge", "swift", "apprentice", "ladder_attention", "twins_attention")
 SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "dpm_solver": dpm_solver}
 CONCEPTS = json.loads(read_data("emoji/emoji.json"))["concepts"]
 
@@ -290,6 +290,8 @@ QUICK = [
         seed=[4, 4, 7],
     ),
     case("красного яблока", None, 1, steps=3, options={"eta": 0.6, "seed": 2}, seed=3),
+    case("a red apple", "noto", 4.5, steps=4, name="swift"),
+    case("зелёное дерево", None, 1, steps=4, name="swift", seed=[7, 8], n=2),
     case(None, name="apprentice", sampler="ddpm", steps=2, n=2),
     case(None, name="twins_attention", sampler="dpm_solver", steps=6, n=5),
     case(None, name="ladder_attention", steps=4, options={"clipSample": True}),
@@ -386,7 +388,7 @@ def test_attention_weights_are_those_of_the_layer_with_that_name(worker, name, p
 
 def test_every_network_has_its_graphs():
     for name in living.NETWORKS:
-        hears = name in ("ladder_text", "demiurge", "scenes")
+        hears = name in ("ladder_text", "demiurge", "scenes", "swift")
         files = living.living_files(name)
         graphs = {file for file in files if file.startswith("graphs/")}
         parts = ("step", "text") if hears else ("step",)
@@ -407,7 +409,8 @@ def test_a_frame_is_what_a_live_control_sends(worker):
     """For the values and the specs of a lesson's own controls."""
     parts = {"style": Choice(["any", "noto"]), "seeds": Seeds()}
     kinds = {name: part.spec() for name, part in parts.items()}
-    values = {"wish": "a red aple ♻", "style": 1, "guidance": 1, "seeds": [5, True]}
+    values = {"wish": "a red aple ♻", "style": 1, "network": "demiurge"}
+    values |= {"guidance": 1, "seeds": [5, True]}
     frame = worker(FRAME, [values, kinds])
     with gather_warnings() as unheard:
         text = load_words().encode("a red aple ♻", "noto")

@@ -11,13 +11,16 @@ const NO_TEXT = { // text.empty_text(1)
 };
 
 const UNCHANGED = [1, 0, 0, 0]; // shares of attention weights: all of their own
+const LISTENS = /^(text|guidance)\./; // weights of what is done once a prompt
 
 // A network as sampling.js wants it: model(x, t, text) -> what it predicts, a Float32Array like x.
-// `files` are bytes: { weights, step, text }, the last one for a network that hears text.
+// `files` are bytes: { weights, step, text }, the last one for a network that hears text. A distilled one
+// hears the guidance scale, too: encodeText(text, guidance).
 export async function startNetwork(ort, files) {
   const tensors = safetensors(files.weights), weights = dequantize(tensors);
-  const step = await session(ort, files.step, weights, (name) => !name.startsWith("text."));
-  const listen = files.text && await session(ort, files.text, weights, (name) => name.startsWith("text."));
+  const step = await session(ort, files.step, weights, (name) => !LISTENS.test(name));
+  const listen = files.text && await session(ort, files.text, weights, (name) => LISTENS.test(name));
+  const distilled = Boolean(listen?.inputNames.includes("guidance_scale"));
   const [predicts] = step.outputNames, alphaBar = alphaBarOf(tensors);
   const [{ shape: [, ...imageShape] }] = step.inputMetadata;
 
@@ -41,18 +44,20 @@ export async function startNetwork(ort, files) {
     return answer[predicts].data;
   };
 
-  const encodeText = async (text = NO_TEXT) => {
+  const encodeText = async (text = NO_TEXT, guidance = 1) => {
     if (text.pooled) return text; // encoded already
     const { n, vectors, mask, styles } = text;
-    const { pooled, tokens, mask: heard } = await listen.run({
+    const feeds = {
       vectors: new ort.Tensor(vectors, [n, MAX_WORDS, SIZE]),
       word_mask: new ort.Tensor("bool", mask, [n, MAX_WORDS]), styles: new ort.Tensor(styles, [n]),
-    }, ["pooled", "tokens", "mask"]);
+    };
+    if (distilled) feeds.guidance_scale = new ort.Tensor(new Float32Array(n).fill(guidance), [n]);
+    const { pooled, tokens, mask: heard } = await listen.run(feeds, ["pooled", "tokens", "mask"]);
     return { n, pooled: pooled.data, tokens: tokens.data, mask: heard.data };
   };
 
   const schedule = alphaBar ? new Schedule(alphaBar) : cosineSchedule();
-  return Object.assign(model, { predicts, imageShape, schedule, ...(listen && { encodeText }) });
+  return Object.assign(model, { predicts, imageShape, schedule, distilled, ...(listen && { encodeText }) });
 }
 
 export async function session(ort, graph, weights, wanted) {

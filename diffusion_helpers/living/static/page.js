@@ -144,18 +144,27 @@ class Model {
 
   send(request, _, buffers) {
     this.asked = { kind: "ask", control: this.control, request, buffers };
-    if (this.ready) worker().postMessage(this.asked);
+    if (this.ready && !this.missing().length) worker().postMessage(this.asked);
     else if (!this.loading) this.begin();
   }
 
+  // The needs of the newest request that the other thread does not have. What a Choice offers is needed
+  // only when it is chosen.
+  missing() {
+    const { needs, spec: { parts } } = this.living, { values } = this.asked.request;
+    const chosen = (need) => parts.every(({ kind, options }, i) =>
+      kind !== "choice" || !options.includes(need) || options[values[i]] === need);
+    return needs.filter((need) => chosen(need) && !Object.keys(FILES[need]).every((name) => there.has(name)));
+  }
+
   async begin() {
-    const { draw, needs, spec: { parts }, own } = this.living;
+    const { draw, spec: { parts }, own } = this.living;
     const tell = (loading, share) => { // not of packs that come when one is missing
       if (this.loading) this.show({ loading, share, trouble: "" });
     };
     this.loading = true;
     try {
-      if (needs.length) await bring(needs, tell);
+      for (let needs; (needs = this.missing()).length;) await bring(needs, tell);
       worker().postMessage({ kind: "control", control: this.control, draw, parts, own });
       worker().postMessage(this.asked);
       this.ready = true;

@@ -93,19 +93,24 @@ export async function predict(model, x, t, { schedule = model.schedule, text } =
 export const guide = (from, to, scale) => from.map((v, i) => v + f32(scale * f32(to[i] - v)));
 
 // Classifier-free guidance: a network without text that follows `text` more closely. Both texts
-// come from `Words.encode`, of n prompts or 1; `negative` is the empty text where it is left out.
+// come from `Words.encode`, of n prompts or 1; `negative` is the empty text where it is left out. A
+// distilled network is told the scale and needs one call a step; it takes no `negative`.
 export async function guided(network, text, negative, scale = 3) {
+  const { predicts, imageShape, schedule, distilled } = network, about = { predicts, imageShape, schedule };
+  if (distilled) {
+    const told = await network.encodeText(text, scale);
+    return Object.assign((x, t) => network(x, t, told), about);
+  }
   const spoken = await network.encodeText(text), other = await network.encodeText(negative);
   const model = async (x, t) => {
     if (scale === 0 || scale === 1) return network(x, t, scale ? spoken : other);
-    const n = x.length / product(network.imageShape), twice = new Float32Array(2 * x.length);
+    const n = x.length / product(imageShape), twice = new Float32Array(2 * x.length);
     twice.set(x);
     twice.set(x, x.length);
     const both = await network(twice, t, join(expand(other, n), expand(spoken, n)));
     return guide(both.subarray(0, x.length), both.subarray(x.length), scale);
   };
-  const { predicts, imageShape, schedule } = network;
-  return Object.assign(model, { predicts, imageShape, schedule });
+  return Object.assign(model, about);
 }
 
 // Encoded texts: { n, pooled, tokens, mask }, each of n rows. One text for each of n pictures:
@@ -229,3 +234,19 @@ export async function* withEnd(steps) {
 }
 
 export const SAMPLERS = { ddim, ddpm, dpm_solver: dpmSolver };
+
+// ---- a distilled network ------------------------------------------------------------------------
+
+// What swift hears of a guidance scale, and what a caption adds where it is another.
+export function hearing(guidance) {
+  const scale = Math.min(Math.max(guidance, 1), 6);
+  return [scale, scale === guidance ? "" : `; guidance ${guidance} is heard as ${scale}`];
+}
+
+// The picture of its four calls, { clean, heard }: all at once, so that the hand sees it change.
+export async function drawSwiftly(swift, x_T, text, guidance) {
+  const [scale, heard] = hearing(guidance);
+  let last;
+  for await (last of ddim(await guided(swift, text, undefined, scale), x_T, 4));
+  return { clean: last.clean, heard };
+}

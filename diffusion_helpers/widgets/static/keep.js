@@ -239,9 +239,9 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
     return save(await new Promise((done) => { canvas.toBlob(done, "image/png"); }), shot.caption);
   });
   if (story) {
-    add("Save animation", "All steps in one moving PNG, among your downloads",
+    add("Save animation", "All steps, or your last pictures, in one moving PNG, among your downloads",
       saveStory(animate, ", animation.png"));
-    add("Save GIF", "All steps in a GIF: fewer colours, but it moves in every program",
+    add("Save GIF", "The same as a GIF: fewer colours, but it moves in every program",
       saveStory(animateGif, ".gif")).classList.add("gif");
   }
   row.append(said);

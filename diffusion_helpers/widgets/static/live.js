@@ -11,6 +11,8 @@ const INKS = {
   yellow: "#f0e442", orange: "#e69f00", red: "#d0342c", pink: "#cc79a7", brown: "#8b5a2b",
 };
 const MANY = 1000; // steps of a slider: with more of them, a pixel is several
+const FILM = 60; // answers in one picture that an animation holds, of what the hand did last
+const APART = 6; // pixels that a pointer goes for the next seed
 const NUDGES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 // Makes ids that no other control on the page has; each control loads this file anew, so counting
 // alone would give two of them the same.
@@ -107,18 +109,36 @@ function seed(spec, ask) {
     },
     onblur: () => { input.value = last; },
   });
-  const roll = () => {
-    input.value = last = Math.floor(Math.random() * 10000);
+  const become = (number) => {
+    input.value = last = number;
     ask();
   };
+  const roll = () => become(Math.floor(Math.random() * 10000));
+  const name = make("label", { for: id, class: "name dragged", title: "Drag it to the side" }, spec.label);
+  followPointer(name, () => last, (number) => {
+    const wanted = Math.min(spec.last, Math.max(0, number));
+    if (wanted !== last) become(wanted);
+  });
   return {
-    element: make("div", { class: "row" },
-      make("label", { for: id, class: "name" }, spec.label), input,
+    element: make("div", { class: "row" }, name, input,
       button("Roll the dice", roll, { "aria-label": `Roll the dice for ${spec.label}` })),
     value: () => ({ value: last }),
     words: () => last,
     startOver: () => { input.value = last = spec.start; },
   };
+}
+
+// Dragged to the side, `handle` gives a number that counts on from what read() says.
+function followPointer(handle, read, write) {
+  let start = null; // [place, number]
+  handle.addEventListener("pointerdown", (event) => {
+    handle.setPointerCapture(event.pointerId);
+    start = [event.clientX, read()];
+  });
+  handle.addEventListener("pointermove", ({ clientX }) => {
+    if (start) write(start[1] + Math.round((clientX - start[0]) / APART));
+  });
+  handle.addEventListener("lostpointercapture", () => { start = null; });
 }
 
 function seeds(spec, ask) {
@@ -286,7 +306,7 @@ function render({ model, el }) {
   const late = () => complain(page ? page.waiting : WAITING);
   const me = Math.random().toString(36).slice(2);
   const open = []; // numbers of the requests that Python has not answered
-  const shown = []; // the frames of the newest request, for an animation
+  const shown = []; // the frames of the newest request, or answers in one frame, for an animation
   const whenDone = []; // what waits until Python has answered them all
   let asked = 0, wanted = false, patience = null;
 
@@ -370,8 +390,9 @@ function render({ model, el }) {
   const bytesOf = ({ buffer, byteOffset, byteLength }) =>
     new Uint8ClampedArray(buffer, byteOffset, byteLength);
   const paint = (frame) => {
-    if (shown[0]?.view !== frame.view || shown[0]?.id !== frame.id) {
-      shown.length = 0;
+    if (shown.at(-1)?.view !== frame.view || shown.at(-1)?.id !== frame.id) {
+      const film = [...shown, frame].every(({ view, share }) => view === frame.view && share === 1);
+      shown.splice(0, film ? shown.length - FILM + 1 : shown.length);
       keeping.say(""); // it was about the picture before
     }
     shown.push(frame);
@@ -399,10 +420,12 @@ function render({ model, el }) {
 
   const boards = parts.map((part) => part.board?.querySelector("canvas")).filter(Boolean);
   const stepsShown = async () => { // [caption, canvases] of each
-    if (shown.length < 2 && !open.length) ask(); // at the start only the last one is known here
+    if (!shown[0].view && !open.length) ask(); // at the start only the last one is known here
     if (open.length) await new Promise((go) => { whenDone.push(go); });
     const { columns } = shown.at(-1), alike = JSON.stringify(columns);
-    return shown.filter((frame) => JSON.stringify(frame.columns) === alike).map((frame) => [
+    const story = shown.filter((frame) => JSON.stringify(frame.columns) === alike);
+    if (story.length < 2) throw new Error("One picture does not move: type or drag first.");
+    return story.map((frame) => [
       frame.caption, [...boards, ...columns.map(({ size: [width, height] }, i) => {
         const canvas = make("canvas", { width, height }), bytes = bytesOf(frame.pixels[i]);
         canvas.getContext("2d").putImageData(new ImageData(bytes, width, height), 0, 0);
