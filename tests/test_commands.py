@@ -210,6 +210,7 @@ SCRIPTS = [  # the script, wrong words, what is said
     ("benchmarks/fast.py", "nope", "There is no part 'nope': choose training, "),
     ("benchmarks/ladder.py", "--tabel", "unrecognized arguments: --tabel"),
     ("benchmarks/objectives.py", "--tabel", "unrecognized arguments: --tabel"),
+    ("benchmarks/straight.py", "--tabel", "unrecognized arguments: --tabel"),
     ("benchmarks/minutes.py", "nope.ipynb", "there is no lesson nope.ipynb"),
     ("benchmarks/minutes.py", "file", "there is no lesson file"),
     ("benchmarks/pocket.py", "--sheet sheet", "sheet is no name of a picture"),

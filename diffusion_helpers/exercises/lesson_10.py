@@ -409,7 +409,7 @@ def landed(function):
 
 AGAINST = {
     "levels": "A network that is told other levels leaves too much noise or takes too much away. "
-    "At scale 2 its pictures are those of the healthy one: compare the two rows.",
+    "At scale 2 the pictures of the broken one are those of the healthy one: compare the rows.",
     "style": "Then another style would change nothing. Read the second column of the table.",
     "twice": "Then its colours would be stronger than those of the healthy one. Read the last "
     "column.",
