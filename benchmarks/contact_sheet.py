@@ -20,7 +20,7 @@ from diffusion_helpers.checks import say
 from diffusion_helpers.widgets.figures import to_uint8
 from diffusion_helpers.words import PromptWarning, load_words
 
-PROMPTS = """
+SHEET = """
 a red apple; красное яблоко; puppy; щенок; a smiling face; грустное лицо; crying; an angry face;
 a cat in love; влюблённый кот; a blue car; синяя машина; a red bus; старый поезд; rocket; ракета
 летит на луну; airplane; sailboat on the sea; велосипед; a police car; house; дом с садом; castle;
@@ -35,6 +35,7 @@ a ghost at halloween; робот; alien; принцесса; a man with a beard;
 soccer ball; золотой кубок; a purple heart; голубое сердце; a clock; красный карандаш; a blue apple;
 a dog and a cat
 """
+PROMPTS = [" ".join(prompt.split()) for prompt in SHEET.split(";")]
 COLUMNS = 10
 SHOWN = 26  # letters of a prompt that fit under its picture
 
@@ -45,22 +46,21 @@ def main():
     parser.add_argument("--out", type=commands.picture_file, default="my_runs/contact_sheet.png")
     wish = parser.parse_args()
 
-    prompts = [" ".join(p.split()) for p in PROMPTS.split(";")]
     words, model = load_words(), load_checkpoint(wish.weights)
-    for prompt in prompts:
+    for prompt in PROMPTS:
         if unknown := words.unknown(prompt):
             say(f"{prompt!r}: I do not know {unknown}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PromptWarning)
-        drawn = [sample(model, p, "noto", seed=i).cpu() for i, p in enumerate(prompts)]
-    rows = len(prompts) // COLUMNS
+        drawn = [sample(model, p, "noto", seed=i).cpu() for i, p in enumerate(PROMPTS)]
+    rows = len(PROMPTS) // COLUMNS
     fig, axes = plt.subplots(rows, COLUMNS, figsize=(1.6 * COLUMNS, 1.85 * rows))
-    for ax, prompt, picture in zip(axes.flat, prompts, to_uint8(torch.cat(drawn)), strict=True):
+    for ax, prompt, picture in zip(axes.flat, PROMPTS, to_uint8(torch.cat(drawn)), strict=True):
         ax.imshow(picture)
         ax.set_title(prompt[:SHOWN], fontsize=8, y=-0.18)
         ax.axis("off")
     fig.savefig(wish.out, dpi=110, bbox_inches="tight")
-    say(f"{len(prompts)} prompts: {wish.out}")
+    say(f"{len(PROMPTS)} prompts: {wish.out}")
 
 
 if __name__ == "__main__":

@@ -59,6 +59,15 @@ CROWDS += ((dpm_solver, 8, 2.0), (dpm_solver, 8, 3.0), (ddim, 8, 3.0))
 ROUNDS = 7  # of each, in turn, for the speed
 
 
+def pairs(emoji, most):
+    """All rows in a random order, and of each kind of pair the first ones: {kind: rows}."""
+    order = torch.randperm(len(emoji), generator=torch.Generator().manual_seed(SEED))
+    return order, {
+        "training": order[~emoji.held_out[order]].tolist()[:most],
+        "held out": order[emoji.held_out[order]].tolist()[:most],
+    }
+
+
 def draw(model, emoji, rows, scale, sampler=ddim, steps=STEPS, told=True):
     """One picture for each of these emoji, by name and style if told: (len(rows), 3, 32, 32)."""
     pictures = []
@@ -91,8 +100,8 @@ def wilson(right, n):
     return f"{right / n:5.1%} ({low:.1%} to {high:.1%})"
 
 
-def adherence(model, emoji, rows, kind, scale):
-    pictures = draw(model, emoji, rows, scale)
+def adherence(model, emoji, rows, kind, scale, steps=STEPS):
+    pictures = draw(model, emoji, rows, scale, steps=steps)
     right = sum(hits(pictures, emoji, rows))
     low, high = share_interval(right, len(rows))
     found = {"scale": scale, "kind": kind, "right": right, "n": len(rows), "low": low, "high": high}
@@ -142,7 +151,7 @@ def against(real, pictures):
     return {"distance": distance, "precision": precision, "recall": recall}
 
 
-def crowds(model, emoji, order):
+def crowds(model, emoji, order, ways=CROWDS):
     """The floor first, then every way of sampling: a list of dicts."""
     training = order[~emoji.held_out[order]]
     real = extract_features(emoji.images[training[:N]])
@@ -150,7 +159,7 @@ def crowds(model, emoji, order):
     results = [other | against(real, emoji.images[training[N : 2 * N]])]
     generator = torch.Generator().manual_seed(SEED + 1)
     rows = training[torch.randint(len(training), (N,), generator=generator)].tolist()
-    for sampler, steps, scale in CROWDS:
+    for sampler, steps, scale in ways:
         way = {"sampler": sampler.__name__, "steps": steps, "scale": scale}
         results.append(way | against(real, draw(model, emoji, rows, scale, sampler, steps)))
         say(crowd_line(results[-1]))
@@ -238,12 +247,7 @@ def main():
     wish = parser.parse_args()
 
     model, emoji = load_checkpoint(wish.weights), load_emoji()
-    order = torch.randperm(len(emoji), generator=torch.Generator().manual_seed(SEED))
-    most = 60 if wish.quick else PAIRS
-    kinds = {
-        "training": order[~emoji.held_out[order]].tolist()[:most],
-        "held out": order[emoji.held_out[order]].tolist()[:most],
-    }
+    order, kinds = pairs(emoji, 60 if wish.quick else PAIRS)
     result, drawn = {"adherence": []}, {}
     for scale in (DEFAULT,) if wish.quick else SCALES:
         for kind, rows in kinds.items():

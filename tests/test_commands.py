@@ -215,6 +215,7 @@ SCRIPTS = [  # the script, wrong words, what is said
     ("benchmarks/minutes.py", "file", "there is no lesson file"),
     ("benchmarks/pocket.py", "--sheet sheet", "sheet is no name of a picture"),
     ("benchmarks/scenes.py", "--weights nope", "no network is called 'nope'"),
+    ("benchmarks/swift.py", "--weights demiurge", "demiurge is no distilled network"),
     ("data/build_emoji.py", "", "required: packages"),
     ("data/build_emoji.py", "nope", "there is no folder nope"),
     ("data/build_emoji.py", ".", "is missing: run npm as the head of this file says."),
