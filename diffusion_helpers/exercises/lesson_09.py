@@ -151,7 +151,7 @@ BESIDE = {
     ),
     "scaled the base layer, too": (
         all_scaled,
-        "At strength 0 nothing is left: the strength belongs to the low-rank part only.",
+        "At strength 0 nothing is left: the strength belongs to the note only.",
     ),
     "faded from one to the other": (
         faded_over,
@@ -159,7 +159,7 @@ BESIDE = {
     ),
     "behind the base layer": (
         behind_base,
-        "Your low-rank part gets what the base layer made; both get x, side by side.",
+        "Your note gets what the base layer made; both get x, side by side.",
     ),
     "subtracted": (
         lambda x, base, down, up, strength: base(x) - strength * up(down(x)),
@@ -239,10 +239,6 @@ MERGES = {
     "turned over": (
         wrong_way_round,
         "Rows and columns are exchanged: `up @ down` has the shape of the weight as it is.",
-    ),
-    "down @ up": (
-        lambda weight, down, up, strength: weight + strength * (down @ up).mean(),
-        "`down @ up` is as small as the rank: the product that fits is `up @ down`.",
     ),
     "subtracted": (
         lambda weight, down, up, strength: weight - strength * up @ down,
@@ -574,8 +570,8 @@ EXERCISES = (
         check=check_half_and_half,
         solution=half_and_half,
         hints=(
-            "Repeat the drawings until there are at least as many as old pictures, and cut off what "
-            "is too much. Or: which drawing stands in row 0, 1, 2, ... of such a heap?",
+            "Repeat the drawings until there are at least as many as old pictures, and cut off the "
+            "rest. Or: which drawing stands in row 0, 1, 2, ... of such a heap?",
             "`torch.arange(len(old)) % len(drawings)` counts 0, 1, 2, 0, 1, 2 and so on; a tensor "
             "takes such rows as an index. `torch.cat` joins two heaps.",
         ),
