@@ -453,7 +453,7 @@ def three_shares(function):
 # ---- 09.6: several at once -----------------------------------------------------------------------
 
 
-def blend(weight, adapters, strengths):
+def blend_notes(weight, adapters, strengths):
     pairs = zip(adapters, strengths)
     return weight + sum(strength * up @ down for (down, up), strength in pairs)
 
@@ -469,7 +469,7 @@ def strength_twice(weight, adapters, strengths):
 
 
 def mean_of_them(weight, adapters, strengths):
-    return weight + (blend(weight, adapters, strengths) - weight) / len(adapters)
+    return weight + (blend_notes(weight, adapters, strengths) - weight) / len(adapters)
 
 
 def weight_each_time(weight, adapters, strengths):
@@ -477,7 +477,7 @@ def weight_each_time(weight, adapters, strengths):
 
 
 def shares_of_all(weight, adapters, strengths):
-    return weight + (blend(weight, adapters, strengths) - weight) / max(sum(strengths), 1e-9)
+    return weight + (blend_notes(weight, adapters, strengths) - weight) / max(sum(strengths), 1e-9)
 
 
 BLENDS = {
@@ -487,7 +487,7 @@ BLENDS = {
         "Multiply each pair, then add.",
     ),
     "no strengths": (
-        lambda weight, adapters, strengths: blend(weight, adapters, [1.0] * len(adapters)),
+        lambda weight, adapters, strengths: blend_notes(weight, adapters, [1.0] * len(adapters)),
         "The strengths do nothing: at strength 0 an adapter has no part in it.",
     ),
     "strength twice": (
@@ -495,15 +495,17 @@ BLENDS = {
         "Each strength counts twice, in `up` and in `down`: once is enough.",
     ),
     "only the adapters": (
-        lambda weight, adapters, strengths: blend(torch.zeros_like(weight), adapters, strengths),
+        lambda weight, adapters, strengths: blend_notes(
+            torch.zeros_like(weight), adapters, strengths
+        ),
         "The weight itself is gone: without adapters it should come back as it was.",
     ),
     "the first one only": (
-        lambda weight, adapters, strengths: blend(weight, adapters[:1], strengths[:1]),
+        lambda weight, adapters, strengths: blend_notes(weight, adapters[:1], strengths[:1]),
         "Only the first adapter has a part in it: add them all.",
     ),
     "the last one only": (
-        lambda weight, adapters, strengths: blend(weight, adapters[-1:], strengths[-1:]),
+        lambda weight, adapters, strengths: blend_notes(weight, adapters[-1:], strengths[-1:]),
         "Only the last adapter is left: add to the sum, do not begin it anew.",
     ),
     "the mean of them": (
@@ -519,7 +521,7 @@ BLENDS = {
         "You add the weight once for each adapter: it belongs into the sum once.",
     ),
     "subtracted": (
-        lambda weight, adapters, strengths: 2 * weight - blend(weight, adapters, strengths),
+        lambda weight, adapters, strengths: 2 * weight - blend_notes(weight, adapters, strengths),
         "A minus where a plus belongs: the adapters are taken away.",
     ),
 }
@@ -542,7 +544,7 @@ def check_blend(function):
             return "`down @ up` is 4 x 4, as small as the rank: it is `up @ down`."
         if problem := no_tensor(got, weight.shape, "the weight"):
             return problem
-        want = blend(*a)
+        want = blend_notes(*a)
         if same(got, want):
             continue
         for wrong, words in BLENDS.values():
@@ -550,7 +552,7 @@ def check_blend(function):
                 return words
         return f"At strengths {strengths} you are off by {off_by(got, want):.2f}, on average."
     one = function(weight, adapters[:1], [0.5])
-    if not same(one, blend(weight, adapters[:1], [0.5])):
+    if not same(one, blend_notes(weight, adapters[:1], [0.5])):
         return "Right for two adapters, wrong for one: there may be any number of them."
     return None
 
@@ -670,7 +672,7 @@ EXERCISES = (
         name="09.6",
         title="several at once",
         check=check_blend,
-        solution=blend,
+        solution=blend_notes,
         hints=(
             "Each adapter is one matrix, as large as the weight: the product of its two thin ones. "
             "Add it, as strongly as its number says.",
