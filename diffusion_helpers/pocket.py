@@ -5,15 +5,17 @@ The pocket Stable Diffusion was trained by this course on emoji of 64x64 pixels
 own pipeline draws with it.
 """
 
+import importlib.util
 import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .checks import as_path, brief, check_floats, check_images, check_t, utf8_safe
+from .checks import as_path, brief, check_count, check_floats, check_images, check_t, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
+from .lora import RANK, LoraLayer
 from .words import PromptWarning, name_emoji
 
 POCKET = DATA / "pocket-stable-diffusion"
@@ -129,6 +131,63 @@ def to_latents(pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
     check_floats(check_images(pictures), "B C H W", "pictures", C=3)
     pictures = pictures.to(vae.device, vae.dtype)
     return vae.encode(pictures).latent_dist.mean * vae.config.scaling_factor
+
+
+# ---- a word of your own --------------------------------------------------------------------------
+
+MISSING_PEFT = (
+    "diffusers needs peft for adapters, and it belongs to the course: run  %pip install peft  in a "
+    "cell, then restart the kernel"
+)
+# Attention and the convolutions of blocks, by their names in a UNet2DConditionModel.
+LORA_LAYERS = re.compile(r"attn[12]\.(to_[qkv]|to_out\.0)$|resnets\.\d+\.conv[12]$")
+
+
+def add_lora(pipe: Any, rank: int = RANK) -> None:
+    """Put our `LoraLayer` around the attention and the convolutions of the pipeline's UNet.
+
+    Only they will learn. Their first weights are drawn by torch's own generator. Raises ValueError
+    where there are adapters already, of ours or of diffusers'.
+    """
+    unet, check = _check_pipe(pipe).unet, check_count(rank, "rank")
+    if _lora_of(unet) or getattr(unet, "peft_config", None):
+        raise ValueError("this pipeline has adapters already: load it anew, then add others")
+    unet.requires_grad_(False)
+    for name in [name for name, _ in unet.named_modules() if LORA_LAYERS.search(name)]:
+        _replace(unet, name, LoraLayer(unet.get_submodule(name), check))
+
+
+def take_lora(pipe: Any) -> dict[str, torch.Tensor]:
+    """Take our layers out of the pipeline again: what they learned, with the names diffusers uses.
+
+    Saved as safetensors, the result is a file for `pipe.load_lora_weights`, of this pipeline or of
+    any other with such a UNet. In 16 bits, strength 1. Raises ValueError where there are none.
+    """
+    unet, tensors = _check_pipe(pipe).unet, {}
+    layers = _lora_of(unet)
+    if not layers:
+        raise ValueError("this pipeline has no adapters of ours: call pocket.add_lora(pipe) first")
+    for name, layer in layers.items():
+        for part, learned in (("lora_A", layer.down), ("lora_B", layer.up)):
+            weight = learned.weight.detach().half().cpu().contiguous()
+            tensors[f"unet.{name}.{part}.weight"] = weight
+        _replace(unet, name, layer.base)
+    return tensors
+
+
+def check_peft() -> None:
+    """Raises ImportError with what to do where peft, which loads adapters, is not installed."""
+    if importlib.util.find_spec("peft") is None:
+        raise ImportError(MISSING_PEFT)
+
+
+def _lora_of(unet):
+    return {name: part for name, part in unet.named_modules() if isinstance(part, LoraLayer)}
+
+
+def _replace(net, name, part):
+    above, _, last = name.rpartition(".")
+    setattr(net.get_submodule(above), last, part)
 
 
 # ---- what is inside, here and in the large ones --------------------------------------------------

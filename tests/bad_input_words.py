@@ -28,7 +28,7 @@ from bs4 import BeautifulSoup
 from hypothesis import strategies as st
 
 from diffusion_helpers.pocket import STYLES as POCKET_STYLES
-from diffusion_helpers.pocket import load_pocket
+from diffusion_helpers.pocket import add_lora, load_pocket, take_lora
 from diffusion_helpers.scenes import ATTRIBUTES
 from diffusion_helpers.text import MAX_WORDS, STYLES, Text
 from diffusion_helpers.words import load_words
@@ -38,6 +38,13 @@ PIPE = load_pocket("cpu")
 HEARD = torch.zeros(1, 20, 128)  # a prompt, encoded
 DRAWING = torch.where(torch.eye(6) > 0, -1.0, 1.0).expand(3, 6, 6).clone()
 SAID = WORDS.encode(["a red apple", "", "кот"], ["noto", None, "fluent"])
+
+
+def added_and_taken(pipe, rank):
+    """What `add_lora` adds, with nothing of it left in PIPE."""
+    add_lora(pipe, rank)
+    return take_lora(pipe)
+
 
 # ---- ways to spoil them -------------------------------------------------------------------------
 
@@ -397,6 +404,15 @@ POCKET = [
         {"pipe": thing(), "latents": wrong_latents, "t": level(1000), "prompt": wrong_latents},
     ),
     Case("pocket.count_backbones", together(), lambda result: result["SDXL"] or 1 / 0),
+    Case(
+        "pocket.add_lora",
+        together(pipe=one(PIPE), rank=one(1, 2)),
+        lambda result, **_: result or 1 / 0,
+        {"pipe": thing(), "rank": count()},
+        added_and_taken,
+    ),
+    Case("pocket.take_lora", together(pipe=one(PIPE)), None, {"pipe": thing()}),
+    Case("pocket.check_peft", together(), lambda result: result is None or 1 / 0),
 ]
 
 FLOW = [

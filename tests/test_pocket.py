@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from browser import REPO
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from diffusion_helpers import (
     cosine_schedule,
@@ -20,17 +21,21 @@ from diffusion_helpers import (
     pure_noise,
     rank_among,
 )
+from diffusion_helpers.lora import LoraLayer
 from diffusion_helpers.pocket import (
     BACKBONES,
     POCKET,
     SD1,
     STYLES,
+    add_lora,
+    check_peft,
     count_backbones,
     format_prompt,
     load_pipeline,
     load_pocket,
     settings_of,
     shapes_inside,
+    take_lora,
     to_latents,
     to_pictures,
 )
@@ -112,6 +117,88 @@ def test_the_same_seed_draws_the_same_picture(pipe):
         ).images
 
     assert torch.equal(draw(), draw())
+
+
+# ---- a word of its own --------------------------------------------------------------------------
+
+WITH = {"num_inference_steps": 2, "guidance_scale": 3.0, "output_type": "latent"}
+
+
+def latents_of(pipe, **how):
+    start = pure_noise(1, (4, 16, 16), seed=2)
+    return pipe("a zubrik, noto", latents=start, **WITH, **how).images
+
+
+@pytest.fixture(scope="module")
+def taught():
+    """(latents without an adapter, latents with ours in place, its tensors, a bare pipeline)."""
+    pipe = load_pocket("cpu")
+    before = latents_of(pipe)
+    torch.manual_seed(0)
+    add_lora(pipe, rank=2)
+    assert torch.equal(latents_of(pipe), before)  # `up` is zero: nothing changes yet
+    for layer in pipe.unet.modules():
+        if isinstance(layer, LoraLayer):
+            with torch.no_grad():
+                layer.up.weight.normal_(std=0.05)
+                for part in (layer.up, layer.down):  # the file holds 16 bits
+                    part.weight.copy_(part.weight.half())
+    ours = latents_of(pipe)
+    return before, ours, take_lora(pipe), pipe
+
+
+def test_only_the_layers_of_an_adapter_learn():
+    pipe = load_pocket("cpu")
+    add_lora(pipe, rank=1)
+    learning = {name for name, p in pipe.unet.named_parameters() if p.requires_grad}
+    layers = [name for name, part in pipe.unet.named_modules() if isinstance(part, LoraLayer)]
+    assert learning == {f"{n}.{part}.weight" for n in layers for part in ("down", "up")}
+    kinds = {type(pipe.unet.get_submodule(name).base) for name in layers}
+    assert kinds == {torch.nn.Linear, torch.nn.Conv2d} and len(layers) > 40
+
+
+def test_the_stock_pipeline_loads_our_adapter_and_draws_the_same(taught, tmp_path):
+    before, ours, tensors, pipe = taught
+    file = tmp_path / "zubrik.safetensors"
+    save_file(tensors, file, {"format": "pt"})
+    assert (ours - before).abs().max() > 0.1
+    assert torch.equal(latents_of(pipe), before)  # it is what it was
+    pipe.load_lora_weights(file, adapter_name="zubrik")
+    torch.testing.assert_close(latents_of(pipe), ours, rtol=0, atol=1e-4)
+    nothing = latents_of(pipe, cross_attention_kwargs={"scale": 0.0})
+    torch.testing.assert_close(nothing, before, rtol=0, atol=1e-4)
+    with pytest.raises(ValueError, match="has adapters already: load it anew"):
+        add_lora(pipe)
+    pipe.unload_lora_weights()
+    assert torch.equal(latents_of(pipe), before)
+
+
+def test_its_names_are_those_that_diffusers_saves(taught, tmp_path):
+    from peft.utils import get_peft_model_state_dict
+
+    *_, tensors, _ = taught
+    pipe = load_pocket("cpu")
+    pipe.load_lora_weights(tensors, adapter_name="zubrik")
+    layers = get_peft_model_state_dict(pipe.unet, adapter_name="zubrik")
+    pipe.save_lora_weights(tmp_path, unet_lora_layers=layers, weight_name="theirs.safetensors")
+    theirs = load_file(tmp_path / "theirs.safetensors")
+    assert theirs.keys() == tensors.keys()
+    assert all(torch.equal(theirs[name].half(), tensors[name]) for name in tensors)
+
+
+def test_an_adapter_is_added_once_and_taken_once(pipe):
+    with pytest.raises(ValueError, match=r"no adapters of ours: call pocket\.add_lora"):
+        take_lora(pipe)
+    other = load_pocket("cpu")
+    add_lora(other)
+    with pytest.raises(ValueError, match="has adapters already"):
+        add_lora(other)
+
+
+def test_without_peft_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"^diffusers needs peft .* run  %pip install peft  in"):
+        check_peft()
 
 
 # ---- our core's counterparts --------------------------------------------------------------------
