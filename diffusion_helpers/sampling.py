@@ -199,8 +199,10 @@ def dpm_solver(
     x_T.
     """
     schedule, predict_at = _prepare(model, x_T, schedule, text, clip_sample)
-    listed = isinstance(steps, list)
-    ts = _check_falling(steps, schedule) if listed else logsnr_timesteps(steps, schedule)
+    if isinstance(steps, list):
+        ts = _check_falling(steps, schedule)
+    else:
+        ts = logsnr_timesteps(steps, schedule)
     half_log_snr = schedule.snr.log() / 2
     x = x_T
     previous: tuple[torch.Tensor, torch.Tensor] | None = None  # x_0 and h of the step before
