@@ -148,10 +148,18 @@ def network_weights(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]
 def save_checkpoint(model: UNet, path: str | Path, **notes: Any) -> None:
     """Save a UNet with its configuration and its noise schedule, for `load_checkpoint`.
 
-    The name ends with .safetensors; the weights are kept in 8 bits (see `quantize_int8`).
+    The name ends with .safetensors; the weights are kept in 8 bits (see `quantize_int8`). A
+    distilled network takes few, large steps: there, what the layers at full resolution lose is seen
+    in every pixel. They keep 16 bits. With 8 the Fréchet distance of "swift" was 0.88, not 0.69.
     """
     model = check_kind(unwrap(model), UNet, "a UNet to be saved")
-    tensors = quantize_int8(model.state_dict()) | {SCHEDULE: model.schedule.alpha_bar}
+    weights = model.state_dict()
+    tensors = quantize_int8(weights) | {SCHEDULE: model.schedule.alpha_bar}
+    full_resolution = ("enter.", "down.0.", f"up.{len(model.up) - 1}.", "leave.")
+    for name in weights:
+        if model.distilled_steps and name.startswith(full_resolution):
+            tensors[name] = weights[name].half()
+            tensors.pop(name + SCALE, None)
     save_tensors(check_checkpoint_path(path), tensors, {"config": model.config, **notes})
 
 
