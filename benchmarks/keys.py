@@ -49,7 +49,8 @@ PROBE = """(i) => {  // painted: a frame after the caption says what stands in t
   box.addEventListener("keydown", (event) => { keys.pressed = event.timeStamp; }, true);
   new MutationObserver(() => {
     keys.shown += 1;
-    if (caption.textContent !== box.value || keys.pressed === null) return;
+    const said = caption.textContent, wish = box.value;  // unknown words are told behind the wish
+    if ((said !== wish && !said.startsWith(`${wish}. `)) || keys.pressed === null) return;
     const { pressed } = keys, channel = new MessageChannel();
     keys.pressed = null;
     channel.port1.onmessage = () => keys.times.push(performance.now() - pressed);
@@ -125,6 +126,7 @@ def main():
     nbformat.write(notebook, root / "keys.ipynb")
     say(f"{platform.platform()}, {torch.get_num_threads()} threads at most, Chromium")
     with jupyter_lab(root, home) as lab, chromium() as open_tab, open_tab() as tab:
+        tab.page.set_default_timeout(120_000)  # a busy machine is slow, and not wrong
         open_and_run_all(tab.page, lab, "keys.ipynb")
         measure(tab.page)
 
