@@ -111,6 +111,35 @@ def ladder_changes(*figures: str) -> dict[str, list[str]]:
     return rows
 
 
+def straight_table(figure: str = "distance") -> dict[str, list[str]]:
+    """Rows of a table, {"flow": [a cell for each number of steps]}, means over three seeds.
+
+    `figure` is "distance", the Fréchet distance, or "miss", the squared error to the picture of 20
+    steps; the steps are 1, 2, 4, 8 and 20 (data/straight.json). Raises ValueError for another one.
+    """
+    rows, digits = {}, {"distance": 1, "miss": 3}
+    for kind, runs in json.loads(read_data("straight.json"))["runs"].items():
+        values = zip(*(_of(run, figure, "figure") for run in runs), strict=True)
+        means = [seed_interval(value) for value in values]
+        shown = _of(digits, figure, "figure")
+        rows[kind] = [f"{mean:.{shown}f} ± {half:.{shown}f}" for mean, half in means]
+    return rows
+
+
+def halving_table() -> dict[str, list[str]]:
+    """Rows of a table: {"progressive, 4 calls": [Fréchet distance, right emoji]}.
+
+    The right ones are a share with its 95 % interval (Wilson). From data/halving.json.
+    """
+    result, rows = json.loads(read_data("halving.json")), {}
+    for way, by_calls in result["runs"].items():
+        for calls, found in by_calls.items():
+            low, high = share_interval(found["right"], result["prompts"])
+            share = f"{found['right'] / result['prompts']:.0%} ({low:.0%} to {high:.0%})"
+            rows[f"{way}, {calls} calls"] = [f"{found['distance']:.1f}", share]
+    return rows
+
+
 def _of(found, name, kind):
     """found[name], or one sentence with the names that there are."""
     if not isinstance(name, str) or name not in found:

@@ -9,11 +9,13 @@ import pytest
 
 from diffusion_helpers.data import read_data
 from diffusion_helpers.recorded import (
+    halving_table,
     ladder_changes,
     ladder_ratios,
     ladder_step,
     seed_interval,
     share_interval,
+    straight_table,
     twins_by_level,
     twins_runs,
 )
@@ -84,3 +86,26 @@ def test_the_ladder_is_shown_as_its_table_says():
 def test_the_ladder_has_no_other_figures():
     with pytest.raises(ValueError, match="figures among distance, precision, recall, grain"):
         ladder_changes("loss")
+
+
+def test_the_straight_roads_have_a_cell_for_each_number_of_steps():
+    result = json.loads(read_data("straight.json"))
+    for figure, digits in (("distance", 1), ("miss", 3)):
+        rows = straight_table(figure)
+        assert list(rows) == ["velocity", "flow", "flow, reflow"]
+        for kind, cells in rows.items():
+            assert len(cells) == len(result["steps"]) == 5
+            mean = statistics.mean(run[figure][0] for run in result["runs"][kind])
+            assert cells[0].startswith(f"{mean:.{digits}f} ± ")
+    with pytest.raises(ValueError, match="no figure 'speed'"):
+        straight_table("speed")
+
+
+def test_the_halved_steps_stand_beside_consistency():
+    result, rows = json.loads(read_data("halving.json")), halving_table()
+    for way in ("progressive", "consistency"):
+        for calls in (4, 2):
+            found = result["runs"][way][str(calls)]
+            distance, right = rows[f"{way}, {calls} calls"]
+            assert distance == f"{found['distance']:.1f}"
+            assert right.startswith(f"{found['right'] / result['prompts']:.0%} (")
