@@ -117,12 +117,10 @@ def straight_table(figure: str = "distance") -> dict[str, list[str]]:
     `figure` is "distance", the Fréchet distance, or "miss", the squared error to the picture of 20
     steps; the steps are 1, 2, 4, 8 and 20 (data/straight.json). Raises ValueError for another one.
     """
-    rows, digits = {}, {"distance": 1, "miss": 3}
+    rows, digits = {}, _of({"distance": 1, "miss": 3}, figure, "figure")
     for kind, runs in json.loads(read_data("straight.json"))["runs"].items():
-        values = zip(*(_of(run, figure, "figure") for run in runs), strict=True)
-        means = [seed_interval(value) for value in values]
-        shown = _of(digits, figure, "figure")
-        rows[kind] = [f"{mean:.{shown}f} ± {half:.{shown}f}" for mean, half in means]
+        means = [seed_interval(seeds) for seeds in zip(*(run[figure] for run in runs), strict=True)]
+        rows[kind] = [f"{mean:.{digits}f} ± {half:.{digits}f}" for mean, half in means]
     return rows
 
 
