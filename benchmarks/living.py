@@ -2,14 +2,17 @@
 
     python benchmarks/living.py        (ten minutes; needs Chromium, and Firefox for its column)
 
-The page is the top of the site's first page: one wish, 20 guided steps of DDIM by the demiurge.
-Beside it, Python draws the same on PyTorch, in 32 bits as the page does, and as the course ships it
-(bf16 where the processor has it). All run on the same core with one thread each, and take turns, so
-that a busy moment of the machine hits all of them. Everything is cold at first: a fresh profile, a
-new process. The page's clock starts with the click on Draw, and everything comes over the loopback;
-Python's starts with its process, which imports the course. A step is the time between two pictures;
-its CPU time is that of the tab's process. Memory is the private part (USS) of that process, after
-the last picture. PEERS says what else runs a diffusion model in a page, and what we know of it.
+The page is the top of the site's first page: one wish, 20 guided steps of DDIM by the demiurge,
+then the same in the 4 calls of swift, its student, which draws while one types. Beside it, Python
+draws the same on PyTorch, in 32 bits as the page does, and as the course ships it (bf16 where the
+processor has it). All run on the same core with one thread each, and take turns, so that a busy
+moment of the machine hits all of them. Everything is cold at first: a fresh profile, a new process.
+The page's clock starts with the click on Draw, and everything comes over the loopback; Python's
+starts with its process, which imports the course. A step is the time between two pictures; its CPU
+time is that of the tab's process. A key is pressed every PAUSE ms; its time ends when a picture of
+what stands there then, or of more, is seen. Memory is the private part (USS) of that process, after
+the last picture of the demiurge. PEERS says what else runs a diffusion model in a page, and what we
+know of it.
 The result stands in benchmarks/living.txt; times depend on the machine, their ratios hardly.
 """
 
@@ -25,7 +28,7 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 import psutil
 
@@ -46,6 +49,8 @@ ROUNDS = 3
 WARM = 4  # pictures after the first one
 STEPS = 20
 WISH = "a blue whale"  # none of the recording
+TYPED = "a red car below a green tree"  # to swift, letter by letter
+PAUSE = 200  # ms from key to key, of somebody who types well
 PEERS = """\
 peers, which draw pictures of 512x512 with networks of hundreds of millions of weights:
   web-stable-diffusion (MLC): Stable Diffusion 1.5 on WebGPU; its page asks for 7 GB of memory;
@@ -75,6 +80,8 @@ READY = """async () => {
 DRAW = """async (seed) => { // when each step was shown, in ms after the click
   const root = document.querySelector(".hero .live");
   const caption = root.querySelector(".last .caption");
+  const networks = root.querySelectorAll('[aria-label="network"] input');
+  networks[1].checked = true; // demiurge; Draw asks
   root.querySelector("input[type=text]").value = "WISH";
   root.querySelector("input[type=number]").value = seed;
   const start = performance.now(), times = [];
@@ -87,6 +94,31 @@ DRAW = """async (seed) => { // when each step was shown, in ms after the click
   await drawn;
   return times;
 }""".replace("WISH", WISH)
+SWIFT = """async ([typed, pause]) => { // ms from key to picture; at pause 0 keys wait for it
+  const root = document.querySelector(".hero .live");
+  const caption = root.querySelector(".last .caption");
+  const box = root.querySelector("input[type=text]");
+  const come = (many) => new Promise((go) => new MutationObserver((_, watching) => {
+    const words = caption.textContent.split(", finished in 4 calls");
+    if (words.length === 1 || words[0].length < many) return;
+    watching.disconnect();
+    go(performance.now());
+  }).observe(caption, { childList: true }));
+  const type = async (many) => {
+    const start = performance.now(), seen = come(many);
+    box.value = typed.slice(0, many);
+    box.dispatchEvent(new Event("input"));
+    return (await seen) - start;
+  };
+  root.querySelector('[aria-label="network"] input').checked = true;
+  await type(1); // loads
+  const times = [];
+  for (let many = 2; many <= typed.length; many++) {
+    times.push(type(many));
+    await (pause ? new Promise((go) => setTimeout(go, pause)) : times.at(-1));
+  }
+  return Promise.all(times);
+}"""
 CAME = """async () => [...performance.getEntriesByType("navigation"),
   ...performance.getEntriesByType("resource")].filter(({ name }) => name.startsWith("http"))
   .map(({ name, encodedBodySize }) => [new URL(name).pathname, encodedBodySize])"""
@@ -122,7 +154,17 @@ def measure_page(browser, address):
         warm = [evaluate(DRAW, seed) for seed in range(2, 2 + WARM)]
         cpu = sum(tab.cpu_times()[:2]) - cpu
         memory = tab.memory_full_info().uss
-    return result(first, warm, cpu, memory) | {"before": before, "after": after}
+        keys = evaluate(SWIFT, [TYPED, PAUSE])
+        start = sum(tab.cpu_times()[:2])
+        alone = evaluate(SWIFT, [TYPED, 0])
+        swift_cpu = 1000 * (sum(tab.cpu_times()[:2]) - start) / len(TYPED)
+    return result(first, warm, cpu, memory) | {
+        "before": before,
+        "after": after,
+        "swift": median(alone),
+        "swift cpu": swift_cpu,
+        "key": quantiles(keys, n=20)[-1],
+    }
 
 
 def result(first, warm, cpu, memory):
@@ -159,7 +201,16 @@ def draw_here(kind, started):
         first, cpu = draw(1, started), time.process_time()
         warm = [draw(seed, time.time()) for seed in range(2, 2 + WARM)]
         cpu = time.process_time() - cpu
-    say(json.dumps(result(first, warm, cpu, psutil.Process().memory_full_info().uss)))
+        found = result(first, warm, cpu, psutil.Process().memory_full_info().uss)
+
+        swift, alone, cpu = load_checkpoint("swift", "cpu"), [], time.process_time()
+        for many in range(1, len(TYPED) + 1):
+            start = time.time()
+            model = guided(swift, words.encode(TYPED[:many], "noto"), scale=3)
+            list(ddim(model, pure_noise(1), 4))
+            alone.append(1000 * (time.time() - start))
+        cpu = 1000 * (time.process_time() - cpu) / len(TYPED)
+    say(json.dumps(found | {"swift": median(alone), "swift cpu": cpu}))
 
 
 def installed():
@@ -188,6 +239,9 @@ ROWS = {  # {what: (unit, digits)}
     "step": ("a step", "ms", 1),
     "cpu": ("a step, CPU time", "ms", 1),
     "memory": ("memory", "MB", 0),
+    "swift": ("a picture of swift", "ms", 0),
+    "swift cpu": ("a picture of swift, CPU time", "ms", 0),
+    "key": ("from key to picture, 95 % of all", "ms", 0),
 }
 
 
@@ -195,9 +249,15 @@ def table(runs):
     """The medians of all rounds, and for each how many times that of Python in 32 bits it is."""
     say(f"{'':36}" + "".join(f"{name:>22}" for name in runs))
     for key, (words, unit, digits) in ROWS.items():
-        mine = {name: median(run[key] for run in rounds) for name, rounds in runs.items()}
-        base = next(iter(mine.values()))
-        cells = [f"{value:.{digits}f} {unit} ({value / base:.2f})" for value in mine.values()]
+        mine = {  # Python has no keys
+            name: median(run[key] for run in rounds) if key in rounds[0] else None
+            for name, rounds in runs.items()
+        }
+        base = next(value for value in mine.values() if value is not None)
+        cells = [
+            "" if value is None else f"{value:.{digits}f} {unit} ({value / base:.2f})"
+            for value in mine.values()
+        ]
         say(f"{words:36}" + "".join(f"{cell:>22}" for cell in cells))
 
 

@@ -138,6 +138,21 @@ def halving_table() -> dict[str, list[str]]:
     return rows
 
 
+def swift_lost() -> str:
+    """What the distilled network lost beside its teacher, in two sentences (data/swift.json)."""
+    rows = json.loads(read_data("swift.json"))["adherence"]
+    share = {(row["network"], row["kind"]): row["right"] / row["n"] for row in rows}
+
+    def both(kind):
+        return f"{share['swift', kind]:.0%} against {share['demiurge', kind]:.0%}"
+
+    return (
+        "What it lost: of its pictures, the asked emoji is among the five nearest for "
+        f"{both('training')} of the demiurge's. Of prompts that neither has seen it is "
+        f"{both('held out')}."
+    )
+
+
 def _of(found, name, kind):
     """found[name], or one sentence with the names that there are."""
     if not isinstance(name, str) or name not in found:

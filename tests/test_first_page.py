@@ -1,6 +1,5 @@
 """The top of the site's first page: it plays, draws a wish, and reads what a link brings."""
 
-import inspect
 import json
 import re
 from unittest import mock
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 from browser import REPO
 from drawings import in_float32, serve
-from page_objects import LiveHand, check_accessible, said, saved
+from page_objects import TWO_FRAMES, LiveHand, check_accessible, said, saved
 
 from diffusion_helpers import ddim
 from diffusion_helpers.authoring.site import first_page
@@ -64,12 +63,24 @@ class Hero(LiveHand):
         canvas = self.root.locator(".drawn canvas").nth(column)
         return pixels(canvas)
 
+    def titles(self):
+        return self.root.locator(".drawn figcaption").all_inner_texts()
+
+    def packs(self, network):
+        """Which of its packs were asked for."""
+        return [url for url in self.page.requests if f"checkpoints-{network}" in url]
+
     def starts(self):
         """What stands in the controls."""
-        style = self.root.get_by_role("radiogroup", name="style").locator("label:has(:checked)")
+
+        def chosen(name):
+            group = self.root.get_by_role("radiogroup", name=name)
+            return group.locator("label:has(:checked)").inner_text()
+
         return {
             "wish": self.root.get_by_label("wish", exact=True).input_value(),
-            "style": style.inner_text(),
+            "style": chosen("style"),
+            "network": chosen("network"),
             "guidance": self.root.get_by_label("guidance").input_value(),
             "seed": self.root.get_by_label("seeds", exact=True).input_value(),
         }
@@ -83,7 +94,8 @@ def pixels(canvas):
     return np.array(flat).reshape(-1, width, 4)[..., :3]
 
 
-USUAL = {"wish": "a red apple", "style": "noto", "guidance": "3", "seed": "0"}
+USUAL = {"wish": "a red apple", "style": "noto", "guidance": "3", "seed": "0", "network": "swift"}
+OLD = USUAL | {"network": "demiurge"}  # a link without a network brings what it always brought
 
 
 # ---- before the first click ---------------------------------------------------------------------
@@ -116,6 +128,7 @@ def test_where_motion_disturbs_nothing_moves_until_asked(tab, address):
     assert hero.bar.get_by_role("button").inner_text() == "Play"
     wishes, frames = first_page.WISHES, STEPS + 1
     assert hero.words == f"recorded: {wishes[-1]}, finished"
+    assert hero.titles() == ["the picture so far", "predicted clean picture"]
     hero.slider.press("Home")
     for i, wish in enumerate(wishes):
         for k in range(frames):
@@ -129,7 +142,7 @@ def test_where_motion_disturbs_nothing_moves_until_asked(tab, address):
 def test_the_recording_shows_what_the_demiurge_saw(tab, address):
     """The pictures so far are made in the page again, of noise and predictions; within what WebP
     loses they are those of Python."""
-    demiurge, words = first_page._demiurge()
+    demiurge, words = first_page._network("demiurge")
     with in_float32():
         model = first_page.guided(demiurge, words.encode(first_page.WISHES[1], "noto"))
         *steps, end = first_page.with_end(ddim(model, first_page.pure_noise(1), STEPS))
@@ -182,6 +195,7 @@ def test_a_link_fills_the_controls_and_loads_nothing(tab, address):
     assert hero.starts() == {
         "wish": "синее сердце",
         "style": "twemoji",
+        "network": "demiurge",
         "guidance": "4.5",
         "seed": "7",
     }
@@ -191,7 +205,7 @@ def test_a_link_fills_the_controls_and_loads_nothing(tab, address):
     assert not [url for url in tab.requests if "/packs/" in url]
     tab.evaluate("location.hash = '#wish=dog'")  # pasted into the address bar
     hero.wait_for("dog, still noise: press Draw")
-    assert hero.starts() == USUAL | {"wish": "dog"}
+    assert hero.starts() == OLD | {"wish": "dog"}
 
 
 WISH = "<img src=x onerror=alert(1)>"
@@ -202,15 +216,16 @@ WISH = "<img src=x onerror=alert(1)>"
     [
         ("#the-map-of-the-lessons", USUAL),  # a heading of the page
         ("#", USUAL),
-        ("#wish=", USUAL | {"wish": ""}),
-        ("#wish=dog", USUAL | {"wish": "dog"}),
-        ("#wish=%3Cimg%20src=x%20onerror=alert(1)%3E", USUAL | {"wish": WISH}),
-        ("#wish=</script><script>a()</script>", USUAL | {"wish": "</script><script>a()</script>"}),
-        ("#wish=cat&__proto__=1&constructor=2&parts=3", USUAL | {"wish": "cat"}),
-        ("#wish=cat&guidance=2.26", USUAL | {"wish": "cat", "guidance": "2.5"}),
-        ("#wish=a%0A%09cat%00", USUAL | {"wish": "a cat\0"}),
-        ("#wish=%E2%80%AEc%00at%E2%81%A6", USUAL | {"wish": "c at"}),  # would turn words around
-        ("#wish=cat&wish=dog", USUAL | {"wish": "cat"}),
+        ("#wish=", OLD | {"wish": ""}),
+        ("#wish=dog", OLD | {"wish": "dog"}),
+        ("#wish=%3Cimg%20src=x%20onerror=alert(1)%3E", OLD | {"wish": WISH}),
+        ("#wish=</script><script>a()</script>", OLD | {"wish": "</script><script>a()</script>"}),
+        ("#wish=cat&__proto__=1&constructor=2&parts=3", OLD | {"wish": "cat"}),
+        ("#wish=cat&guidance=2.26", OLD | {"wish": "cat", "guidance": "2.5"}),
+        ("#wish=a%0A%09cat%00", OLD | {"wish": "a cat\0"}),
+        ("#wish=%E2%80%AEc%00at%E2%81%A6", OLD | {"wish": "c at"}),  # would turn words around
+        ("#wish=cat&network=swift", USUAL | {"wish": "cat"}),
+        ("#wish=cat&wish=dog", OLD | {"wish": "cat"}),
     ],
 )  # fmt: skip
 def test_what_a_link_says_is_only_words(tab, address, fragment, starts):
@@ -225,6 +240,7 @@ def test_what_a_link_says_is_only_words(tab, address, fragment, starts):
     "fragment",
     [
         *("#wish=cat&style=oil", "#wish=cat&style=0", "#wish=cat&style=constructor"),
+        *("#wish=cat&network=", "#wish=cat&network=Swift"),
         *(
             "#wish=cat&seed=-1",
             "#wish=cat&seed=1.5",
@@ -269,7 +285,60 @@ LISTEN = """() => {
 HEARD = "(words) => [...heard].some((said) => said.startsWith(words))"
 
 
-def test_the_first_click_draws_what_pytorch_draws(tab, address):
+def test_the_picture_follows_while_one_types_and_drags(tab, address):
+    hero = Hero(tab, address)
+    hero.root.get_by_label("wish", exact=True).fill("a blue heart")
+    hero.wait_for("a blue heart, finished in 4 calls")
+    hero.settle()
+    with in_float32():
+        ((last, words, _),) = first_page.create("a blue heart", "noto", "swift", 3, [0])
+    for column, name in enumerate(last):
+        assert np.abs(hero.pixels(column) - to_uint8(last[name])[0].astype(int)).max() <= 1
+    assert hero.words == words and hero.titles() == list(last)
+    assert hero.bar.is_hidden()
+    hero.root.get_by_role("button", name="Save GIF").click()
+    said(hero.root, "One picture does not move")
+    for _ in range(2):
+        hero.changes(lambda: hero.root.get_by_label("guidance").press("ArrowRight"))
+    pull(tab, hero.root.locator(".dragged"), 30)
+    hero.settle()
+    assert int(hero.starts()["seed"]) == 5
+    pull(tab, hero.root.locator(".dragged"), -90)  # no further than to the first
+    finished = hero.settle()
+    assert int(hero.starts()["seed"]) == 0
+    many = int(hero.slider.input_value()) + 1
+    assert many >= 5 and hero.bar.inner_text().endswith("your pictures")
+    film, name = saved(hero.root, "Save GIF")
+    assert film.n_frames == many and name == "a blue heart, finished in 4 calls.gif"
+    hero.slider.press("Home")  # what the hand did can be played again
+    assert hero.seen()[0] != finished[0]
+    assert hero.packs("swift") and not hero.packs("demiurge")
+
+    tab.evaluate(LISTEN)
+    hero.root.get_by_label("demiurge").check()
+    for words in ("Loading the network", "a blue heart, step 1 of 20", "a blue heart, finished"):
+        tab.wait_for_function(HEARD, arg=words)
+    hero.settle()
+    assert hero.titles() == ["the picture so far", "predicted clean picture"]
+    assert hero.slider.input_value() == "20"
+    packs = hero.packs("demiurge")
+    assert packs and len(packs) == len(set(packs))
+    hero.changes(hero.root.get_by_label("swift").check)
+    assert hero.words == "a blue heart, finished in 4 calls" and hero.packs("demiurge") == packs
+
+
+def pull(page, handle, by):
+    """Drag something to the side by so many pixels."""
+    box = handle.bounding_box()
+    x, y = box["x"] + 4, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by, y, steps=6)
+    page.mouse.up()
+    page.evaluate(TWO_FRAMES)
+
+
+def test_a_link_of_the_demiurge_draws_what_pytorch_draws(tab, address):
     hero = Hero(tab, address, "#wish=a+blue+heart&style=fluent&guidance=1&seed=5", "no-preference")
     tab.evaluate(LISTEN)
     hero.root.get_by_label("wish").click()  # or Draw, or Enter, as below
@@ -277,7 +346,7 @@ def test_the_first_click_draws_what_pytorch_draws(tab, address):
         tab.wait_for_function(HEARD, arg=words)
     hero.settle()
     with in_float32():
-        *_, (last, words, _) = first_page.create("a blue heart", "fluent", 1, [5])
+        *_, (last, words, _) = first_page.create("a blue heart", "fluent", "demiurge", 1, [5])
     for column in (0, 1):
         want = to_uint8(last["the picture so far"])[0].astype(int)
         assert np.abs(hero.pixels(column) - want).max() <= 1
@@ -292,35 +361,33 @@ def test_the_first_click_draws_what_pytorch_draws(tab, address):
     film, name = saved(hero.root, "Save GIF")
     assert film.format == "GIF" and film.n_frames == 21 and name == "a blue heart, finished.gif"
 
-    # the other two share what is loaded
+    # the other two begin with swift, and share what is loaded
     others = {
-        "One wish in six styles": "a strawberry, step 2 of 20",
+        "One wish in six styles": "a strawberry, finished in 4 calls; guidance 0 is heard as 1",
         "From one wish to another": "90 % a red apple, 10 % a blue heart",
     }
     for nth, (summary, words) in enumerate(others.items(), start=1):
         tab.get_by_text(summary).click()
         hand = LiveHand(tab, nth)
-        hand.root.get_by_label("guidance").press("Home")  # 0: half the work
+        hand.root.get_by_label("guidance").press("Home")
         hand.root.get_by_role("textbox").last.press("Enter")
         tab.wait_for_function(HEARD, arg=words)
-    assert len([url for url in tab.requests if "demiurge.step" in url]) == 1
+    for network in first_page.NEEDS:
+        assert len([url for url in tab.requests if f"{network}.step" in url]) == 1
     packs = [url for url in tab.requests if "/packs/" in url]  # another edition, another address
     assert packs and all(re.search(r"\.js\?[0-9a-f]{8}$", url) for url in packs)
 
 
 # ---- what draws ---------------------------------------------------------------------------------
 
-LOOK = {
-    "style": Choice(first_page.LOOKS, start="noto"),
+NETWORK = {
+    "network": Choice(("swift", "demiurge")),
     "guidance": Slider(0, 10, start=3, step=0.5),
 }
+LOOK = {"style": Choice(first_page.LOOKS, start="noto"), **NETWORK}
 PARTS = {
     first_page.create: {"wish": Prompt("a red apple"), **LOOK, "seeds": Seeds()},
-    first_page.sheet: {
-        "wish": Prompt("a strawberry"),
-        "guidance": LOOK["guidance"],
-        "seed": Seed(),
-    },
+    first_page.sheet: {"wish": Prompt("a strawberry"), **NETWORK, "seed": Seed()},
     first_page.morph: {
         "first_wish": Prompt("a red apple"),
         "second_wish": Prompt("a blue heart"),
@@ -332,10 +399,18 @@ PARTS = {
 
 @pytest.mark.parametrize("draw", PARTS, ids=lambda draw: draw.__name__)
 def test_each_drawing_has_its_mirror(draw):
-    assert mirrors.living_part(draw) == {"draw": draw.__name__, "needs": ["demiurge"], "own": {}}
+    needs = ["swift", "demiurge"]
+    assert mirrors.living_part(draw) == {"draw": draw.__name__, "needs": needs, "own": {}}
+
+
+def test_a_page_draws_swiftly_as_python_does(draws):
+    create, sheet, _ = PARTS
+    draws(create, PARTS[create], [{"wish": "кот", "style": 0, "guidance": 7, "seeds": [3, True]}])
+    draws(sheet, PARTS[sheet], [{"wish": "a roket", "guidance": 0.5, "seed": 4}])
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("network", [0, 1], ids=first_page.NEEDS)
 @pytest.mark.parametrize(
     "draw, move",
     [
@@ -345,13 +420,13 @@ def test_each_drawing_has_its_mirror(draw):
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_a_page_draws_as_python_does(draws, draw, move):
-    draw.source = inspect.getsource(draw)
-    draws(draw, PARTS[draw], [move])
+def test_a_page_draws_as_python_does(draws, draw, move, network):
+    draws(draw, PARTS[draw], [move | {"network": network}])
 
 
 def test_the_wish_is_that_of_the_first_lesson():
-    """The same controls as in the lesson, which start at the same values."""
+    """The same controls as in the lesson, which start at the same values; old links bring any
+    guidance, so there is more of it here."""
     lesson = json.loads((REPO / "notebooks" / "00_start_here.ipynb").read_text("utf-8"))
     (source,) = ["".join(c["source"]) for c in lesson["cells"] if c["id"] == "creation-live"]
     found = {}
@@ -361,7 +436,7 @@ def test_the_wish_is_that_of_the_first_lesson():
     }
     exec(source, space | {"live": lambda draw, **parts: found.update(parts)})
     del found["alt"]
-    ours = PARTS[first_page.create]
+    ours = PARTS[first_page.create] | {"guidance": Slider(1, 6, start=3, step=0.5)}
     assert {n: p.spec() for n, p in found.items()} == {n: p.spec() for n, p in ours.items()}
 
 

@@ -61,7 +61,7 @@ def whisper():
     lesson |= {"ddim": ddim, "guided": guided, "pure_noise": pure_noise, "with_end": with_end}
     lesson |= {"capture_attention": capture_attention, "split_words": split_words, "STYLES": STYLES}
     lesson |= {"words": load_words(), "emoji": load_emoji(), "device": "cpu"}
-    lesson["demiurge"] = load_checkpoint("demiurge", "cpu")
+    lesson |= {name: load_checkpoint(name, "cpu") for name in ("demiurge", "swift")}
     for name, cell in {"my_words": "split", "my_vectors": "split", "paint": "watch-live"}.items():
         lesson[name] = function("07", cell, name, lesson)
     cells = {"ARTISTS": "first-live", "LAYERS": "watch-live"}
@@ -133,14 +133,16 @@ def test_lesson_06_paints_many_scenes(draws, focus):
 
 def test_lesson_07_creates(draws, whisper):
     draw, parts = both("07", "first-live", "creation", whisper)
-    unknown = {"prompt": "a red aple", "style": 0, "guidance": 1}
-    draws(draw, parts, [{"steps": 2}, unknown | {"steps": 1, "seeds": [7, True]}])
+    slow = {"network": 1, "steps": 1}
+    unknown = {"prompt": "a red aple", "style": 0, "guidance": 1, "seeds": [7, True]}
+    draws(draw, parts, [slow, unknown | slow, unknown | {"guidance": 7.5}, {"steps": 4}])
 
 
 @pytest.mark.slow
 def test_lesson_07_creates_whole_pictures(draws, whisper):
     draw, parts = both("07", "first-live", "creation", whisper)
-    draws(draw, parts, [{}, {"prompt": "зелёное дерево", "guidance": 10, "steps": 50}])
+    tree = {"prompt": "зелёное дерево", "guidance": 10, "steps": 50}
+    draws(draw, parts, [{"network": 1}, tree | {"network": 1}, *moves(parts)])
 
 
 # Two names whose vectors are equal but for rounding may change places; none is near these.
@@ -208,6 +210,7 @@ def changed(lesson, name):
         ("06", "live-break", "paint", "recorded", mirrors.OWN_NETWORK),
         ("07", "first-live", "creation", "ARTISTS", mirrors.OWN_CHOICES),
         ("07", "first-live", "creation", "demiurge", mirrors.OWN_NETWORK),
+        ("07", "first-live", "creation", "swift", mirrors.OWN_NETWORK),
         ("07", "search-live", "find", "my_words", mirrors.OWN_HELPER),
         ("07", "search-live", "find", "names", mirrors.OWN_CHOICES),
         ("07", "watch-live", "attention_map", "LAYERS", mirrors.OWN_CHOICES),

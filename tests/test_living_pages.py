@@ -64,7 +64,8 @@ LOOKS = {"any": None} | {style: style for style in STYLES}
 PARTS = {
     "wish": Prompt("a red apple"),
     "style": Choice(LOOKS, start="noto"),
-    "guidance": Slider(0, 10, start=3, step=0.5),
+    "network": Choice(("swift", "demiurge")),
+    "guidance": Slider(1, 6, start=3, step=0.5),
     "seeds": Seeds(),
 }
 ALT = "A picture emerges from noise while the network follows your wish"
@@ -81,20 +82,21 @@ def creation():
     """What the globals of lesson 00 hold, and its drawing function."""
     lesson = {
         **{"ddim": ddim, "guided": guided, "pure_noise": pure_noise, "with_end": with_end},
-        **{"demiurge": load_checkpoint("demiurge", "cpu"), "device": torch.device("cpu")},
+        **{name: load_checkpoint(name, "cpu") for name in ("swift", "demiurge")},
+        "device": torch.device("cpu"),
         "words": load_words(),
     }
     return lesson, lesson_function("00_start_here", "creation-live", "create", lesson)
 
 
 def test_lesson_00_creates_as_in_python(draws, creation):
-    moves = [{"wish": "a red aple"}, {"wish": "", "style": 0, "guidance": 1, "seeds": [7, True]}]
+    moves = [{"wish": "a red aple", "network": 1}, {"guidance": 6}]
+    moves.append({"wish": "", "style": 0, "guidance": 1.5, "seeds": [7, True]})
     draws(creation[1], PARTS, moves)
 
 
-CHANGED = (
-    "def create(wish, style, guidance, seeds):\n    return {'grey': torch.zeros(3, 4, 4)}, wish"
-)
+CHANGED = """def create(wish, style, network, guidance, seeds):
+    return {'grey': torch.zeros(3, 4, 4)}, wish"""
 
 
 def test_a_function_or_a_network_of_your_own_stays_still_and_says_why(creation):
@@ -176,7 +178,7 @@ def test_a_page_from_a_disk_comes_alive_when_a_hand_moves(tab, creation):
     shown = page.locator(".sculptor.still").evaluate_all("(a) => a.map((s) => s.checkVisibility())")
     assert shown == [False, False, True]  # the one that was changed stays
     assert mirrors.OWN_FUNCTION in page.locator(".still .asleep").last.inner_text()
-    assert hand.words == "a red apple, finished"
+    assert hand.words == "a red apple, finished in 4 calls"
     assert page.evaluate("Object.keys(sculptorPacks).length") == 0  # nothing is loaded before
     buttons = hand.root.get_by_role("group", name="Keep and compare").get_by_role("button")
     assert buttons.all_inner_texts() == ["Pin", "Save picture", "Save animation", "Save GIF"]
@@ -285,12 +287,12 @@ def test_a_missing_or_damaged_pack_is_told_and_may_come_later(visit, exported, c
         assert hand.seen() == before
 
         shutil.copytree(exported.parent / "packs", tmp_path / "packs")
-        damaged = tmp_path / "packs" / "checkpoints-demiurge.safetensors.2.js"
+        damaged = tmp_path / "packs" / "checkpoints-swift.safetensors.2.js"
         whole = damaged.read_text("utf-8")
         for broken, words in (
             (
                 whole[:-100],
-                "packs/checkpoints-demiurge.safetensors.2.js is missing",
+                "packs/checkpoints-swift.safetensors.2.js is missing",
             ),
             (whole[:5000] + whole[5004:], "or not whole: get the page and its packs again"),
         ):
@@ -362,7 +364,7 @@ def test_a_server_that_forbids_scripts_or_threads(visit, exported, policy):
         wish(hand, "cat")
         hand.settle()
         stopped = "the other thread, which computes, has stopped: this page may not start it"
-        assert hand.trouble == stopped and hand.words == "a red apple, finished"
+        assert hand.trouble == stopped and hand.words == "a red apple, finished in 4 calls"
 
 
 # ---- whole lessons ------------------------------------------------------------------------------

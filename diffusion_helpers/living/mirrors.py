@@ -39,7 +39,8 @@ class Mirror:
     """What a page needs to draw without Python.
 
     draw    the name of the function in static/draws/
-    needs   networks by name, "words", or other files of data/
+    needs   networks by name, "words", or other files of data/; what a Choice offers by its name is
+            loaded when it is chosen
     own     takes the globals of the function in Python and returns what else it draws with,
             {name: tensor}; raises ValueError, with the reason, where a page cannot have it
     """
@@ -111,9 +112,14 @@ def _demiurge(lesson):
     return {}
 
 
+def _both(lesson):
+    shipped(lesson, swift="swift", demiurge="demiurge")
+    return {}
+
+
 LESSON_00 = {
-    "4f601ff5ac13cdace1f950835a518cbd929ceb2394be2e57c07efbd89cc00ed6": Mirror(
-        "create", ("demiurge",), _demiurge
+    "5d0b69a34bcd55d0f4de9139728dc88a68dd1af21aa73483f092365836042075": Mirror(
+        "create", ("swift", "demiurge"), _both
     ),
 }
 
@@ -248,6 +254,10 @@ def _artists(lesson):
     return _demiurge(lesson)
 
 
+def _both_artists(lesson):
+    return _artists(lesson) | _both(lesson)
+
+
 def _names(lesson):
     my_words = "47b43a14a38697cb5d9e5d8d536ec4c993389083cf6a66fe7ee68acbe29d72c9"
     my_vectors = "3a699ae65ca3241a603430ca6026d1f54fa03a7857e33712f717c15940382b7e"
@@ -267,8 +277,8 @@ def _maps(lesson):
 
 
 LESSON_07 = {
-    "eb63e65fbef49cc0602ba0eb5c067343d627b4eb50c3ddfbc319d44fee142af3": Mirror(
-        "creation", ("demiurge",), _artists
+    "2ae82ba8e5c8694fb0558aa15a809c965e4c53d173d346e08ffa24f1a8393c41": Mirror(
+        "creation", ("swift", "demiurge"), _both_artists
     ),
     "43de038c1f0fcbf43b7acdfac72e0dd18da845b0bf8e16fa728e0543e9c45cd0": Mirror(
         "find", ("words", "emoji/noto_32.webp"), _names
@@ -346,14 +356,14 @@ MIRRORS = (
     *(LESSON_08, LESSON_09, LESSON_10),
 )
 FIRST_PAGE = {  # of the site: authoring/site/first_page.py
-    "ae66bb0cfeb6af409bf76982d8567b5e9840d3b94b0524d8d3ad4791781017cf": Mirror(
-        "create", ("demiurge",)
+    "15d6578db6b96387118ac21d6283149b8fc6a588e22146d494208e0b3b3cd32f": Mirror(
+        "create", ("swift", "demiurge")
     ),
-    "000a041eac6dab6a11fe2506efc15b36d9b744ce5f2a9625b8ad2b41bfa9afb9": Mirror(
-        "sheet", ("demiurge",)
+    "daf762e5819ece89fed44961633fbb8d6133f6302144c358804aecf4e884b852": Mirror(
+        "sheet", ("swift", "demiurge")
     ),
-    "bb68ad6f3d7eac4c22a981ec55c11047820f0197b7e2a791ee4aa624aa58f215": Mirror(
-        "morph", ("demiurge",)
+    "f2de05b1eac48dd7e4ad8add7334681d9313dada69676bf9d04b5ad26651633b": Mirror(
+        "morph", ("swift", "demiurge")
     ),
 }
 # Functions that no page can have: their network was trained by a cell, or they keep files.

@@ -33,7 +33,7 @@ WORDS = {
     ],
     ("00", "creation"): [
         (
-            "Run the cell above, then the two below (`Shift` `Enter` each). Then type",
+            "Run the cell above, then the three below (`Shift` `Enter` each). Then type",
             "Type",
         )
     ],

@@ -1,8 +1,8 @@
 """What a visitor sees first: a recorded creation plays, and a field for a wish waits below it.
 
-The demiurge made the recording when the page was made. With the first click it is loaded into the
-browser and draws there; play/play.js has what the page does, living/static/draws/play.js
-what it draws.
+The demiurge made the recording when the page was made. With the first click its student, swift, is
+loaded into the browser and draws there while the visitor types; with another click, the demiurge.
+play/play.js has what the page does, living/static/draws/play.js what it draws.
 """
 
 import base64
@@ -19,6 +19,7 @@ from PIL import Image
 
 from ... import cosine_schedule, ddim, load_checkpoint, pure_noise
 from ...living import pages
+from ...recorded import swift_lost
 from ...sampling import dpm_solver, guided, with_end
 from ...text import STYLES
 from ...widgets.controls import ASLEEP, SCRIPT, Choice, Prompt, Seed, Seeds, Slider, live
@@ -32,57 +33,85 @@ LOOKS = {"any": None} | {style: style for style in STYLES}
 NOISE = 32  # steps of the recorded noise in 1; it reaches from -4 to 4
 WIDE = 2  # so far beyond [-1, 1] a prediction may reach
 SHARES = 11  # pictures of a morph: 0 %, 10 % ... of the second wish
-NEEDS = ("demiurge",)
+NEEDS = ("swift", "demiurge")  # the first one draws until the other is chosen
 WHERE = "Where JavaScript runs, this picture comes alive."
 TITLE = "Sculptor of Chaos"
 
 
 @functools.cache
-def _demiurge():
-    return load_checkpoint("demiurge", "cpu"), load_words()
+def _network(name):
+    return load_checkpoint(name, "cpu"), load_words()
 
 
 # ---- what draws; in the browser the same is done by living/static/draws --------------------------
 
 
-def create(wish, style, guidance, seeds):
-    demiurge, words = _demiurge()
-    model = guided(demiurge, words.encode(wish, style), scale=guidance)
-    steps = ddim(model, pure_noise(len(seeds), seed=seeds), 20)
+def create(wish, style, network, guidance, seeds):
+    net, words = _network(network)
+    text, x_T = words.encode(wish, style), pure_noise(len(seeds), seed=seeds)
+    wish = wish or "no wish"
+    if network == "swift":  # all at once, so that the hand sees the picture change
+        scale, heard = _hearing(guidance)
+        *_, last = ddim(guided(net, text, scale=scale), x_T, 4)
+        pictures = {"pure noise": x_T, "the picture": last.clean}
+        yield pictures, f"{wish}, finished in 4 calls{heard}", 1
+        return
+    steps = ddim(guided(net, text, scale=guidance), x_T, 20)
     for i, step in enumerate(with_end(steps), start=1):  # at the end no noise is left
         pictures = {"the picture so far": step.x_t, "predicted clean picture": step.clean}
         where = f"step {i} of 20" if i <= 20 else "finished"
-        yield pictures, f"{wish or 'no wish'}, {where}", i / 21
+        yield pictures, f"{wish}, {where}", i / 21
 
 
-def sheet(wish, guidance, seed):
-    demiurge, words = _demiurge()
-    model = guided(demiurge, words.encode([wish] * len(STYLES), list(STYLES)), scale=guidance)
+def sheet(wish, network, guidance, seed):
+    net, words = _network(network)
+    text, wish = words.encode([wish] * len(STYLES), list(STYLES)), wish or "no wish"
     chaos = pure_noise(1, seed=seed).repeat(len(STYLES), 1, 1, 1)  # the same for all
-    for i, step in enumerate(with_end(ddim(model, chaos, 20)), start=1):
+    if network == "swift":
+        scale, heard = _hearing(guidance)
+        *_, last = ddim(guided(net, text, scale=scale), chaos, 4)
+        yield dict(zip(STYLES, last.clean)), f"{wish}, finished in 4 calls{heard}", 1
+        return
+    for i, step in enumerate(with_end(ddim(guided(net, text, scale=guidance), chaos, 20)), start=1):
         where = f"step {i} of 20" if i <= 20 else "finished"
-        yield dict(zip(STYLES, step.x_t)), f"{wish or 'no wish'}, {where}", i / 21
+        yield dict(zip(STYLES, step.x_t)), f"{wish}, {where}", i / 21
 
 
-def morph(first_wish, second_wish, style, guidance, seed):
-    demiurge, words = _demiurge()
-    texts = words.encode(["", first_wish, second_wish], [None, style, style])
+def morph(first_wish, second_wish, style, network, guidance, seed):
+    net, words = _network(network)
+    heard, looks = "", [style, style]
+    if network == "swift":
+        scale, heard = _hearing(guidance)
+        texts = words.encode([first_wish, second_wish], looks)
+        with torch.no_grad():
+            texts = net.encode_text(texts, guidance_scale=scale)
+    else:
+        texts = words.encode(["", first_wish, second_wish], [None, *looks])
     for k in range(SHARES):
-        model = _mixed(demiurge, texts, guidance, k / (SHARES - 1))
-        *_, last = dpm_solver(model, pure_noise(1, seed=seed), 8)
-        names = f"{first_wish or 'no wish'}, {10 * k} % {second_wish or 'no wish'}"
+        model, x_T = _mixed(net, texts, guidance, k / (SHARES - 1)), pure_noise(1, seed=seed)
+        *_, last = ddim(model, x_T, 4) if network == "swift" else dpm_solver(model, x_T, 8)
+        names = f"{first_wish or 'no wish'}, {10 * k} % {second_wish or 'no wish'}{heard}"
         yield {"between the two": last.clean}, f"{100 - 10 * k} % {names}", (k + 1) / SHARES
 
 
-def _mixed(model, texts, guidance, share):
-    """A guided network whose prediction lies between those for two wishes.
+def _hearing(guidance):
+    """What swift hears of a guidance scale, and what a caption adds where it is another."""
+    heard = min(max(guidance, 1), 6)
+    return heard, "" if heard == guidance else f"; guidance {guidance:g} is heard as {heard:g}"
 
-    `texts` are no wish and these two; `share` is that of the last one.
+
+def _mixed(model, texts, guidance, share):
+    """A network whose prediction lies between those for two wishes, the last two of `texts`.
+
+    `share` is that of the last one. Where a text for no wish stands before them, `guidance` is
+    done here; a distilled network has heard it with the two.
     """
 
     def mixed(x_t, t):
-        none, one, other = model(x_t.repeat(3, 1, 1, 1), t.repeat(3), texts).chunk(3)
-        return none + guidance * (one + share * (other - one) - none)
+        n = len(texts.mask)
+        *none, one, other = model(x_t.repeat(n, 1, 1, 1), t.repeat(n), texts).chunk(n)
+        between = one + share * (other - one)
+        return none[0] + guidance * (between - none[0]) if none else between
 
     mixed.predicts = model.predicts
     return mixed
@@ -90,12 +119,15 @@ def _mixed(model, texts, guidance, share):
 
 def _controls():
     """The three controls of the page."""
-    look = {"style": Choice(LOOKS, start="noto"), "guidance": Slider(0, 10, start=3, step=0.5)}
+    style, network = Choice(LOOKS, start="noto"), Choice(NEEDS)
+    guidance = Slider(0, 10, start=3, step=0.5)
     return (
         live(
             create,
             wish=Prompt("a red apple"),
-            **look,
+            style=style,
+            network=network,
+            guidance=guidance,
             seeds=Seeds(),
             height=320,
             alt="A picture emerges from noise while the network follows your wish",
@@ -103,7 +135,8 @@ def _controls():
         live(
             sheet,
             wish=Prompt("a strawberry"),
-            guidance=look["guidance"],
+            network=network,
+            guidance=guidance,
             seed=Seed(),
             height=192,
             alt="One wish in six styles, from the same noise",
@@ -112,7 +145,9 @@ def _controls():
             morph,
             first_wish=Prompt("a red apple"),
             second_wish=Prompt("a blue heart"),
-            **look,
+            style=style,
+            network=network,
+            guidance=guidance,
             seed=Seed(),
             height=320,
             alt="From one wish to another, in eleven pictures that begin as the same noise",
@@ -130,7 +165,7 @@ def recording():
     pictures so far, as DDIM does. "noise" is x_T times NOISE, rounded; "predicted" has a row for
     each wish and a column for each step, all divided by WIDE; "rates" are those of each step.
     """
-    demiurge, words = _demiurge()
+    demiurge, words = _network("demiurge")
     model = guided(demiurge, words.encode(list(WISHES), "noto"))
     x_T = pure_noise(1)
     *steps, end = with_end(ddim(model, x_T.repeat(len(WISHES), 1, 1, 1), 20))
@@ -165,6 +200,7 @@ def play():
     Its controls need what is in NEEDS, and the style sheet of all controls.
     """
     creation, styles, between = (control.static_image() for control in _controls())
+    first, other = (pages.packs([network]) for network in NEEDS)
     parts = {
         "STYLE": (HERE / "play.css").read_text("utf-8"),
         "SCRIPT": (HERE / "play.js").read_text("utf-8"),
@@ -172,9 +208,15 @@ def play():
         "CREATION": creation,
         "STYLES": styles,
         "BETWEEN": between,
-        "MEGABYTES": f"{sum(map(len, pages.packs(NEEDS).values())) / 1e6:.0f}",
+        "MEGABYTES": _megabytes(first.values()),
+        "LOST": swift_lost(),
+        "MORE": _megabytes(other[name] for name in other.keys() - first.keys()),
     }
     return _filled("play.html", parts).replace(CSS, "").replace(ASLEEP, WHERE)
+
+
+def _megabytes(packs):
+    return f"{sum(map(len, packs)) / 1e6:.0f}"
 
 
 def alone(top):

@@ -5,7 +5,7 @@
 //
 // values   by name: what a slider, a switch or a seed says as in Python, the word of a choice, and
 //          { data, shape: [3, S, S] } for a drawing board
-// network  network("demiurge"), ready for sampling.js; words encode prompts; file("emoji/emoji.json")
+// network  network("swift"), ready for sampling.js; words encode prompts; file("emoji/emoji.json")
 // own      by name: { data, shape }, the lesson's own numbers, from mirrors.py
 //
 // It yields { pictures: { column: { data, shape } }, caption, share, unheard }; shapes are [C, H, W]

@@ -5,6 +5,9 @@
 const PACE = 150, HOLD = 2500, SLOW = 1000; // ms: of the recording, of its ends, where motion disturbs
 const SIZE = 32, NOISE = 32, WIDE = 2; // of the recording, see recording() in first_page.py
 const LONGEST = 2000; // letters of a link's fragment
+const FILM = 60; // pictures that can be played again, of what the hand did last
+const AS_EVER = { network: "demiurge" }; // of a link from before there was a choice: it brings its picture
+const CREATING = ["the picture so far", "predicted clean picture"];
 const UNSEEN = /[\s\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu; // the last ones would turn our words around
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const place = document.currentScript.closest(".play"), hero = place.querySelector(".hero");
@@ -16,7 +19,7 @@ function button(text, act, attributes = {}) {
   return made;
 }
 
-// ---- a wish in a link: #wish=a+red+apple&style=noto&guidance=3&seed=0 ----------------------------
+// ---- a wish in a link: #wish=a+red+apple&style=noto&network=swift&guidance=3&seed=0 --------------
 
 const nameOf = ({ label }) => (label === "seeds" ? "seed" : label);
 
@@ -36,7 +39,8 @@ function spellIn(hash, parts) {
   const starts = {};
   let damaged = hash.length > LONGEST;
   for (const part of parts) {
-    const text = given.get(nameOf(part)), start = text === null ? part.start : understood(part, text);
+    const text = given.get(nameOf(part)) ?? AS_EVER[part.label];
+    const start = text === undefined ? part.start : understood(part, text);
     damaged ||= start === undefined;
     starts[part.label] = start;
   }
@@ -82,7 +86,8 @@ async function copyLink(rows, parts) {
 
 // ---- a story, played and scrubbed ----------------------------------------------------------------
 
-// A bar for a card. A story is a list of { pixels: [ImageData], caption, wait }.
+// A bar for a card. A story is a list of { names, pixels: [ImageData], caption, whole, wait }, with the
+// titles of the pictures; `whole` are those of an answer in one picture.
 class Bar {
   constructor(card) {
     Object.assign(this, { card, story: [], timer: null, again: false });
@@ -92,7 +97,8 @@ class Bar {
     this.range.addEventListener("input", () => { this.stop(); this.show(this.range.valueAsNumber); });
     this.element = document.createElement("div");
     const words = document.createElement("label");
-    words.append(card.closest(".morph") ? "from one to the other" : "step", this.range);
+    this.words = document.createTextNode("");
+    words.append(this.words, this.range);
     this.element.className = "replay";
     this.element.append(this.button, words);
     this.tell([]);
@@ -100,6 +106,8 @@ class Bar {
 
   tell(story, at = story.length - 1) { // `at` is what the card shows now
     this.story = story;
+    this.words.data = this.card.closest(".morph") ? "from one to the other"
+      : story.some(({ whole }) => whole) ? "your pictures" : "step";
     this.element.hidden = story.length < 2;
     this.range.max = Math.max(0, story.length - 1);
     this.range.value = at;
@@ -107,9 +115,10 @@ class Bar {
   }
 
   show(at) {
-    const { pixels, caption } = this.story[at];
+    const { names, pixels, caption } = this.story[at];
     this.card.querySelectorAll(".drawn figure").forEach((figure, i) => {
       const canvas = figure.querySelector("canvas");
+      figure.title = figure.querySelector("figcaption").textContent = names[i];
       canvas.getContext("2d").putImageData(pixels[i], 0, 0);
       canvas.ariaLabel = `${figure.title}: ${caption}`;
     });
@@ -138,20 +147,24 @@ class Bar {
   }
 }
 
-// Follows what a control draws: the frames of its newest answer are the story.
+// Follows what a control draws: the frames of its newest answer are the story, or, where an answer is one
+// picture, the newest of them.
 function follow(model, bar) {
   let newest = null, story = [];
   model.on("change:frame", () => {
-    const { view, id, loading, trouble, columns, pixels, caption } = model.get("frame");
+    const { view, id, loading, trouble, columns, pixels, caption, share } = model.get("frame");
     if (loading || trouble || !view) return;
+    const images = pixels.map((bytes, i) => new ImageData(new Uint8ClampedArray(bytes), ...columns[i].size));
+    const frame = { names: columns.map(({ name }) => name), pixels: images, caption, wait: PACE };
     if (newest !== `${view} ${id}`) {
       newest = `${view} ${id}`;
-      story = [];
+      frame.whole = share === 1;
+      const alike = ({ whole, pixels: [{ width }] }) => whole && width === images[0].width;
+      story = [...story, frame].every(alike) ? story.slice(1 - FILM) : [];
       bar.stop();
       bar.again = false;
     }
-    const images = pixels.map((bytes, i) => new ImageData(new Uint8ClampedArray(bytes), ...columns[i].size));
-    story.push({ pixels: images, caption, wait: PACE });
+    story.push(frame);
     bar.tell(story);
   });
 }
@@ -172,10 +185,11 @@ async function recorded() {
       const clean = x.map((_, j) => WIDE * (data[4 * Math.floor(j / 3) + j % 3] / 127.5 - 1)), now = x;
       x = x.map((v, j) => nextSignal * clean[j] + nextDust * (v - signal * clean[j]) / dust);
       const caption = `recorded: ${wish}, step ${k + 1} of ${rates.length}`;
-      return { pixels: [imageOf(now), imageOf(clean)], caption, wait: PACE };
+      return { names: CREATING, pixels: [imageOf(now), imageOf(clean)], caption, wait: PACE };
     });
     const end = ends(i, 0);
-    return [...frames, { pixels: [end, end], caption: `recorded: ${wish}, finished`, wait: HOLD }];
+    const last = { names: CREATING, pixels: [end, end], caption: `recorded: ${wish}, finished`, wait: HOLD };
+    return [...frames, last];
   });
 }
 
@@ -200,7 +214,7 @@ async function begin(bar, spell, drawn) { // `drawn` says whether the visitor wa
   if (drawn()) return;
   if (spell && !spell.damaged) { // before it is drawn, a wish is noise
     const wish = spell.starts.wish || "no wish", [{ pixels: [noise] }] = story;
-    bar.tell([{ pixels: [noise, noise], caption: `${wish}, still noise: press Draw` }]);
+    bar.tell([{ names: CREATING, pixels: [noise, noise], caption: `${wish}, still noise: press Draw` }]);
     bar.show(0);
     return;
   }

@@ -1,11 +1,18 @@
 // What draws in lesson 00; see draws.js.
 
-import { ddim, guided, pureNoise, withEnd } from "../sampling.js";
+import { ddim, drawSwiftly, guided, pureNoise, withEnd } from "../sampling.js";
 
-async function* create({ wish, style, guidance, seeds }, { network, words }) {
+async function* create({ wish, style, network: name, guidance, seeds }, { network, words }) {
   const text = words.encode([wish], [style === "any" ? null : style]), { unheard } = text;
-  const model = await guided(network("demiurge"), text, undefined, guidance);
-  const shape = [seeds.length, ...model.imageShape], x_T = pureNoise(seeds.length, model.imageShape, seeds);
+  const what = wish || "no wish", { imageShape } = network(name), shape = [seeds.length, ...imageShape];
+  const x_T = pureNoise(seeds.length, imageShape, seeds);
+  if (name === "swift") {
+    const { clean, heard } = await drawSwiftly(network(name), x_T, text, guidance);
+    const pictures = { "pure noise": { data: x_T, shape }, "the picture": { data: clean, shape } };
+    yield { pictures, caption: `${what}, finished in 4 calls${heard}`, unheard };
+    return;
+  }
+  const model = await guided(network(name), text, undefined, guidance);
   let i = 0;
   for await (const { x, clean } of withEnd(ddim(model, x_T, 20))) {
     i += 1;
@@ -13,7 +20,7 @@ async function* create({ wish, style, guidance, seeds }, { network, words }) {
       "the picture so far": { data: x, shape }, "predicted clean picture": { data: clean, shape },
     };
     const where = i <= 20 ? `step ${i} of 20` : "finished";
-    yield { pictures, caption: `${wish || "no wish"}, ${where}`, share: i / 21, unheard };
+    yield { pictures, caption: `${what}, ${where}`, share: i / 21, unheard };
   }
 }
 

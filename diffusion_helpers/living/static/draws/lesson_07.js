@@ -3,7 +3,7 @@
 import { captureAttention, enlarge, inkWeights } from "../attention.js";
 import { fixed, percent } from "../format.js";
 import { signed } from "../files.js";
-import { ddim, f32, guided, pureNoise, withEnd } from "../sampling.js";
+import { ddim, drawSwiftly, f32, guided, pureNoise, withEnd } from "../sampling.js";
 import { SIZE } from "../words.js";
 
 const LAYERS = {
@@ -15,10 +15,16 @@ const STEPS = 12;
 const artist = (style) => (style === "any" ? null : style);
 
 export const LESSON_07 = {
-  async *creation({ prompt, style, guidance, steps, seeds }, { network, words }) {
-    const text = words.encode([prompt], [artist(style)]), { unheard } = text;
-    const told = await guided(network("demiurge"), text, undefined, guidance);
-    const shape = [seeds.length, ...told.imageShape], x_T = pureNoise(seeds.length, told.imageShape, seeds);
+  async *creation({ prompt, style, network: name, guidance, steps, seeds }, { network, words }) {
+    const text = words.encode([prompt], [artist(style)]), { unheard } = text, { imageShape } = network(name);
+    const shape = [seeds.length, ...imageShape], x_T = pureNoise(seeds.length, imageShape, seeds);
+    if (name === "swift") {
+      const { clean, heard } = await drawSwiftly(network(name), x_T, text, guidance);
+      const pictures = { "x_T": { data: x_T, shape }, "x_0": { data: clean, shape } };
+      yield { pictures, caption: `4 steps${steps === 4 ? "" : `, not ${steps}`}${heard}`, unheard };
+      return;
+    }
+    const told = await guided(network(name), text, undefined, guidance);
     let i = 0;
     for await (const { t, x, clean } of withEnd(ddim(told, x_T, steps))) {
       i += 1;
