@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from diffusion_helpers import recorded
 from diffusion_helpers.data import read_data
 from diffusion_helpers.recorded import (
     halving_table,
@@ -16,6 +17,7 @@ from diffusion_helpers.recorded import (
     seed_interval,
     share_interval,
     straight_table,
+    swift_lost,
     twins_by_level,
     twins_runs,
 )
@@ -47,6 +49,20 @@ def test_the_step_of_the_ladder_is_that_of_its_runs():
         assert step["distance, DDIM"][rung][0] == pytest.approx(statistics.mean(distances))
     for row in step.values():
         assert row["change"][0] == pytest.approx(row["attention"][0] - row["time"][0])
+
+
+def test_what_swift_lost_is_said_in_shares(monkeypatch):
+    right = {("swift", 4, 2.0): (93, 50), ("demiurge", 20, 2.0): (96, 53)}
+    right |= {("swift", 4, 3.0): (11, 12), ("demiurge", 4, 2.0): (13, 14)}  # not asked for
+    rows = [
+        {"network": name, "steps": steps, "scale": scale, "kind": kind, "right": n, "n": 100}
+        for (name, steps, scale), both in right.items()
+        for kind, n in zip(("training", "held out"), both, strict=True)
+    ]
+    recording = json.dumps({"adherence": rows}).encode()
+    monkeypatch.setattr(recorded, "read_data", {"swift.json": recording}.get)
+    shares = re.findall(r"(\d+)%", swift_lost())
+    assert shares == ["93", "96", "50", "53"]
 
 
 def test_the_twins_have_three_seeds_and_all_levels():
