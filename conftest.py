@@ -1,6 +1,6 @@
 """The network is off in every test, and in every Python process that a test starts.
 
-And the lessons run once, with shorter trainings; `pytest -m slow` runs them whole.
+And the lessons run with shorter trainings; `pytest -m slow` runs them whole.
 """
 
 import importlib.util
@@ -34,23 +34,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if hasattr(item, "cell"):  # of a lesson, from nbval
             item.cell.source = shorter(item.cell.source)
-    _run_no_lesson_twice(config, items)
     # The longest first, so that all workers end together: lessons in a browser, then their cells.
     items.sort(key=lambda item: (item.path.name != BROWSER, item.path.suffix != ".ipynb"))
-
-
-def _run_no_lesson_twice(config, items):
-    """Leave out the cells of lessons that are run, cell by cell and as short, in JupyterLab.
-
-    There, too, a cell that fails is an error. Without a browser it is nbval that runs them, and
-    whenever the notebooks alone are asked for: `pytest notebooks`.
-    """
-    if _load(TESTS / "browser.py").why_not():
-        return
-    there = {item.callspec.params["lesson"] for item in items if item.path.name == BROWSER}
-    twice = {item for item in items if hasattr(item, "cell") and item.path.name in there}
-    config.hook.pytest_deselected(items=list(twice))
-    items[:] = [item for item in items if item not in twice]
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
