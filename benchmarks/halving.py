@@ -1,10 +1,10 @@
 """Workshop 10: progressive distillation against consistency distillation, on one small budget.
 
-    python benchmarks/halving.py             (about 10 CPU-minutes)
+    python benchmarks/halving.py             (about 15 CPU-minutes)
 
 The teacher is the demiurge with guidance 2: two calls a step. Its students begin with its weights,
 hear no guidance scale and are called once a step. They learn PROMPTS emoji of one style, from
-noised training pictures, at the levels of 8 steps. Both ways get the same number of passes through
+noised training pictures, at the levels of 8 steps. All ways get the same number of passes through
 the network, each of BATCH pictures: a call counts one, a step of learning three (there and back).
 
 progressive  a first student learns to land in one step where two of the teacher land (4 steps), and
@@ -12,6 +12,9 @@ progressive  a first student learns to land in one step where two of the teacher
 consistency  one student learns to answer with the end of the road from everywhere. Its target is
              the answer of a slow copy of itself, one step of the teacher later. It draws by turns:
              answer, fresh noise of the next level, answer. arXiv 2303.01469, algorithms 1 and 2
+paths        the teacher draws first, in nine steps of DPM-Solver++; one student of 4 steps learns
+             to land in one step where that path passes next. So swift is taught, which has the time
+             for many more paths (data/train_swift.py, whose levels these are)
 
 The same prompts are then drawn once each, in 4 calls and in 2, beside the demiurge itself in as
 many calls: with guidance (half as many steps), without, and by turns as well. Right: the asked
@@ -32,6 +35,7 @@ import torch.nn.functional as F
 from diffusion_helpers import (
     add_noise,
     ddim,
+    dpm_solver,
     extract_features,
     frechet_distance,
     load_checkpoint,
@@ -56,6 +60,8 @@ BATCH, RATE = 32, 1e-3  # as for swift
 GRID = 8  # steps of the teacher
 SLOW = 0.95  # the slow copy keeps so much of itself at each step
 CALLS = (4, 2)
+LEVELS = [999, 967, 920, 830, 749, 499, 249, 121, 44]  # of the teacher's paths, as for swift
+PATHS = 1280  # 2 * 9 passes each
 FOLDER = Path("my_runs/halving")
 
 
@@ -105,6 +111,31 @@ def follow(copies, model):
     for weight, now in zip(copies[0].parameters(), model.parameters(), strict=True):
         weight.lerp_(now, 1 - SLOW)
     return copies[0]
+
+
+@torch.no_grad()
+def draw_paths(teacher, scale, text, seed):
+    """Where the teacher's paths pass the levels of 4 steps, and end: (B, 5, 3, 32, 32)."""
+    x_T = pure_noise(len(text), seed=seed)
+    steps = list(dpm_solver(guided(teacher, text, scale=scale), x_T, LEVELS))
+    places = [step.x_t for step in steps if step.t in timesteps(4)]
+    return torch.stack([*places, steps[-1].clean], 1)
+
+
+def paths_loss(teacher, scale, texts):
+    """The loss of a student that lands, in one step, on the next place of the teacher's path."""
+    asked, levels = torch.arange(PATHS) % len(texts), torch.tensor([*timesteps(4), -1])
+    batches = enumerate(asked.split(BATCH))
+    places = torch.cat([draw_paths(teacher, scale, texts[some], i) for i, some in batches])
+
+    def loss_fn(model, x_0, rows, texts, schedule, generator, shard=slice(None)):
+        i = torch.randint(PATHS, (BATCH,), generator=generator)
+        step = torch.randint(4, (BATCH,), generator=generator)
+        x_t, x_next, t = places[i, step], places[i, step + 1], levels[step]
+        target = landing_velocity(x_t, x_next, t, levels[step + 1], schedule)
+        return F.mse_loss(model(x_t, t, texts[asked[i]]), target)
+
+    return loss_fn
 
 
 def teach(name, student, loss_fn, passes, emoji, text):
@@ -182,6 +213,10 @@ def main():
     same = consistency_loss(demiurge, SCALE), PASSES // 6  # guided, one step, the copy: 2 + 1 + 3
     same = teach("consistency", deepcopy(demiurge), *same, real, text)
 
+    spent = PATHS // BATCH * 2 * len(LEVELS)
+    path = paths_loss(demiurge, SCALE, text), (PASSES - spent) // 3
+    path = teach("paths", deepcopy(demiurge), *path, real, text)
+
     ways = {
         "the demiurge, guidance 2": {
             2 * steps: draw(demiurge, text, steps, scale=SCALE) for steps in (20, 2, 1)
@@ -190,6 +225,7 @@ def main():
         "the demiurge, by turns": {c: draw(demiurge, text, c, by_turns) for c in CALLS},
         "progressive": {4: draw(four, text, 4), 2: draw(two, text, 2)},
         "consistency": {c: draw(same, text, c, by_turns) for c in CALLS},
+        "paths": {4: draw(path, text, 4)},
     }
     result = {
         "prompts": PROMPTS,
