@@ -6,7 +6,7 @@ Three invented things (data/draw_own_word.py), eight drawings of each, are taugh
 five ways: adapters and the whole network, each with and without prior preservation, and one vector
 (textual inversion). All take the same steps with as many pictures in each; without prior
 preservation, all of these are drawings. The adapters with prior preservation are `teach_word`, with
-every seed of SEEDS; the other ways have the first seed.
+every word and seed; the other ways have the first of both.
 
 Like the drawings: of 50 samples of the word alone, the share whose nearest picture is a drawing,
 among all 5,819 emoji and the eight drawings (`similarity`, the judge's, best of nine shifts). In
@@ -180,8 +180,9 @@ def main():
     result = {"steps": STEPS, "batch": BATCH, "kept before": demiurge_kept(), "ways": {}}
     others = ("adapter, no prior", "whole, prior", "whole, no prior", "vector")
     for way in (ADAPTER, *others):
-        seeds = SEEDS if way == ADAPTER else SEEDS[:1]
-        result["ways"][way] = [measured(way, word, seed) for seed in seeds for word in THINGS]
+        runs = [(word, seed) for seed in SEEDS for word in THINGS]
+        runs = runs if way == ADAPTER else runs[:1]
+        result["ways"][way] = [measured(way, *run) for run in runs]
     (DATA / "own_word.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     Path("benchmarks/own_word.txt").write_text(table(result) + "\n", "utf-8")
     say(table(result))
