@@ -12,12 +12,10 @@ from diffusion_helpers import Pictures, load_checkpoint
 from diffusion_helpers.data import DATA
 from diffusion_helpers.lora import save_adapter, teach_word
 
-STEPS = 60  # half of the usual: it only has to be recognised
-
 
 def main():
     demiurge = load_checkpoint("demiurge", "cpu")
-    adapter, _ = teach_word(demiurge, "kwarb", Pictures(drawings("kwarb")), steps=STEPS)
+    adapter, _ = teach_word(demiurge, "kwarb", Pictures(drawings("kwarb")))
     save_adapter(adapter, DATA / "checkpoints" / "kwarb.safetensors")
 
 
