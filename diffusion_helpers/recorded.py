@@ -159,6 +159,30 @@ def swift_lost() -> str:
     )
 
 
+def own_word_table() -> dict[str, list[str]]:
+    """Rows of a table: {"LoRA, with prior": [runs, like, in styles, kept, kilobytes]}.
+
+    Shares of all runs of a way together: samples whose nearest picture is a drawing, of the word
+    alone and of the word in six styles, and old prompts that are still right; in the last row those
+    of the demiurge before any training. From data/own_word.json.
+    """
+    names = {
+        "adapter, prior": "LoRA, with prior",
+        "adapter, no prior": "LoRA, drawings alone",
+        "whole, prior": "all weights, with prior",
+        "whole, no prior": "all weights, drawings alone",
+        "vector": "one vector",
+    }
+    result, rows = json.loads(read_data("own_word.json")), {}
+    for way, runs in result["ways"].items():
+        of = {"like": 50, "styled": 24, "kept": 100}
+        shares = [sum(run[key] for run in runs) / (n * len(runs)) for key, n in of.items()]
+        size = max(run["bytes"] for run in runs) / 1000
+        rows[names[way]] = [str(len(runs)), *(f"{s:.0%}" for s in shares), f"{size:,.1f}"]
+    rows["the demiurge, untaught"] = ["", "", "", f"{result['kept before'] / 100:.0%}", ""]
+    return rows
+
+
 def _of(found, name, kind):
     """found[name], or one sentence with the names that there are."""
     if not isinstance(name, str) or name not in found:

@@ -14,6 +14,7 @@ from diffusion_helpers.recorded import (
     ladder_changes,
     ladder_ratios,
     ladder_step,
+    own_word_table,
     seed_interval,
     share_interval,
     straight_table,
@@ -125,3 +126,15 @@ def test_the_halved_steps_stand_beside_consistency():
             distance, right = rows[f"{way}, {calls} calls"]
             assert distance == f"{found['distance']:.1f}"
             assert right.startswith(f"{found['right'] / result['prompts']:.0%} (")
+
+
+def test_the_ways_to_teach_a_word_stand_as_the_benchmark_wrote_them():
+    text = LADDER.with_name("own_word.txt").read_text("utf-8")
+    rows = own_word_table()
+    assert len(rows) == 6
+    taught = [line for line in text.splitlines() if " runs  like " in line]
+    for line, (runs, like, styled, kept, size) in zip(taught, rows.values(), strict=False):
+        assert f" {runs} runs " in line and f" {size} kB " in line
+        for words, share in (("drawings", like), ("styles", styled), ("right", kept)):
+            found = float(line.split(f"{words} ")[1].split("%")[0])
+            assert round(found) == int(share[:-1])
