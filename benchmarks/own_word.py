@@ -59,7 +59,7 @@ from draw_own_word import THINGS, drawings
 SEEDS = (0, 1)
 SAMPLES = 50
 OLD = 100  # pairs of concept and style
-WHOLE_RATE = 1e-3  # the best of a few for the whole network, as LEARNING_RATE is for adapters
+WHOLE_RATE = 1e-3  # of the whole network; no other was tried
 ADAPTER = "adapter, prior"
 FOLDER = Path("my_runs/own_word")
 
@@ -147,7 +147,7 @@ def line(name, runs):
     seconds = sum(run["seconds"] for run in runs) / len(runs)
     kilobytes = max(run["bytes"] for run in runs) / 1000
     return (
-        f"{name:18} {len(runs)} runs  like the drawings {of('like', SAMPLES)}  "
+        f"{name:18} runs {len(runs)}  like the drawings {of('like', SAMPLES)}  "
         f"in styles {of('styled', 4 * len(STYLES))}  old ones right {of('kept', OLD)}  "
         f"{kilobytes:,.1f} kB  {seconds:.0f} s"
     )
