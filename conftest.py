@@ -28,8 +28,7 @@ def pytest_configure():
     _load(OFFLINE / "sitecustomize.py")  # guards this process
 
 
-@pytest.hookimpl(trylast=True)  # when -k and -m have chosen
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     shorter = _load(TESTS / "shorten_lessons.py").shorter
     for item in items:
         if hasattr(item, "cell"):  # of a lesson, from nbval

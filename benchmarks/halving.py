@@ -26,6 +26,7 @@ goes to benchmarks/halving.txt, the figures to data/halving.json, which the work
 """
 
 import json
+import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -35,7 +36,6 @@ import torch.nn.functional as F
 from diffusion_helpers import (
     add_noise,
     ddim,
-    dpm_solver,
     extract_features,
     frechet_distance,
     load_checkpoint,
@@ -60,9 +60,11 @@ BATCH, RATE = 32, 1e-3  # as for swift
 GRID = 8  # steps of the teacher
 SLOW = 0.95  # the slow copy keeps so much of itself at each step
 CALLS = (4, 2)
-LEVELS = [999, 967, 920, 830, 749, 499, 249, 121, 44]  # of the teacher's paths, as for swift
-PATHS = 1280  # 2 * 9 passes each
+PATHS = 1280  # a guided call at each of LEVELS: two passes
 FOLDER = Path("my_runs/halving")
+
+sys.path.insert(0, str(DATA))
+from train_swift import LEVELS, VISITS, draw_paths  # noqa: E402
 
 
 def noised(x_0, levels, first, schedule, generator):
@@ -113,24 +115,19 @@ def follow(copies, model):
     return copies[0]
 
 
-@torch.no_grad()
-def draw_paths(teacher, scale, text, seed):
-    """Where the teacher's paths pass the levels of 4 steps, and end: (B, 5, 3, 32, 32)."""
-    x_T = pure_noise(len(text), seed=seed)
-    steps = list(dpm_solver(guided(teacher, text, scale=scale), x_T, LEVELS))
-    places = [step.x_t for step in steps if step.t in timesteps(4)]
-    return torch.stack([*places, steps[-1].clean], 1)
-
-
 def paths_loss(teacher, scale, texts):
     """The loss of a student that lands, in one step, on the next place of the teacher's path."""
-    asked, levels = torch.arange(PATHS) % len(texts), torch.tensor([*timesteps(4), -1])
-    batches = enumerate(asked.split(BATCH))
-    places = torch.cat([draw_paths(teacher, scale, texts[some], i) for i, some in batches])
+    asked, levels = torch.arange(PATHS) % len(texts), torch.tensor([*VISITS, -1])
+    places = torch.cat(
+        [
+            draw_paths(teacher, texts[some], torch.full((BATCH,), scale), pure_noise(BATCH, seed=i))
+            for i, some in enumerate(asked.split(BATCH))
+        ]
+    )
 
     def loss_fn(model, x_0, rows, texts, schedule, generator, shard=slice(None)):
         i = torch.randint(PATHS, (BATCH,), generator=generator)
-        step = torch.randint(4, (BATCH,), generator=generator)
+        step = torch.randint(len(VISITS), (BATCH,), generator=generator)
         x_t, x_next, t = places[i, step], places[i, step + 1], levels[step]
         target = landing_velocity(x_t, x_next, t, levels[step + 1], schedule)
         return F.mse_loss(model(x_t, t, texts[asked[i]]), target)

@@ -202,39 +202,58 @@ def table(result):
     return "\n".join(lines)
 
 
+def measured_runs(kinds, seeds, folder, teach, measure, only_read):
+    """{kind: the figures of each seed}; what is in `folder` is read, the rest is taught, measured.
+
+    teach(kind, seed) returns a network, measure(kind, model, seed) a dict of figures.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    runs = {kind: [] for kind in kinds}
+    for seed in seeds:
+        for kind in kinds:
+            path = folder / f"{kind}_{seed}.json"
+            if not path.exists() and not only_read:
+                say(f"training {kind}, seed {seed}")
+                began = time.process_time()
+                model = teach(kind, seed)
+                figures = {"seed": seed, "cpu_seconds": round(time.process_time() - began)}
+                path.write_text(json.dumps(figures | measure(kind, model, seed)), "utf-8")
+            if path.exists():
+                runs[kind].append(json.loads(path.read_text("utf-8")))
+    return {kind: done for kind, done in runs.items() if done}
+
+
+def keep(result, text, name, whole):
+    """Say the table, and write it and its figures where lessons find them, if it is whole."""
+    say(text)
+    if whole:
+        (DATA / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+        Path(f"benchmarks/{name}.txt").write_text(text + "\n", "utf-8")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--table", action="store_true", help="train nothing, only print the table")
     wish = parser.parse_args()
-    FOLDER.mkdir(parents=True, exist_ok=True)
     (faces, unseen), schedule = load_faces(), cosine_schedule()
-    runs = {name: [] for name in OBJECTIVES}
-    for seed in SEEDS:
-        for name in OBJECTIVES:
-            path = FOLDER / f"{name}_{seed}.json"
-            if not path.exists() and not wish.table:
-                say(f"training {name}, seed {seed}")
-                began = time.process_time()
-                model = train_objective(name, seed, faces, schedule)
-                seconds = round(time.process_time() - began)
-                figures = {"seed": seed, "cpu_seconds": seconds}
-                figures |= measure(model, seed, faces, unseen, schedule)
-                path.write_text(json.dumps(figures), "utf-8")
-            if path.exists():
-                runs[name].append(json.loads(path.read_text("utf-8")))
+    runs = measured_runs(
+        OBJECTIVES,
+        SEEDS,
+        FOLDER,
+        lambda name, seed: train_objective(name, seed, faces, schedule),
+        lambda name, model, seed: measure(model, seed, faces, unseen, schedule),
+        wish.table,
+    )
     result = {
         "steps": STEPS,
         "levels": LEVELS,
         "held out": len(unseen),
         "floor": floor(faces),
         "baselines": baselines(faces, unseen, schedule),
-        "runs": {name: done for name, done in runs.items() if done},
+        "runs": runs,
     }
-    text = table(result)
-    say(text)
-    if all(len(done) == len(SEEDS) for done in runs.values()):
-        (DATA / "objectives.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        Path("benchmarks/objectives.txt").write_text(text + "\n", "utf-8")
+    whole = sum(map(len, runs.values())) == len(OBJECTIVES) * len(SEEDS)
+    keep(result, table(result), "objectives", whole)
 
 
 if __name__ == "__main__":

@@ -177,7 +177,9 @@ def main():
     if quick:
         measured(ADAPTER, next(iter(THINGS)), SEEDS[0])
         return
-    result = {"steps": STEPS, "batch": BATCH, "kept before": demiurge_kept(), "ways": {}}
+    of = {"like": SAMPLES, "styled": 4 * len(STYLES), "kept": OLD}  # what each figure is a part of
+    result = {"steps": STEPS, "batch": BATCH, "of": of}
+    result |= {"kept before": demiurge_kept(), "ways": {}}
     others = ("adapter, no prior", "whole, prior", "whole, no prior", "vector")
     for way in (ADAPTER, *others):
         runs = [(word, seed) for seed in SEEDS for word in THINGS]

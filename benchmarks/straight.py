@@ -23,15 +23,13 @@ goes to benchmarks/straight.txt, the figures to data/straight.json, which the wo
 """
 
 import argparse
-import json
 import statistics
-import time
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange, reduce, repeat
-from objectives import interval
+from objectives import interval, keep, measured_runs
 
 from diffusion_helpers import (
     UNet,
@@ -43,8 +41,7 @@ from diffusion_helpers import (
     timesteps,
     train,
 )
-from diffusion_helpers.checks import say, seeded_generator
-from diffusion_helpers.data import DATA
+from diffusion_helpers.checks import seeded_generator
 from diffusion_helpers.training import denoising_loss
 
 KINDS = ("velocity", "flow", "flow, reflow")
@@ -197,32 +194,24 @@ def main():
     parser.add_argument("--table", action="store_true", help="train nothing, only print the table")
     wish = parser.parse_args()
     torch.set_num_threads(1)
-    FOLDER.mkdir(parents=True, exist_ok=True)
     small = load_small()
-    runs = {kind: [] for kind in KINDS}
-    for seed in SEEDS:
-        for kind in KINDS:
-            path = FOLDER / f"{kind}_{seed}.json"
-            if not path.exists() and not wish.table:
-                say(f"training {kind}, seed {seed}")
-                began = time.process_time()
-                model = teach(kind, seed, small)
-                figures = {"seed": seed, "cpu_seconds": round(time.process_time() - began)}
-                path.write_text(json.dumps(figures | measure(kind, model, seed, small)), "utf-8")
-            if path.exists():
-                runs[kind].append(json.loads(path.read_text("utf-8")))
+    runs = measured_runs(
+        KINDS,
+        SEEDS,
+        FOLDER,
+        lambda kind, seed: teach(kind, seed, small),
+        lambda kind, model, seed: measure(kind, model, seed, small),
+        wish.table,
+    )
     result = {
         "training steps": STEPS,
         "pictures": len(small),
         "steps": list(FEW),
         "floor": floor(small),
-        "runs": {kind: done for kind, done in runs.items() if done},
+        "runs": runs,
     }
-    text = table(result)
-    say(text)
-    if all(len(done) == len(SEEDS) for done in runs.values()):
-        (DATA / "straight.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
-        Path("benchmarks/straight.txt").write_text(text + "\n", "utf-8")
+    whole = sum(map(len, runs.values())) == len(KINDS) * len(SEEDS)
+    keep(result, table(result), "straight", whole)
 
 
 if __name__ == "__main__":

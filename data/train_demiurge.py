@@ -12,7 +12,6 @@ with a fresh optimiser; `--halfway` then saves the mean of those and of the new 
 import argparse
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 
 from diffusion_helpers import UNet, load_checkpoint, load_emoji, save_checkpoint, train
@@ -20,7 +19,7 @@ from diffusion_helpers.authoring import commands
 from diffusion_helpers.data import DATA
 from diffusion_helpers.noising import T
 from diffusion_helpers.text import MAX_WORDS, STYLES, Captions, Text
-from diffusion_helpers.training import denoising_loss
+from diffusion_helpers.training import denoising_loss, move_pictures
 from diffusion_helpers.words import load_words
 
 SEED = 0
@@ -105,11 +104,7 @@ def alter(pictures, told, generator, shard):
     palette = torch.stack([torch.randperm(3, generator=generator) for _ in range(n)])
     palette = torch.where(rearrange(painted, "b -> b 1"), palette, torch.arange(3))
 
-    cos, sin, side = angle.cos() * scale, angle.sin() * scale, 1 - 2.0 * mirrored
-    matrix = torch.stack([side * cos, -side * sin, shift[:, 0], sin, cos, shift[:, 1]], 1)
-    matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[shard].to(pictures)
-    grid = F.affine_grid(matrix, pictures.shape, align_corners=False)
-    moved = F.grid_sample(pictures - 1, grid, align_corners=False) + 1  # white at the edges
+    moved = move_pictures(pictures, shift, angle, scale, mirrored, shard)
     return moved[rearrange(torch.arange(len(moved)), "b -> b 1"), palette[shard]]
 
 

@@ -87,24 +87,24 @@ class Prompts:
         return vectors, mask
 
 
-@torch.no_grad()
-def draw_paths(teacher, text, generator):
-    """The teacher's paths at the levels of VISITS and at their end, (n, 5, 3, 32, 32), and scales.
-
-    Small scales are asked for more often: they are in use, and the large ones vary less.
-    """
+def draw_scales(n, generator):
+    """Guidance scales (n,), small ones more often: they are in use, and large ones vary less."""
     least, most = GUIDANCE_RANGE
-    scales = least + (most - least) * torch.rand(len(text), generator=generator) ** 2
+    return least + (most - least) * torch.rand(n, generator=generator) ** 2
+
+
+@torch.no_grad()
+def draw_paths(teacher, text, scales, x_T):
+    """The teacher's paths from x_T at the levels of VISITS, and their end: (n, 5, 3, 32, 32)."""
     encoded = teacher.encode_text(text)
 
     def guided(x_t, t):
         return guided_velocity(teacher, x_t, t, encoded, scales)
 
     guided.predicts, guided.schedule = "velocity", teacher.schedule
-    x_T = torch.randn(len(text), *teacher.image_shape, generator=generator)
     steps = list(dpm_solver(guided, x_T, LEVELS))
     places = [step.x_t for step in steps if step.t in VISITS] + [steps[-1].clean]
-    return torch.stack(places, 1), scales
+    return torch.stack(places, 1)
 
 
 def gather(seconds, seed):
@@ -118,7 +118,9 @@ def gather(seconds, seed):
         if path.exists():
             continue
         generator = torch.Generator().manual_seed(2**32 * seed + i)
-        places, scales = draw_paths(teacher, text, generator)
+        scales = draw_scales(TOGETHER, generator)
+        x_T = torch.randn(TOGETHER, *teacher.image_shape, generator=generator)
+        places = draw_paths(teacher, text, scales, x_T)
         told = {"vectors": text.vectors, "mask": text.mask, "styles": text.styles}
         half_written = path.with_suffix(".part")
         save_file({"places": places.half(), "scales": scales} | told, half_written)

@@ -6,13 +6,12 @@ and up again. What was learned, an `Adapter`, is a small file; a network takes s
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import nn
 
@@ -28,10 +27,17 @@ from .checks import (
     check_seed,
 )
 from .data import Emoji, load_emoji
-from .denoiser import target, unwrap
-from .noising import Schedule, add_noise
+from .denoiser import unwrap
+from .noising import Schedule
 from .text import SIZE, STYLES, Captions, Text
-from .training import TrainingResult, drop_conditions, fetch, train
+from .training import (
+    TrainingResult,
+    denoising_error,
+    drop_conditions,
+    fetch,
+    move_pictures,
+    train,
+)
 from .unet import UNet
 from .words import Words, load_words
 
@@ -128,7 +134,7 @@ def add_lora(model: UNet, rank: int = RANK, layers: Sequence[str] = LAYERS) -> N
         raise ValueError(
             f"layers are last parts of names, such as {LAYERS[:2]}, got {brief(layers)}"
         )
-    if any(True for _ in _lora_layers(net)):
+    if lora_layers(net):
         raise ValueError("this network has adapters already: call remove_lora(model) first")
     places = [
         (name, part)
@@ -139,14 +145,14 @@ def add_lora(model: UNet, rank: int = RANK, layers: Sequence[str] = LAYERS) -> N
         raise ValueError(f"this network has no layer whose name ends with one of {brief(layers)}")
     net.requires_grad_(False)
     for name, part in places:
-        _put(net, name, LoraLayer(part, check))
+        replace_part(net, name, LoraLayer(part, check))
 
 
 def remove_lora(model: UNet) -> None:
     """Take all adapters out again: the network is what it was before, and all of it may learn."""
     net = _unet(model)
-    for name, layer in list(_lora_layers(net)):
-        _put(net, name, layer.base)
+    for name, layer in lora_layers(net).items():
+        replace_part(net, name, layer.base)
     net.requires_grad_(True)
 
 
@@ -157,8 +163,8 @@ def get_adapter(model: UNet, words: Mapping[str, torch.Tensor] | None = None) ->
     """
     net = _unet(model)
     layers = {
-        name: (_kept(layer.down.weight), _kept(layer.up.weight))
-        for name, layer in _lora_layers(net)
+        name: (as_kept(layer.down.weight), as_kept(layer.up.weight))
+        for name, layer in lora_layers(net).items()
     }
     if not layers:
         raise ValueError("this network has no adapters: call add_lora(model), then teach it")
@@ -188,7 +194,7 @@ def blend(
         raise ValueError(
             f"expected {len(adapters)} strengths, one for each adapter, got {brief(strengths)}"
         )
-    if any(True for _ in _lora_layers(net)):
+    if lora_layers(net):
         raise ValueError("this network learns with adapters: blend into the network without them")
     for adapter in adapters:
         _check_fits(adapter, net)
@@ -216,16 +222,18 @@ def _unet(model: Any) -> UNet:
     return check_kind(unwrap(model), UNet, 'a UNet, such as load_checkpoint("demiurge")')
 
 
-def _lora_layers(net: nn.Module) -> Iterator[tuple[str, LoraLayer]]:
-    return ((name, part) for name, part in net.named_modules() if isinstance(part, LoraLayer))
+def lora_layers(net: nn.Module) -> dict[str, LoraLayer]:
+    """All adapters that stand in a network, by the names of their layers."""
+    return {name: part for name, part in net.named_modules() if isinstance(part, LoraLayer)}
 
 
-def _put(net: nn.Module, name: str, part: nn.Module) -> None:
+def replace_part(net: nn.Module, name: str, part: nn.Module) -> None:
+    """Put `part` where the network has the one of this name."""
     above, _, last = name.rpartition(".")
     setattr(net.get_submodule(above), last, part)
 
 
-def _kept(weight: torch.Tensor) -> torch.Tensor:
+def as_kept(weight: torch.Tensor) -> torch.Tensor:
     """A weight as an adapter keeps it: 16 bits, which halves the file."""
     return weight.detach().half().cpu().contiguous().clone()
 
@@ -361,9 +369,7 @@ def word_loss(
 
     like = next(model.parameters())
     eps = torch.randn(n, *x_0.shape[1:], generator=generator)[shard].to(like)
-    x_0, t = x_0.to(like), t[shard]
-    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), text[shard].to(like))
-    return F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
+    return denoising_error(model, x_0.to(like), t[shard], eps, schedule, text[shard].to(like))
 
 
 def _vary(x_0: torch.Tensor, generator: torch.Generator, n: int, shard: slice) -> torch.Tensor:
@@ -371,12 +377,8 @@ def _vary(x_0: torch.Tensor, generator: torch.Generator, n: int, shard: slice) -
     shift = (torch.rand(n, 2, generator=generator) - 0.5) * 0.25  # of a width of 2: up to 2 pixels
     angle = (torch.rand(n, generator=generator) - 0.5) * 0.2  # radians: up to 6 degrees
     scale = 0.95 + torch.rand(n, generator=generator) * 0.3
-    side = 1 - 2.0 * (torch.rand(n, generator=generator) < 0.5)
-    cos, sin = angle.cos() * scale, angle.sin() * scale
-    matrix = torch.stack([side * cos, -side * sin, shift[:, 0], sin, cos, shift[:, 1]], 1)
-    matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[shard].to(x_0)
-    grid = F.affine_grid(matrix, list(x_0.shape), align_corners=False)
-    return F.grid_sample(x_0 - 1, grid, align_corners=False) + 1  # white at the edges
+    mirrored = torch.rand(n, generator=generator) < 0.5
+    return move_pictures(x_0, shift, angle, scale, mirrored, shard)
 
 
 def teach_word(

@@ -15,7 +15,7 @@ import torch
 from .checks import as_path, brief, check_count, check_floats, check_images, check_t, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
-from .lora import RANK, LoraLayer
+from .lora import RANK, LoraLayer, as_kept, lora_layers, replace_part
 from .words import PromptWarning, name_emoji
 
 POCKET = DATA / "pocket-stable-diffusion"
@@ -150,11 +150,11 @@ def add_lora(pipe: Any, rank: int = RANK) -> None:
     where there are adapters already, of ours or of diffusers'.
     """
     unet, check = _check_pipe(pipe).unet, check_count(rank, "rank")
-    if _lora_of(unet) or getattr(unet, "peft_config", None):
+    if lora_layers(unet) or getattr(unet, "peft_config", None):
         raise ValueError("this pipeline has adapters already: load it anew, then add others")
     unet.requires_grad_(False)
     for name in [name for name, _ in unet.named_modules() if LORA_LAYERS.search(name)]:
-        _replace(unet, name, LoraLayer(unet.get_submodule(name), check))
+        replace_part(unet, name, LoraLayer(unet.get_submodule(name), check))
 
 
 def take_lora(pipe: Any) -> dict[str, torch.Tensor]:
@@ -164,14 +164,13 @@ def take_lora(pipe: Any) -> dict[str, torch.Tensor]:
     any other with such a UNet. In 16 bits, strength 1. Raises ValueError where there are none.
     """
     unet, tensors = _check_pipe(pipe).unet, {}
-    layers = _lora_of(unet)
+    layers = lora_layers(unet)
     if not layers:
         raise ValueError("this pipeline has no adapters of ours: call pocket.add_lora(pipe) first")
     for name, layer in layers.items():
         for part, learned in (("lora_A", layer.down), ("lora_B", layer.up)):
-            weight = learned.weight.detach().half().cpu().contiguous()
-            tensors[f"unet.{name}.{part}.weight"] = weight
-        _replace(unet, name, layer.base)
+            tensors[f"unet.{name}.{part}.weight"] = as_kept(learned.weight)
+        replace_part(unet, name, layer.base)
     return tensors
 
 
@@ -179,15 +178,6 @@ def check_peft() -> None:
     """Raises ImportError with what to do where peft, which loads adapters, is not installed."""
     if importlib.util.find_spec("peft") is None:
         raise ImportError(MISSING_PEFT)
-
-
-def _lora_of(unet):
-    return {name: part for name, part in unet.named_modules() if isinstance(part, LoraLayer)}
-
-
-def _replace(net, name, part):
-    above, _, last = name.rpartition(".")
-    setattr(net.get_submodule(above), last, part)
 
 
 # ---- what is inside, here and in the large ones --------------------------------------------------

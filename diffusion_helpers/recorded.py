@@ -175,11 +175,12 @@ def own_word_table() -> dict[str, list[str]]:
     }
     result, rows = json.loads(read_data("own_word.json")), {}
     for way, runs in result["ways"].items():
-        of = {"like": 50, "styled": 24, "kept": 100}
-        shares = [sum(run[key] for run in runs) / (n * len(runs)) for key, n in of.items()]
+        of = result["of"].items()
+        shares = [sum(run[key] for run in runs) / (n * len(runs)) for key, n in of]
         size = max(run["bytes"] for run in runs) / 1000
         rows[names[way]] = [str(len(runs)), *(f"{s:.0%}" for s in shares), f"{size:,.1f}"]
-    rows["the demiurge, untaught"] = ["", "", "", f"{result['kept before'] / 100:.0%}", ""]
+    before = result["kept before"] / result["of"]["kept"]
+    rows["the demiurge, untaught"] = ["", "", "", f"{before:.0%}", ""]
     return rows
 
 

@@ -106,9 +106,40 @@ def denoising_loss(
     if texts is not None:
         captions = drop_conditions(texts.sample_captions(rows, generator), generator)
         text_args = (captions[shard].to(like),)
-    x_0, eps = x_0.to(like), eps.to(like)
-    guess = model(add_noise(x_0, t, eps, schedule), t.to(like.device), *text_args)
+    return denoising_error(model, x_0.to(like), t, eps.to(like), schedule, *text_args)
+
+
+def denoising_error(
+    model: Any,
+    x_0: torch.Tensor,
+    t: torch.Tensor,
+    eps: torch.Tensor,
+    schedule: Schedule,
+    *text_args: Text,
+) -> torch.Tensor:
+    """The mean squared error of what a network predicts about these pictures under this noise."""
+    guess = model(add_noise(x_0, t, eps, schedule), t.to(x_0.device), *text_args)
     return F.mse_loss(guess, target(model.predicts, x_0, eps, t, schedule))
+
+
+def move_pictures(
+    pictures: torch.Tensor,
+    shift: torch.Tensor,
+    angle: torch.Tensor,
+    scale: torch.Tensor,
+    mirrored: torch.Tensor,
+    shard: slice = slice(None),
+) -> torch.Tensor:
+    """Pictures (b, C, H, W), white around: each moved, turned, scaled, and mirrored or not.
+
+    shift (B, 2) in half widths, angle (B,) in radians, scale (B,) above 1 makes smaller, mirrored
+    (B,) bool; the pictures are those of `shard`.
+    """
+    cos, sin, side = angle.cos() * scale, angle.sin() * scale, 1 - 2.0 * mirrored
+    matrix = torch.stack([side * cos, -side * sin, shift[:, 0], sin, cos, shift[:, 1]], 1)
+    matrix = rearrange(matrix, "b (row column) -> b row column", row=2)[shard].to(pictures)
+    grid = F.affine_grid(matrix, list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures - 1, grid, align_corners=False) + 1  # white at the edges
 
 
 def drop_conditions(text: Text, generator: torch.Generator) -> Text:
