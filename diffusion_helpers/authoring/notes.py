@@ -53,8 +53,9 @@ def stage_notes(lesson):
 
 def running_order(lesson):
     """The notes to a lesson ("01") as plain text, each with the minute at which it begins."""
+    notes = stage_notes(lesson)  # or one sentence
     lines, minute = [f"{title(lesson)} on stage"], 0
-    for note in stage_notes(lesson):
+    for note in notes:
         lines += ["", f"{minute:2}  {note.title.upper()} ({note.minutes} min)"]
         for paragraph in note.words.split("\n\n"):
             lines += [textwrap.fill(paragraph, 76, initial_indent="    ", subsequent_indent="    ")]
