@@ -58,6 +58,8 @@ ELSEWHERE = {
     "authoring.export.Formula": "called by markdown2html",
     "authoring.editions.": "run from the command line by instructors; write is in a table",
     "authoring.site.": "run from the command line by instructors: test_site.py",
+    "authoring.texts.": "reads the course itself, run by authors: test_languages.py",
+    "languages.": "reads our own texts; what a reader may say wrongly: test_languages.py",
     "authoring.one_file.": "run from the command line: test_living_pages.py",
     "authoring.presenter.": "reads the notebook in which it is called: test_presenter.py",
     "authoring.export.living_script": "called by nbconvert: test_living_pages.py",

@@ -213,8 +213,6 @@ def test_the_command_says_what_it_made(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "Say which edition and where"),
-        (("instructor",), "Say which edition and where"),
         (("teacher", "x"), "no edition 'teacher': choose instructor, handout, nbgrader"),
         (("handout", "notebooks"), "holds the lessons themselves"),
         (("handout", "README.md"), "README.md cannot be written"),

@@ -3,6 +3,8 @@
 python -m diffusion_helpers.authoring.editions instructor editions/instructor
 python -m diffusion_helpers.authoring.editions handout editions/handout
 python -m diffusion_helpers.authoring.editions nbgrader source/sculptor
+python -m diffusion_helpers.authoring.editions russian lessons_ru
+python -m diffusion_helpers.authoring.editions instructor editions/ru --language ru
 
 The instructor's edition holds our solutions where the reader's stubs stand, hints and typical
 mistakes below them, the speaker's notes of `stage_notes/`, and a button that opens them in a window
@@ -10,26 +12,20 @@ of their own. The hand-out is the lesson without outputs and folded solutions. F
 hand-out has a point below each exercise.
 """
 
+import argparse
 import ast
 import copy
 import json
 import re
 import sys
-from pathlib import Path
 
 from ..checks import as_path, brief, say
 from ..exercises import find
+from ..languages import ENGLISH, languages, load_language, speaking, spoken, tr, trn
+from ..languages.notebooks import NOTEBOOKS, translated
 from .notes import stage_notes
 
-_INSIDE_WHEEL = Path(__file__).resolve().parents[1] / "notebooks"
-_IN_A_CHECKOUT = Path(__file__).resolve().parents[2] / "notebooks"
-NOTEBOOKS = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else _IN_A_CHECKOUT
-USAGE = (
-    "Say which edition and where: python -m diffusion_helpers.authoring.editions instructor FOLDER"
-)
-SOLUTION = re.compile(
-    r"\s*<details[^>]*>\s*<summary>[^<]*solution[^<]*</summary>.*?</details>", re.S | re.I
-)
+FOLDED = r"\s*<details[^>]*>\s*<summary>[^<]*{}[^<]*</summary>.*?</details>"
 # A notes cell alone is a dead end for jupyterlab-slideshow: Shift Enter leads there, the screen
 # turns empty and no arrow leads away. As a layer of a kind that is never shown, it is passed by.
 NOTES = {"slideshow": {"slide_type": "notes"}, "jupyterlab-slideshow": {"layer": "none"}}
@@ -56,10 +52,12 @@ def instructor(notebook, lesson):
 def handout(notebook, _):
     """The lesson `notebook` (a dict) without outputs and folded solutions."""
     made = _without_outputs(notebook)
+    # in every language a part of this word, in all its forms
+    solution = re.compile(FOLDED.format(tr("solution")), re.S | re.I)
     cells = []
     for cell in made["cells"]:
         if cell["cell_type"] == "markdown":
-            left = SOLUTION.sub("", _source(cell))
+            left = solution.sub("", _source(cell))
             if not left.strip():
                 continue
             cell["source"] = _lines(left)
@@ -77,35 +75,58 @@ def nbgrader(notebook, _):
     return made | {"cells": cells}
 
 
+def reader(notebook, _):
+    """The lesson `notebook` (a dict) without outputs: in English, the lesson itself."""
+    return _without_outputs(notebook)
+
+
 EDITIONS = {"instructor": instructor, "handout": handout, "nbgrader": nbgrader}
 
 
-def write(edition, folder, notebooks=NOTEBOOKS):
+def editions():
+    """{name: (what makes it, code of its language or None)}: russian is the reader's in Russian."""
+    theirs = {load_language(code).english_name: code for code in languages() if code != ENGLISH}
+    return {name: (make, None) for name, make in EDITIONS.items()} | {
+        name: (reader, code) for name, code in theirs.items()
+    }
+
+
+def write(edition, folder, notebooks=NOTEBOOKS, language=ENGLISH):
     """Write the `edition` of every lesson in `notebooks` into `folder`; returns the paths.
 
-    The same lessons give the same bytes. Raises ValueError for an unknown edition, a folder that
-    holds the lessons themselves, or where there are no lessons; OSError where nothing can be
-    written.
+    The same lessons give the same bytes. An edition that is named after a language, "russian", is
+    the lesson itself in that language. Raises ValueError for an unknown edition or language, a
+    folder that holds the lessons themselves, or where there are no lessons; OSError where nothing
+    can be written.
     """
     folder, notebooks = as_path(folder), as_path(notebooks)
     lessons = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
-    if not isinstance(edition, str) or edition not in EDITIONS:
-        raise ValueError(f"There is no edition {brief(edition)}: choose {', '.join(EDITIONS)}.")
+    known = editions()
+    if not isinstance(edition, str) or edition not in known:
+        raise ValueError(f"There is no edition {brief(edition)}: choose {', '.join(known)}.")
     if not lessons:
         raise ValueError(
             f"There are no lessons in {brief(str(notebooks))}: run this in a copy of the course."
         )
     if any((folder / path.name).resolve() == path.resolve() for path in lessons):  # links, too
         raise ValueError(f"{folder} holds the lessons themselves: choose another folder.")
-    made = {  # all of them first: a lesson that fails leaves no half edition
-        path.name: EDITIONS[edition](json.loads(path.read_text("utf-8")), path.name[:2])
-        for path in lessons
-    }
+    make, own = known[edition]
+    with speaking(own or language):
+        made = {  # all of them first: a lesson that fails leaves no half edition
+            path.name: make(_in_spoken_language(path), path.name[:2]) for path in lessons
+        }
     folder.mkdir(parents=True, exist_ok=True)
     for name, notebook in made.items():
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         (folder / name).write_text(text, "utf-8", newline="\n")
     return [folder / name for name in made]
+
+
+def _in_spoken_language(path):
+    notebook = json.loads(path.read_text("utf-8"))
+    if spoken().code == ENGLISH:
+        return notebook
+    return translated(notebook, path.name, spoken())
 
 
 def stubs(cells):
@@ -164,9 +185,9 @@ def _open_notes(lesson):
 
 def _note(note):
     """A cell for the instructor, off the slides: what to say, and for how long."""
-    unit = "minute" if note.minutes == 1 else "minutes"
-    summary = f"<summary>On stage, {note.minutes} {unit}: {note.title}</summary>"
-    text = f"<details open>{summary}\n\n{note.words}\n\n</details>"
+    n = note.minutes
+    summary = trn("On stage, {} minute: {}", "On stage, {} minutes: {}", n, n, note.title)
+    text = f"<details open><summary>{summary}</summary>\n\n{note.words}\n\n</details>"
     return _off_the_slides(f"notes-{note.below}", text)
 
 
@@ -176,10 +197,8 @@ def _help(exercise):
     mistakes = "\n".join(
         f"- *{what}*: {exercise.judge(function)}" for what, function in exercise.wrong.items()
     )
-    text = (
-        f"<details open><summary>Exercise {exercise.name}, {exercise.title}: hints and typical "
-        f"mistakes</summary>\n\n{hints}\n\n{mistakes}\n\n</details>"
-    )
+    title = tr("Exercise {}, {}: hints and typical mistakes", exercise.name, exercise.title)
+    text = f"<details open><summary>{title}</summary>\n\n{hints}\n\n{mistakes}\n\n</details>"
     return _off_the_slides("instructor-" + exercise.name.replace(".", "-"), text)
 
 
@@ -226,18 +245,21 @@ def _lines(text):
     return text.splitlines(keepends=True)
 
 
-def main(arguments):
+def main(arguments=None):
     """Write the edition that the command line asks for; one sentence where that fails."""
-    if len(arguments) != 2:
-        sys.exit(f"{USAGE}, handout FOLDER, or nbgrader FOLDER.")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("edition", help=", ".join(editions()))
+    parser.add_argument("folder", help="where it goes")
+    parser.add_argument("--language", default=ENGLISH, choices=languages())
+    asked = parser.parse_args(arguments)
     try:
-        paths = write(*arguments)
+        paths = write(asked.edition, asked.folder, language=asked.language)
     except ValueError as problem:
         sys.exit(str(problem))
     except OSError as problem:
-        sys.exit(f"{arguments[1]} cannot be written: {problem.strerror}.")
-    say(f"{len(paths)} lessons ({arguments[0]}) in {arguments[1]}.")
+        sys.exit(f"{asked.folder} cannot be written: {problem.strerror}.")
+    say(f"{len(paths)} lessons ({asked.edition}) in {asked.folder}.")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

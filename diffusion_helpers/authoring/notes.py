@@ -6,6 +6,7 @@ prints them as one page, to print or to keep on the other screen. They stand in 
 file a lesson, so that a reader's lesson shows none; the instructor's edition shows them all.
 """
 
+import argparse
 import re
 import sys
 import textwrap
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..checks import brief, say
+from ..languages import ENGLISH, languages, speaking, spoken, tr
 from ..progress import title
 
 FOLDER = Path(__file__).with_name("stage_notes")
-USAGE = "Say which lesson: python -m diffusion_helpers.authoring.notes 01"
 HEAD = re.compile(r"^## Below `([^`\n]+)`, (\d+) minutes?: (.+)\n\n", re.M)
 
 
@@ -45,8 +46,9 @@ def stage_notes(lesson):
         raise ValueError(
             f"lesson_{lesson}.md: a note begins with ## Below `cell`, 2 minutes: title"
         )
+    say = spoken().text
     return [
-        Note(below, int(minutes), title, words.strip())
+        Note(below, int(minutes), say(title), say(words.strip()))
         for below, minutes, title, words in zip(*(parts[i::4] for i in range(4)))
     ]
 
@@ -54,21 +56,24 @@ def stage_notes(lesson):
 def running_order(lesson):
     """The notes to a lesson ("01") as plain text, each with the minute at which it begins."""
     notes = stage_notes(lesson)  # or one sentence
-    lines, minute = [f"{title(lesson)} on stage"], 0
+    lines, minute = [tr("{} on stage", title(lesson))], 0
     for note in notes:
-        lines += ["", f"{minute:2}  {note.title.upper()} ({note.minutes} min)"]
+        lines += ["", tr("{:2}  {} ({} min)", minute, note.title.upper(), note.minutes)]
         for paragraph in note.words.split("\n\n"):
             lines += [textwrap.fill(paragraph, 76, initial_indent="    ", subsequent_indent="    ")]
         minute += note.minutes
-    return "\n".join([*lines, "", f"{minute:2}  the end", ""])
+    return "\n".join([*lines, "", tr("{:2}  the end", minute), ""])
 
 
-def main(numbers):
+def main(arguments=None):
     """Print the notes to each lesson; one sentence where there are none."""
-    if not numbers:
-        sys.exit(USAGE)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lesson", nargs="+", help="its number: 01")
+    parser.add_argument("--language", default=ENGLISH, choices=languages())
+    asked = parser.parse_args(arguments)
     try:
-        pages = [running_order(number) for number in numbers]
+        with speaking(asked.language):
+            pages = [running_order(number) for number in asked.lesson]
     except ValueError as problem:
         sys.exit(str(problem))
     sys.stdout.reconfigure(encoding="utf-8")  # a file on Windows shall hold every letter, too
@@ -76,4 +81,4 @@ def main(numbers):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -13,7 +13,8 @@ from ..widgets.html import CSS, HtmlOutput, as_html
 from .notes import lessons
 
 SCRIPT = Path(__file__).with_name("presenter.js").read_text("utf-8")
-NOTE = re.compile(r"<summary>On stage, (\d+) minutes?: (.+?)</summary>(.*)</details>", re.S)
+# in any language: "On stage, 2 minutes: why we do this"
+NOTE = re.compile(r"<summary>[^:<]*?(\d+)[^:<]*: (.+?)</summary>(.*)</details>", re.S)
 LONGEST = 60  # characters of a slide's title
 
 
@@ -72,7 +73,8 @@ def _notes(cells):
     """[{below, title, begins, minutes, page}]: the notes in their order, their words as HTML."""
     notes, begins = [], 0
     for cell in cells:
-        found = NOTE.search("".join(cell["source"]))
+        note = cell["id"].startswith("notes-")
+        found = NOTE.search("".join(cell["source"])) if note else None
         if found:
             minutes, title, words = int(found[1]), found[2], found[3].strip()
             page = "".join(f"<p>{_emphasised(as_html(part))}</p>" for part in words.split("\n\n"))

@@ -7,6 +7,7 @@ text stands there empty, and one whose English has changed keeps its old transla
 fuzzy, which counts as missing until somebody has read it and taken the mark away.
 """
 
+import argparse
 import ast
 import difflib
 import json
@@ -19,17 +20,15 @@ from pathlib import Path
 import polib
 
 from .. import exercises
-from ..checks import say
+from ..checks import brief, say
 from ..exercises import questions
-from ..languages import FOLDER, languages
-from ..languages.code import places, texts_in
+from ..languages import ENGLISH, FOLDER, forget, languages, load_language, speaking
+from ..languages.code import PLACE, inside, places, texts_in
+from ..languages.notebooks import NOTEBOOKS
 from . import notes
-from .editions import NOTEBOOKS
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = NOTEBOOKS.parent
-USAGE = "Say which language: python -m diffusion_helpers.authoring.texts ru"
-IN_CODE = ("string", "f-string", "comment")  # kinds of texts whose context is their file
 ALIKE = 0.6  # of a new text and a lost one in the same place: then the old translation may help
 
 
@@ -54,7 +53,7 @@ class Source:
 
 
 def all_sources(notebooks: Path = NOTEBOOKS) -> list[Source]:
-    """Every text of the course, in the order of the files."""
+    """Every text of the course, in the order of the files, each once for every place."""
     parts: list[Iterable[Source]] = []
     for path in sorted(notebooks.glob("[0-9][0-9]_*.ipynb")):
         parts.append(of_notebook(path))
@@ -68,7 +67,20 @@ def all_sources(notebooks: Path = NOTEBOOKS) -> list[Source]:
     parts.append(of_readme(ROOT / "README.md"))
     parts += [of_python(path) for path in sorted(PACKAGE.rglob("*.py"))]
     parts += [of_javascript(path) for path in sorted(PACKAGE.rglob("*.js"))]
-    return [source for part in parts for source in part]
+    with speaking(ENGLISH):
+        return [source for part in parts for source in part]
+
+
+def missing(code: str, sources: Iterable[Source] | None = None) -> list[Source]:
+    """The texts that a language has to have and has not, each once. A changed one is missing."""
+    language = load_language(code)
+    found = {}
+    for source in all_sources() if sources is None else sources:
+        there = language.many if source.many else language.texts
+        key = (source.text, source.many) if source.many else source.key
+        if source.needed and key not in there:
+            found[key] = source
+    return list(found.values())
 
 
 # ---- one kind of file each -----------------------------------------------------------------------
@@ -90,12 +102,13 @@ def of_notebook(path: Path) -> Iterator[Source]:
 def of_code(file: str, place: str, code: str, context: str) -> Iterator[Source]:
     """The texts in some code, each once."""
     seen = set()
-    for text in texts_in(code):
-        if text.text in seen or not _has_words(text.text):
-            continue
-        seen.add(text.text)
-        needed = text.kind == "comment" or bool(re.search(r"\S\s+\S", text.text.strip()))
-        yield Source(file, place, text.kind, text.text, context, needed=needed)
+    for found in texts_in(code):
+        within = inside(found.text) if found.kind == "f-string" else []
+        for kind, text in [(found.kind, found.text), *(("string", text) for text in within)]:
+            if text not in seen and _has_words(text):
+                seen.add(text)
+                needed = kind == "comment" or bool(re.search(r"\S\s+\S", text.strip()))
+                yield Source(file, place, kind, text, context, needed=needed)
 
 
 def of_questions(number: str) -> Iterator[Source]:
@@ -122,7 +135,7 @@ def of_exercises(number: str) -> Iterator[Source]:
         if _is_documented(node)
     }
     for source in of_code(f"diffusion_helpers/exercises/{name}", "", code, name):
-        if source.kind != "comment" and source.text not in hidden or source.text in solutions:
+        if (source.kind != "comment" and source.text not in hidden) or source.text in solutions:
             yield source
 
 
@@ -195,6 +208,90 @@ def _has_words(text):
     return "->" not in text and bool(re.search(r"[^\W\d_]{2,}", text))
 
 
+# ---- a catalogue ---------------------------------------------------------------------------------
+
+
+def update(path: Path, sources: list[Source]) -> None:
+    """Bring a PO file up to date with the course.
+
+    New texts come in empty. One that stands where another is gone and is much like it keeps that
+    one's translation, marked fuzzy. What the course no longer says goes.
+    """
+    old = polib.pofile(str(path), encoding="utf-8", wrapwidth=100)
+    known = {(e.msgctxt or "", e.msgid, e.msgid_plural): e for e in old if not e.obsolete}
+    entries: dict[tuple, polib.POEntry] = {}
+    for source in sources:
+        key = (source.context, source.text, source.many)
+        if key in entries:
+            _add_place(entries[key], source)
+        elif source.needed or key in known:
+            entries[key] = _entry(source, known.get(key))
+            _add_place(entries[key], source)
+    lost = [entry for key, entry in known.items() if key not in entries]
+    for key, entry in entries.items():
+        if key not in known:
+            _help_with(entry, lost)
+    old[:] = list(entries.values())
+    old.save(str(path))
+
+
+def _entry(source, before):
+    context, many = source.context or None, source.many
+    entry = polib.POEntry(msgctxt=context, msgid=source.text, comment=source.kind)
+    if many:
+        entry.msgid_plural, entry.msgstr_plural = many, {0: "", 1: "", 2: ""}
+    if before is not None:
+        entry.msgstr, entry.flags = before.msgstr, before.flags
+        entry.msgstr_plural, entry.tcomment = before.msgstr_plural, before.tcomment
+        entry.previous_msgid = before.previous_msgid
+    return entry
+
+
+def _add_place(entry, source):
+    place = (source.file, source.place.replace(" ", "-"))
+    if place not in entry.occurrences:
+        entry.occurrences.append(place)
+
+
+def _help_with(entry, lost):
+    """Give a new text the translation of a lost one from its place, if they are alike."""
+    near = [e for e in lost if set(e.occurrences) & set(entry.occurrences) and e.msgstr]
+    alike = [difflib.SequenceMatcher(None, e.msgid, entry.msgid).ratio() for e in near]
+    if near and max(alike) >= ALIKE and not entry.msgid_plural:
+        best = near[alike.index(max(alike))]
+        entry.msgstr, entry.previous_msgid, entry.flags = best.msgstr, best.msgid, ["fuzzy"]
+
+
+def faulty(code: str, sources: Iterable[Source]) -> list[tuple[Source, list[str]]]:
+    """The translations of a language that differ from the English where they may not."""
+    language = load_language(code)
+    labels = {source.text: language.text(source.text, source.context) for source in sources}
+    found = {}
+    for source in sources:
+        translation = language.texts.get(source.key)
+        if translation is not None and (wrong := faults(source, translation, labels)):
+            found[source.key] = (source, wrong)
+    return list(found.values())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Bring the catalogue of a language up to date, and say what it lacks."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("language", choices=[c for c in languages() if c != ENGLISH])
+    code = parser.parse_args(arguments).language
+    sources = all_sources()
+    update(FOLDER / f"{code}.po", sources)
+    forget(code)
+    lacking, wrong = missing(code, sources), faulty(code, sources)
+    for source in lacking:
+        say(f"missing: {source.file} {source.place}: {brief(source.text)}")
+    for source, reasons in wrong:
+        say(f"differs: {source.file} {source.place}: {brief(source.text)}: {'; '.join(reasons)}")
+    needed = len({(s.key, s.many) for s in sources if s.needed})
+    say(f"{code}: {needed - len(lacking)} of {needed} texts, {len(wrong)} that differ.")
+    sys.exit(bool(lacking or wrong))
+
+
 # ---- what may not differ between a text and its translation --------------------------------------
 
 FORMULA = re.compile(r"\$\$.*?\$\$|(?<![\\$])\$(?=\S)[^$]*?[^\s\\]\$(?!\d)", re.DOTALL)
@@ -239,6 +336,13 @@ def faults(source: Source, translation: str, labels: dict[str, str] | None = Non
     return found
 
 
+def prose(text: str) -> str:
+    """A text without code, formulas, addresses, tags and places."""
+    for pattern in (FENCE, CODE, FORMULA, LINK, TAG, PLACE):
+        text = pattern.sub(" ", text)
+    return text
+
+
 def _parts(name, pattern, text, labels):
     found = [match[0] for match in pattern.finditer(text)]
     if name == "formula":
@@ -279,3 +383,7 @@ def _difference(ours, theirs):
     for part in theirs:
         lost.remove(part) if part in lost else new.append(part)
     return f"{lost} became {new}"
+
+
+if __name__ == "__main__":
+    main()

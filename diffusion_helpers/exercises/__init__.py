@@ -6,12 +6,16 @@ function, the reader's or ours, so that a lesson always runs to its end. One mod
 `lesson_01` and so on, holds the exercises as `EXERCISES`.
 """
 
+import functools
 import importlib
+import importlib.util
 import inspect
+import linecache
 import pkgutil
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
@@ -20,6 +24,8 @@ from IPython.display import display
 
 from .. import progress
 from ..checks import brief, check_count, say
+from ..languages import ENGLISH, load_language, spoken
+from ..languages.code import translate_code
 from ..widgets.html import HtmlOutput, as_html
 from .beside import Curves, Numbers, Pictures, show_beside
 from .guarded import ToDo, guarded, kind_of, on_copies, own_room, stopped
@@ -160,7 +166,23 @@ def of_lesson(number: str) -> tuple[Exercise, ...]:
     """The exercises of the lesson `number`, in their order; its module is imported only now."""
     if not isinstance(number, str) or number not in lessons():
         raise ValueError(f"lessons with exercises are {', '.join(lessons())}, got {brief(number)}")
-    return importlib.import_module(f"{__name__}.lesson_{number}").EXERCISES
+    return _module(f"{__name__}.lesson_{number}", spoken().code).EXERCISES
+
+
+@functools.cache
+def _module(name, language):
+    """The module of a lesson; in another language it is the same program with other texts."""
+    if language == ENGLISH:
+        return importlib.import_module(name)
+    spec = importlib.util.find_spec(name)
+    path, file = Path(spec.origin), f"<{name} in {language}>"
+    theirs = functools.partial(load_language(language).text, context=path.name)
+    code = translate_code(path.read_text("utf-8"), theirs)
+    # readers see the source of a solution, and `inspect` looks for it here
+    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
+    module = importlib.util.module_from_spec(spec)
+    exec(compile(code, file, "exec"), module.__dict__)
+    return module
 
 
 def _show(words, verdict):

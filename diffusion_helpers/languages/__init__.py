@@ -6,7 +6,8 @@ stays English. The catalogues are gettext's (PO); `authoring.texts` brings them 
 """
 
 import gettext
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def load_language(code: str) -> Language:
     return _known[code]
 
 
+def forget(code: str) -> None:
+    """Read the catalogue of a language anew when it is next asked for: its file has changed."""
+    if code != ENGLISH:
+        _known.pop(code, None)
+
+
 def read_catalogue(path: Path) -> Language:
     """The language in a PO file; texts whose English has changed since (fuzzy) count as missing.
 
@@ -81,6 +88,18 @@ def speak(language: str) -> None:
     """
     global _spoken
     _spoken = load_language(language)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Speak another language for a while."""
+    global _spoken
+    before = _spoken
+    speak(language)
+    try:
+        yield
+    finally:
+        _spoken = before
 
 
 def spoken() -> Language:

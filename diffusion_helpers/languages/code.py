@@ -8,6 +8,7 @@ code: "{n} of {len(names)} names".
 import ast
 import io
 import re
+import textwrap
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ def translate_code(code: str, translation: Callable[[str], str]) -> str:
     f-string.
     """
     for text in reversed(texts_in(code)):  # from below: the places above stay true
+        if text.kind == "comment" and (new := translation(text.text)) != text.text:
+            code = _with_comment(code, text, new)
+    for text in reversed(texts_in(code)):  # anew: a long comment moves what stands before it
         if text.kind == "comment":
             continue
         new = translation(text.text)
@@ -58,15 +62,18 @@ def translate_code(code: str, translation: Callable[[str], str]) -> str:
             new = PLACE.sub(lambda place: _place(place[0], translation), new)
         if new != text.text:
             code = _with_string(code, text, new)
-    for text in reversed(texts_in(code)):  # a long comment moves what stands before it
-        if text.kind == "comment" and (new := translation(text.text)) != text.text:
-            code = _with_comment(code, text, new)
     return code
 
 
 def places(template: str) -> list[str]:
     """The places of an f-string's text, {x:.2f}, in their order."""
     return [place for place in PLACE.findall(template) if place not in ("{{", "}}")]
+
+
+def inside(template: str) -> list[str]:
+    """The strings inside the places of an f-string's text: {"yes" if ok else "no"}."""
+    literals = (found for place in places(template) for found in LITERAL.finditer(place))
+    return [_read(found[0], False) for found in literals if not found["prefix"]]
 
 
 # ---- what there is -------------------------------------------------------------------------------
@@ -205,7 +212,7 @@ def _with_string(code, text, new):
     column = text.start - line
     rest = code[text.end :].partition("\n")[0]
     whole = _literal(new, template, quote)
-    if column + len(whole) + len(rest) <= WIDTH and "\n" not in old:
+    if column + len(whole) + len(rest) <= WIDTH:
         return code[: text.start] + whole + code[text.end :]
     indent = column if not code[line : text.start].strip() else _indent(code, line) + 4
     before = "" if indent == column else "\n" + " " * indent
@@ -261,14 +268,19 @@ def _with_comment(code, text, new):
     line = code.rfind("\n", 0, text.start) + 1
     column = text.start - line
     if text.own_line:
-        margin = "\n" + " " * column
-        return (
-            code[: text.start]
-            + margin.join(f"# {words}" for words in new.split("\n"))
-            + (code[text.end :])
-        )
+        return code[: text.start] + _comment(new, column) + code[text.end :]
     if column + 2 + len(new) <= WIDTH:
         return f"{code[: text.start]}# {new}{code[text.end :]}"
-    indent = " " * _indent(code, line)  # too long to stand beside the code: it stands above
+    indent = _indent(code, line)  # too long to stand beside the code: it stands above
     body = code[line : text.start].rstrip()
-    return f"{code[:line]}{indent}# {new}\n{body}{code[text.end :]}"
+    return f"{code[:line]}{' ' * indent}{_comment(new, indent)}\n{body}{code[text.end :]}"
+
+
+def _comment(words, indent):
+    """Words as a comment of as many lines as it needs, to stand behind so many blanks."""
+    lines = [
+        line
+        for given in words.split("\n")
+        for line in textwrap.wrap(given, WIDTH - indent - 2, break_long_words=False) or [""]
+    ]
+    return ("\n" + " " * indent).join(f"# {line}".rstrip() for line in lines)

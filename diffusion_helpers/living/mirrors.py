@@ -21,6 +21,7 @@ from torch import nn
 
 from ..checkpoints import load_checkpoint
 from ..data import read_data
+from ..languages.notebooks import english_source, said_in
 from ..pocket import STYLES as POCKET_STYLES
 from ..pocket import load_pocket
 from ..text import STYLES
@@ -102,6 +103,11 @@ def equal(lesson: dict[str, Any], **values: Any) -> None:
     """Raise ValueError unless these globals have these values."""
     if any(lesson[name] != value for name, value in values.items()):
         raise ValueError(OWN_CHOICES)
+
+
+def _said(number, values):
+    """A dictionary of a lesson with its keys in the spoken language."""
+    return {said_in(number, key): value for key, value in values.items()}
 
 
 # ---- the tables, {sha256 of a function's source: its mirror} -------------------------------------
@@ -214,7 +220,7 @@ def _by_colour(lesson):
 
 def _inside(lesson):
     bottom, down = "bottom.focus.attention", "down.2.0.focus.attention"
-    equal(lesson, LAYERS={"at the bottom": bottom, "on the way down": down})
+    equal(lesson, LAYERS=_said("06", {"at the bottom": bottom, "on the way down": down}))
     shipped(lesson["unets"], attention="ladder_attention")
     return {"alpha_bar": lesson["schedule"].alpha_bar}
 
@@ -229,6 +235,7 @@ def _changes(lesson):
         "nowhere": torch.zeros_like(weights),
     }
     made = {name: change(weights) for name, change in lesson["CHANGES"].items()}
+    wanted = _said("06", wanted)
     if made.keys() != wanted.keys() or not all(torch.equal(made[n], wanted[n]) for n in wanted):
         raise ValueError(OWN_CHOICES)
     shipped(lesson, painter="twins_attention")
@@ -250,7 +257,7 @@ LESSON_06 = {
 
 
 def _artists(lesson):
-    equal(lesson, ARTISTS={"any": None} | {style: style for style in STYLES})
+    equal(lesson, ARTISTS=_said("07", {"any": None} | {style: style for style in STYLES}))
     return _demiurge(lesson)
 
 
@@ -270,7 +277,7 @@ def _names(lesson):
 
 def _maps(lesson):
     up, down = "up.1.0.listen.attention", "down.1.0.listen.attention"
-    equal(lesson, LAYERS={"16x16, on the way up": up, "16x16, on the way down": down})
+    equal(lesson, LAYERS=_said("07", {"16x16, on the way up": up, "16x16, on the way down": down}))
     paint = "31c2c1fa62ca395c55d5a2fa391e34e24e10ab1b453f100583e6f0ff3afb120c"
     unchanged(lesson, paint=paint)
     return _artists(lesson)
@@ -293,7 +300,8 @@ LESSON_07 = {
 
 
 def _three_hands(lesson):
-    equal(lesson, STYLE_NAMES={"any": None} | {style: style for style in POCKET_STYLES})
+    names = {"any": None} | {style: style for style in POCKET_STYLES}
+    equal(lesson, STYLE_NAMES=_said("08", names))
     return shipped_pocket(lesson)
 
 
@@ -338,7 +346,7 @@ LESSON_09: dict[str, Mirror] = {}
 
 
 def _two_hands(lesson):
-    equal(lesson, ARTISTS={"any": None} | {style: style for style in STYLES})
+    equal(lesson, ARTISTS=_said("10", {"any": None} | {style: style for style in STYLES}))
     shipped(lesson, demiurge="demiurge", swift="swift")
     return {}
 
@@ -382,8 +390,9 @@ ONLY_PYTHON = {  # {sha256: the reason}
 
 
 def fingerprint(source: str) -> str:
-    """By which the tables know a function: the sha256 of its source, without what surrounds it."""
-    return hashlib.sha256(source.strip().encode()).hexdigest()
+    """By which the tables know a function: the sha256 of its English source, without what is
+    around it."""
+    return hashlib.sha256(english_source(source).encode()).hexdigest()
 
 
 def mirror_of(source: str) -> Mirror:

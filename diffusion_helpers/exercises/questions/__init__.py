@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...checks import brief
+from ...languages import spoken
 
 FOLDER = Path(__file__).parent
 NAME = re.compile(r"[0-9]{2}\.[a-z]")
@@ -63,7 +64,14 @@ def of_lesson(number):
         text = path.read_text("utf-8-sig")  # some editors put a mark before the first letter
     except UnicodeDecodeError:
         raise ValueError(f"{path.name} holds other signs than text: save it as UTF-8.") from None
-    return _parse(path.name, number, text)
+    return {name: _spoken(asked) for name, asked in _parse(path.name, number, text).items()}
+
+
+def _spoken(question):
+    """The question in the spoken language."""
+    say = spoken().text
+    options = {k: Option(say(one.words), say(one.why)) for k, one in question.options.items()}
+    return Question(question.name, say(question.text), options)
 
 
 def _parse(file, number, text):
