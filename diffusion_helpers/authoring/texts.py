@@ -205,7 +205,7 @@ def _has_words(text):
     """Whether there is something to read beside formulas, places and the names of axes."""
     for place in places(text):
         text = text.replace(place, " ")
-    return "->" not in text and bool(re.search(r"[^\W\d_]{2,}", text))
+    return not SHAPES.fullmatch(text) and bool(re.search(r"[^\W\d_]{2,}", text))
 
 
 # ---- a catalogue ---------------------------------------------------------------------------------
@@ -248,7 +248,9 @@ def _entry(source, before):
 
 
 def _add_place(entry, source):
-    place = (source.file, source.place.replace(" ", "-"))
+    # polib keeps whole what ends in no number of a line
+    name = source.place.replace(" ", "-")
+    place = (f"{source.file}:{name}" if name else source.file, "")
     if place not in entry.occurrences:
         entry.occurrences.append(place)
 
@@ -301,6 +303,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)|(?:href|src)=\"([^\"]+)\"|<(https?://[^>]+)>
 TAG = re.compile(r"</?[a-z][^>]*>")
 NUMBER = re.compile(r"\d+(?:\.\d+)*")
 IN_FORMULA = re.compile(r"\\(?:text|mathrm|textbf|textrm)\{[^{}]*\}|\\,|\\;|\\ |\s")
+SHAPES = re.compile(r"[\w\s(),.\[\]*+/-]*->[\w\s(),.\[\]*+/-]*")  # "b n (h d) -> b h n d"
 CYRILLIC = re.compile("[А-Яа-яЁё]")
 TWO_PLACES = re.compile(r"\{(\d*)((?:![rsa])?(?::[^{}]*)?)\}")  # of str.format
 
