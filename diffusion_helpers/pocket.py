@@ -15,6 +15,7 @@ import torch
 from .checks import as_path, brief, check_count, check_floats, check_images, check_t, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
+from .languages import tr
 from .lora import RANK, LoraLayer, as_kept, lora_layers, replace_part
 from .words import PromptWarning, name_emoji
 
@@ -99,7 +100,7 @@ def format_prompt(pipe: Any, words: str, style: str | None = None) -> str:
     room = pipe.tokenizer.model_max_length - 2
     room -= len(pipe.tokenizer(end, add_special_tokens=False).input_ids)
     if len(tokens) > room:
-        PromptWarning.say(f"I hear the first {room} tokens of a prompt")
+        PromptWarning.say(tr("I hear the first {} tokens of a prompt", room))
         for kept in range(room, -1, -1):  # a sign that is cut in two may spell itself longer
             words = pipe.tokenizer.decode(tokens[:kept]).rstrip("\ufffd")
             if len(pipe.tokenizer(words, add_special_tokens=False).input_ids) <= room:

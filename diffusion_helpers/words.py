@@ -24,6 +24,7 @@ from safetensors.torch import load
 
 from .checks import brief, check_count, check_floats
 from .data import read_data
+from .languages import tr
 from .text import MAX_WORDS, SIZE, Text, style_number
 
 NAMED = 8  # unknown words that are compared with the known ones; the box must answer while you type
@@ -148,10 +149,11 @@ def _emoji_names() -> tuple[dict[str, str], re.Pattern[str]]:
 def _sign_name(sign: str) -> str:
     """What Unicode calls a sign; a flag is two letters, the code of its country."""
     if len(sign) == 1:
-        return unicodedata.name(sign, "without a name").lower()
+        return unicodedata.name(sign, tr("without a name")).lower()
     if sign.endswith("\u20e3"):
-        return f"keycap {sign[0]}"
-    return "flag " + "".join(chr(ord(letter) - 0x1F1E6 + ord("A")) for letter in sign)
+        return tr("keycap {}", sign[0])
+    country = "".join(chr(ord(letter) - 0x1F1E6 + ord("A")) for letter in sign)
+    return tr("flag {}", country)
 
 
 # ---- the word table -----------------------------------------------------------------------------
@@ -255,19 +257,26 @@ class Words:
         none = len(self.vectors) - 1
         known = [self.rows[word] for word in words if word in self.rows]
         if len(known) > MAX_WORDS:
-            PromptWarning.say(f"I hear the first {MAX_WORDS} words of a prompt")
+            PromptWarning.say(tr("I hear the first {} words of a prompt", MAX_WORDS))
         return (known + [none] * MAX_WORDS)[:MAX_WORDS]
 
     def _warn(self, words: list[str], signs: list[str]) -> None:
         unknown = self._unknown([word for word in words if word not in SMALL], n=3)
         for word, similar in list(unknown.items())[:NAMED]:
-            like = f"; similar words I know: {', '.join(similar)}" if similar else ""
-            PromptWarning.say(f"I do not know the word {word[:30]!r}{like}", word, similar)
+            short, like = word[:30], ", ".join(similar)
+            said = (
+                tr("I do not know the word '{}'; similar words I know: {}", short, like)
+                if similar
+                else tr("I do not know the word '{}'", short)
+            )
+            PromptWarning.say(said, word, similar)
         for sign in signs[:NAMED]:
-            PromptWarning.say(f"I do not know the sign {sign!r} ({_sign_name(sign)})")
-        for kind, more in (("words", len(unknown) - NAMED), ("signs", len(signs) - NAMED)):
-            if more > 0:
-                PromptWarning.say(f"I do not know {more} more {kind} of this prompt")
+            shown = repr(sign)[1:-1]
+            PromptWarning.say(tr("I do not know the sign '{}' ({})", shown, _sign_name(sign)))
+        if (more := len(unknown) - NAMED) > 0:
+            PromptWarning.say(tr("I do not know {} more words of this prompt", more))
+        if (more := len(signs) - NAMED) > 0:
+            PromptWarning.say(tr("I do not know {} more signs of this prompt", more))
 
     def text(self, row_numbers: torch.Tensor, styles: torch.Tensor) -> Text:
         """Row numbers (B, MAX_WORDS) and style numbers (B,), both integers, as a Text."""
@@ -295,7 +304,7 @@ class Words:
         for prompt, heard in zip(spoken, text.mask):
             if prompt.strip() and not heard.any():
                 PromptWarning.say(
-                    "Nothing in this prompt is heard, so it draws as if there were none"
+                    tr("Nothing in this prompt is heard, so it draws as if there were none")
                 )
         return text
 

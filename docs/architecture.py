@@ -134,7 +134,8 @@ def layer_of(part):
     """Its key in COLOURS."""
     if part == "notebooks":
         return "the lessons"
-    around = part in ("progress", "update") or (ROOT / PACKAGE / part).is_dir()
+    a_folder = (ROOT / PACKAGE / part).is_dir() and part != "languages"  # all say their words by it
+    around = part in ("progress", "update") or a_folder
     return "around them" if around else "the core"
 
 

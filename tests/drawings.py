@@ -206,7 +206,7 @@ def in_python(draw, parts, values):
 def in_page(drawn, draw, parts, values):
     """The frames with which the worker of a page answers, where nothing newer is asked."""
     living = mirrors.living_part(draw)
-    specs = [{"label": name.replace("_", " ")} | part.spec() for name, part in parts.items()]
+    specs = [{"name": name} | part.spec() for name, part in parts.items()]
     boards = [
         base64.b64encode(values[name]).decode()
         for name, part in parts.items()

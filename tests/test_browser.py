@@ -618,7 +618,7 @@ def test_on_any_page_a_control_that_is_alive_hides_its_own_still(visit, tmp_path
         for start in (2, 7)
     ]
     alive, lone = (control.static_image() for control in controls)
-    script = str(controls_of.Live._esm).replace("export default", "const control =")
+    script = controls[0]._esm.replace("export default", "const control =")
     state = {"spec": controls[0].spec, "frame": controls[0].frame | {"pixels": []}}
     state["frame"]["columns"] = []  # the pictures would travel as bytes
     (tmp_path / "page.html").write_text(

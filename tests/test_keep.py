@@ -10,6 +10,7 @@ from page_objects import pictures_in
 from PIL import Image
 
 from diffusion_helpers import add_noise, cosine_schedule, load_emoji, pure_noise
+from diffusion_helpers.languages.javascript import with_texts
 from diffusion_helpers.widgets.figures import to_uint8
 from diffusion_helpers.widgets.html import KEEP
 
@@ -39,7 +40,8 @@ def page(visit, tmp_path_factory):
     """A page with our script and five shots, and nothing else."""
     path = tmp_path_factory.mktemp("keep") / "page.html"
     path.write_text(
-        f'<meta charset="utf-8"><body><p id="place"></p><script>{KEEP}</script>', "utf-8"
+        f'<meta charset="utf-8"><body><p id="place"></p><script>{with_texts(KEEP)}</script>',
+        "utf-8",
     )
     with visit() as tab:
         tab.page.goto(path.as_uri())

@@ -22,6 +22,7 @@ from diffusion_helpers import load_checkpoint, pure_noise
 from diffusion_helpers.attention import capture_attention
 from diffusion_helpers.checks import SEED_STRIDE, seeded_generator
 from diffusion_helpers.data import read_data, to_signed
+from diffusion_helpers.languages.javascript import with_texts
 from diffusion_helpers.living import files as living
 from diffusion_helpers.living.mirrors import pack_tensor
 from diffusion_helpers.noising import cosine_schedule, linear_schedule
@@ -60,7 +61,8 @@ def site():
     files["/files/words/words.json"] = gzip.compress(needed["words/words.json"])
     sums = {name: hashlib.sha256(content).hexdigest() for name, content in needed.items()}
     files["/sums.json"] = json.dumps(sums).encode()
-    files["/page.html"] = (HERE / "living.html").read_bytes()
+    page = (HERE / "living.html").read_text("utf-8")  # it imports single modules, which call tr()
+    files["/page.html"] = page.replace("<script>", f"<script>{with_texts('')}", 1).encode()
     files |= {f"/{path.name}": path.read_bytes() for path in living.STATIC.glob("*.js")}
     files["/worker.js"] = living.worker_script().encode() + (HERE / "living.js").read_bytes()
     with serve(files) as address:

@@ -19,7 +19,6 @@ from diffusion_helpers.sampling import Step
 from diffusion_helpers.widgets.controls import (
     Choice,
     Drawing,
-    Live,
     Prompt,
     Seed,
     Slider,
@@ -109,7 +108,7 @@ def stage(visit, tmp_path_factory):
     alive = controls()
     states = plain([{"spec": c.spec, "frame": c.frame} for c in alive])
     places = "".join(f'<div id="live-{i}"></div>' for i in range(len(alive)))
-    esm = str(Live._esm).replace("export default", "const control =")
+    esm = alive[0]._esm.replace("export default", "const control =")
     page = tmp_path_factory.mktemp("stage") / "stage.html"
     page.write_text(
         f"""<!doctype html><html lang="en"><head><title>Stage</title><meta name="viewport"

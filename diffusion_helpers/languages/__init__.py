@@ -116,6 +116,11 @@ def tr(text: str, *values: object) -> str:
     return found.format(*values) if values else found
 
 
+def marked(text: str) -> str:
+    """The text itself, for a constant: `tr` puts it into the spoken language where it is shown."""
+    return text
+
+
 def trn(one: str, many: str, n: int, *values: object) -> str:
     """`tr` of a text with a number: `trn("{} step", "{} steps", n, n)` chooses by `n`."""
     forms = _spoken.many.get((one, many), {0: one, 1: many})

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..checkpoints import SHIPPED
 from ..checks import brief
 from ..data import read_data, shipped
+from ..languages.javascript import with_texts
 from ..words import SIGN
 
 HERE = Path(__file__).parent
@@ -23,7 +24,7 @@ TWINS = {"twins_attention": True, "twins_near": False}  # whether they have atte
 NETWORKS = (*SHIPPED, *TWINS)
 IMPORT = re.compile(r'^import \{[^}]*\} from "\.\.?/([^"]+)";\n', re.MULTILINE)
 EXPORT = re.compile(r"^export (?=const|class|function|async)", re.MULTILINE)
-LESSON = re.compile(r"^const (LESSON_\d\d|PLAY) = ", re.MULTILINE)
+LESSON = re.compile(r"^const (LESSON_(\d\d)|PLAY) = ", re.MULTILINE)
 WORDS = ("words/words.json", "words/words.safetensors", "emoji/emoji.json")
 POCKET = (
     *("text_encoder/model.safetensors", "unet/diffusion_pytorch_model.safetensors"),
@@ -75,7 +76,8 @@ def worker_script() -> str:
     """static/worker.js and all that it imports as one script without imports.
 
     A page that is opened from a disk may start a worker from such a script only. All names are in
-    one scope, but for those of draws/: what a lesson needs for itself is nobody else's.
+    one scope, but for those of draws/: what a lesson needs for itself is nobody else's, and it says
+    what the lesson says.
     """
     joined: dict[str, str] = {}
 
@@ -87,11 +89,12 @@ def worker_script() -> str:
         source = EXPORT.sub("", IMPORT.sub("", source))
         lesson = LESSON.search(source) if name.startswith("draws/") else None
         if lesson:
+            source = with_texts(source, lesson[2]) if lesson[2] else source
             source = f"const {lesson[1]} = (() => {{\n{source}\nreturn {lesson[1]};\n}})();\n"
         joined[name] = source
 
     add("worker.js")
-    return "\n".join(joined.values())
+    return with_texts("\n".join(joined.values()))
 
 
 def read_vendor(name: str) -> bytes:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable
 
+from ..languages.javascript import in_scope
 from .files import STATIC, needed_files, worker_script
 from .mirrors import pack_bytes
 
@@ -57,12 +58,12 @@ def page_script(needs: Iterable[str], live: str) -> str:
         "live": f"(() => {{\n{live.replace(EXPORT, 'return { render };')}\n}})()",
     }
     page = (STATIC / "page.js").read_text("utf-8")
-    return GIVEN.sub(lambda given: f"const {given[1]} = {code[given[1]]};", page)
+    return in_scope(GIVEN.sub(lambda given: f"const {given[1]} = {code[given[1]]};", page))
 
 
 def first_script() -> str:
     """The script that stands before that of `page_script`, and before packs within a page."""
-    return (STATIC / "first.js").read_text("utf-8")
+    return in_scope((STATIC / "first.js").read_text("utf-8"))
 
 
 def inline(script: str, folder: str = PACKS) -> str:

@@ -21,6 +21,8 @@ from IPython.display import HTML, display
 from traitlets import Dict
 
 from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
+from ..languages import marked, tr
+from ..languages.javascript import with_texts
 from ..living.mirrors import living_part, pack_bytes
 from ..words import PromptWarning, gather_warnings
 from .figures import check_alt, escape, to_uint8
@@ -30,8 +32,9 @@ from .html import AGAIN, ALIVE_OR_STILL, CSS, KEEP, KEYS, STATIC, as_frames, sta
 LARGEST_SEED = 2**53 - 1  # the last whole number that a browser counts exactly
 LONGEST = 300  # letters of a sentence about trouble
 OFFERED = 3  # buttons for unknown words of a prompt
-ASLEEP = "A still picture. When this cell runs in a notebook, its controls come alive above."
-WHY_STILL = " Without Python it stays still: {}."
+ASLEEP = marked(
+    "A still picture. When this cell runs in a notebook, its controls come alive above."
+)
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,11 @@ class Slider:
             check_number(getattr(self, name), name)
         if not self.first <= self.start <= self.last or self.step <= 0:
             raise ValueError(
-                f"expected first <= start <= last and a step above 0, got {self.first}, "
-                f"{self.start}, {self.last} and step {self.step}"
+                tr(
+                    "expected first <= start <= last and a step above 0, got {}, {}, {} and step "
+                    "{}",
+                    *(self.first, self.start, self.last, self.step),
+                )
             )
 
     def spec(self):
@@ -59,8 +65,8 @@ class Slider:
 
     def read(self, value, _):
         if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value):
-            wanted = f"a number from {self.first} to {self.last}"
-            raise ValueError(f"expected {wanted}, got {brief(value)}")
+            numbers = self.first, self.last
+            raise ValueError(tr("expected a number from {} to {}, got {}", *numbers, brief(value)))
         return self._plain(min(max(value, self.first), self.last))
 
     def _plain(self, number):
@@ -77,11 +83,9 @@ class Choice:
     start: str | None = None  # the first one when left out
 
     def __post_init__(self):
-        check_kind(self.options, (list, tuple, dict), "options as a list or a dict")
+        check_kind(self.options, (list, tuple, dict), tr("options as a list or a dict"))
         if not self.options or self.start not in (None, *self.options):
-            raise ValueError(
-                f"expected start among {brief(list(self.options))}, got {brief(self.start)}"
-            )
+            raise ValueError(_no_start(self))
 
     def spec(self):
         words = list(self.options)
@@ -91,7 +95,9 @@ class Choice:
     def read(self, value, _):
         words = list(self.options)
         if type(value) is not int or not 0 <= value < len(words):
-            raise ValueError(f"expected the number of one of {brief(words)}, got {brief(value)}")
+            raise ValueError(
+                tr("expected the number of one of {}, got {}", brief(words), brief(value))
+            )
         return self.options[words[value]] if isinstance(self.options, dict) else words[value]
 
 
@@ -104,11 +110,9 @@ class Switches:
 
     def __post_init__(self):
         for words in (self.options, self.start):
-            check_kind(words, (list, tuple, dict), "options and start as lists of words")
+            check_kind(words, (list, tuple, dict), tr("options and start as lists of words"))
         if not self.options or not all(word in self.options for word in self.start):
-            raise ValueError(
-                f"expected start among {brief(list(self.options))}, got {brief(self.start)}"
-            )
+            raise ValueError(_no_start(self))
 
     def spec(self):
         start = [word in self.start for word in self.options]
@@ -117,7 +121,7 @@ class Switches:
     def read(self, value, _):
         fits = isinstance(value, list) and len(value) == len(self.options)
         if not fits or not all(isinstance(on, bool) for on in value):
-            raise ValueError(f"expected {len(self.options)} switches, got {brief(value)}")
+            raise ValueError(tr("expected {} switches, got {}", len(self.options), brief(value)))
         return tuple(word for word, on in zip(self.options, value) if on)
 
 
@@ -149,7 +153,7 @@ class Seeds(Seed):
 
     def read(self, value, _):
         if not isinstance(value, list) or len(value) != 2 or not isinstance(value[1], bool):
-            raise ValueError(f"expected a seed and a switch, got {brief(value)}")
+            raise ValueError(tr("expected a seed and a switch, got {}", brief(value)))
         first, four = super().read(value[0], _), value[1]
         return [first + i for i in range(4 if four else 1)]
 
@@ -164,17 +168,18 @@ class Prompt:
     def __post_init__(self):
         check_count(self.longest, "longest")
         if not isinstance(self.start, str) or len(self.start) > self.longest:
-            raise ValueError(
-                f"expected text of at most {self.longest} letters, got {brief(self.start)}"
-            )
+            raise ValueError(self._too_long(brief(self.start)))
 
     def spec(self):
         return {"start": utf8_safe(self.start), "longest": int(self.longest), "kind": "prompt"}
 
     def read(self, value, _):
         if not isinstance(value, str) or len(value) > self.longest:
-            raise ValueError(f"expected text of at most {self.longest} letters, got {value!r:.60}")
+            raise ValueError(self._too_long(f"{value!r:.60}"))
         return value
+
+    def _too_long(self, got):
+        return tr("expected text of at most {} letters, got {}", self.longest, got)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +194,7 @@ class Drawing:
     def __post_init__(self):
         shape = self.start.shape if torch.is_tensor(self.start) else ()
         if len(shape) != 3 or shape[0] != 3 or shape[1] != shape[2]:
-            raise ValueError(f"expected a square picture (3, S, S), got {brief(self.start)}")
+            raise ValueError(tr("expected a square picture (3, S, S), got {}", brief(self.start)))
         check_images(self.start[None])
 
     def spec(self):
@@ -200,7 +205,7 @@ class Drawing:
         size = self.start.shape[1]
         fits = isinstance(pixels, (bytes, bytearray, memoryview))
         if not fits or len(bytes(pixels)) != 4 * size * size:
-            raise ValueError(f"expected a drawing of {size} x {size} pixels")
+            raise ValueError(tr("expected a drawing of {} x {} pixels", size, size))
         rgba = torch.frombuffer(bytearray(pixels), dtype=torch.uint8).reshape(size, size, 4)
         return rearrange(rgba[..., :3].float() / 127.5 - 1, "h w c -> c h w")  # (3, S, S)
 
@@ -212,7 +217,7 @@ CONTROLS = (Slider, Choice, Switches, Seed, Seeds, Prompt, Drawing)
 class Live(anywidget.AnyWidget):
     """What `live` returns. Shown by a notebook it is alive; saved or exported, a still picture."""
 
-    _esm = SCRIPT
+    _esm = property(lambda _: with_texts(SCRIPT))  # in the language that is spoken then
     _css = STATIC / "control.css"
     spec = Dict().tag(sync=True)  # what the page needs once
     frame = Dict().tag(sync=True)  # what it shows now
@@ -226,9 +231,9 @@ class Live(anywidget.AnyWidget):
         starts = {name: parts[name].read(s["start"], s["start"]) for name, s in specs.items()}
         self._story, self._made = list(self._frames(starts)), self._told(starts)
         if not self._story:
-            raise ValueError("the drawing function gave no picture at the start values")
-        labels = [{"label": name.replace("_", " ")} | spec for name, spec in specs.items()]
-        spec = {"alt": utf8_safe(alt), "again": AGAIN, "height": height, "parts": labels}
+            raise ValueError(tr("the drawing function gave no picture at the start values"))
+        labels = [{"name": name, "label": _label(name)} | spec for name, spec in specs.items()]
+        spec = {"alt": utf8_safe(alt), "again": tr(AGAIN), "height": height, "parts": labels}
         spec["steps"] = inspect.isgeneratorfunction(draw)  # then there is an animation to save
         super().__init__(
             spec=spec | {"name": uuid4().hex},  # on the page, this control and its still share it
@@ -241,7 +246,7 @@ class Live(anywidget.AnyWidget):
         # The empty HTML stands for the widget where it cannot live.
         view = {"model_id": self.model_id, "version_major": 2, "version_minor": 0}
         widget = {"application/vnd.jupyter.widget-view+json": view, "text/html": ""}
-        display(widget | {"text/plain": f"Live control: {self.spec['alt']}"}, raw=True)
+        display(widget | {"text/plain": tr("Live control: {}", self.spec["alt"])}, raw=True)
         display(HTML(self.static_image()))
 
     def static_image(self):
@@ -266,10 +271,11 @@ class Live(anywidget.AnyWidget):
         try:
             part = living_part(self._draw)
         except ValueError as reason:
-            return "", ASLEEP + WHY_STILL.format(reason)
+            why = tr("Without Python it stays still: {}.", tr(str(reason)))
+            return "", f"{tr(ASLEEP)} {why}"
         part |= {"spec": self.spec, "frame": self.frame}
         text = json.dumps(part, default=pack_bytes).replace("<", r"\u003c")
-        return f'<script type="application/json" class="living">{text}</script>', ASLEEP
+        return f'<script type="application/json" class="living">{text}</script>', tr(ASLEEP)
 
     def _hear(self, _, request, buffers):
         """Take a request from the page; what was asked before and has not begun is forgotten."""
@@ -344,8 +350,9 @@ class Live(anywidget.AnyWidget):
         ]
         prompts = [self._made[name] for name, p in self._parts.items() if isinstance(p, Prompt)]
         title = next(filter(str.strip, prompts), caption)
+        settings = {_label(name): value for name, value in self._made.items()}
         try:
-            said = f"Kept: {keep(story[-1], title, story, self._made).as_posix()}"
+            said = tr("Kept: {}", keep(story[-1], title, story, settings).as_posix())
         except Exception as error:  # whatever the disk says, the page says it
             said = _sentence(error)
         self.send({"view": view, "kept": said})
@@ -367,7 +374,7 @@ class Live(anywidget.AnyWidget):
     def _read(self, values, buffers):
         """Turn what the page sent into arguments of the drawing function."""
         if not isinstance(values, list) or len(values) != len(self._parts):
-            raise ValueError(f"expected {len(self._parts)} values, got {brief(values)}")
+            raise ValueError(tr("expected {} values, got {}", len(self._parts), brief(values)))
         pixels = iter(buffers or [])
         return {
             name: part.read(value, next(pixels, None) if isinstance(part, Drawing) else None)
@@ -424,16 +431,27 @@ def live(draw, *, alt, height=256, **parts):
     check_alt(alt)
     check_count(height, "height")
     for name, part in parts.items():
-        check_kind(part, CONTROLS, f"a control such as Slider(0, 9, start=3) for {name}")
+        check_kind(part, CONTROLS, tr("a control such as Slider(0, 9, start=3) for {}", name))
     try:
         parameters = inspect.signature(draw)
         parameters.bind(**parts)
     except (TypeError, ValueError) as problem:
         raise ValueError(
-            f"expected one control for each parameter of {brief(draw)}, "
-            f"got {brief(list(parts))}: {brief(str(problem))}"
+            tr(
+                "expected one control for each parameter of {}, got {}: {}",
+                *(brief(draw), brief(list(parts)), brief(str(problem))),
+            )
         ) from None
     return Live(draw, parts, alt, height)
+
+
+def _no_start(part):
+    return tr("expected start among {}, got {}", brief(list(part.options)), brief(part.start))
+
+
+def _label(name):
+    """The name of a parameter as the page shows it."""
+    return tr(name.replace("_", " "))
 
 
 def _checked(step):
@@ -441,8 +459,11 @@ def _checked(step):
     fits = isinstance(step, (tuple, list)) and len(step) in (2, 3)
     if not fits or not isinstance(step[0], dict) or not step[0]:
         raise ValueError(
-            "expected the drawing function to give (pictures, caption) or (pictures, caption, "
-            f"share) with a dict of pictures, got {brief(step)}"
+            tr(
+                "expected the drawing function to give (pictures, caption) or (pictures, caption, "
+                "share) with a dict of pictures, got {}",
+                brief(step),
+            )
         )
     if len(step) == 3:
         check_number(step[2], "share", 0, 1)
@@ -457,7 +478,7 @@ def _offers(unheard):
 
 def _sentence(error):
     """One line for the page: our own errors are sentences already, others get their kind."""
-    words = utf8_safe(" ".join(str(error).split())[:LONGEST]) or "no reason given"
+    words = utf8_safe(" ".join(str(error).split())[:LONGEST]) or tr("no reason given")
     return words if isinstance(error, ValueError) else f"{type(error).__name__}: {words}"
 
 

@@ -10,6 +10,7 @@ from einops import rearrange, repeat
 from torch.nn.functional import pad
 
 from ..checks import brief, check_count, printable, utf8_safe
+from ..languages import marked, tr
 from .figures import check_bytes, escape, png_data_uri, to_uint8
 
 STATIC = Path(__file__).with_name("static")
@@ -25,7 +26,7 @@ html:has(.sculptor[data-name="NAME"]) .sculptor[data-still-of="NAME"],
 .jp-OutputArea-child:has(+ .jp-OutputArea-child .sculptor[data-still-of]):not(:has(.sculptor)) {
   display: none; }
 """
-AGAIN = "With Shift: every control on this page starts over"  # the tip on "Start over"
+AGAIN = marked("With Shift: every control on this page starts over")  # the tip on "Start over"
 FRAME = 0.0  # a grey that is seen beside white pictures and beside black ones
 
 
@@ -53,8 +54,11 @@ def as_frames(track, name):
     floats = torch.is_tensor(track) and track.is_floating_point()
     if not floats or track.ndim not in (4, 5) or 0 in track.shape:
         raise ValueError(
-            f"expected track {brief(name)} of floats (F, C, H, W) or (F, N, C, H, W), "
-            f"got {brief(track)}"
+            tr(
+                "expected track {} of floats (F, C, H, W) or (F, N, C, H, W), got {}",
+                brief(name),
+                brief(track),
+            )
         )
     shape = track.shape
     if len(shape) == 4:

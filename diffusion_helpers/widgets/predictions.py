@@ -8,21 +8,23 @@ exported page. Where each output stands in a frame of its own, the frames tell o
 the script the question and every explanation can still be read.
 """
 
-import html
 import json
 
 from ..checks import brief
 from ..exercises import questions
+from ..languages import marked, tr
+from ..languages.javascript import in_scope
 from ..progress import title
+from .figures import escape
 from .html import AGAIN, CSS, KEYS, STATIC, HtmlOutput, as_html
 
 SCRIPT = KEYS + (STATIC / "prediction.js").read_text("utf-8")
-UNSEEN = "Run this cell to answer: your choice is then kept in this browser."
+UNSEEN = marked("Run this cell to answer: your choice is then kept in this browser.")
 SCORE = (STATIC / "score.js").read_text("utf-8")
-UNCOUNTED = (
+UNCOUNTED = marked(
     "Run this cell: your predictions stay in your browser, so only there can they be counted."
 )
-UNTOLD = "Run this cell to see it beside your prediction."
+UNTOLD = marked("Run this cell to see it beside your prediction.")
 
 
 def ask(name):
@@ -43,13 +45,13 @@ def ask(name):
 <style>{CSS}</style>
 <fieldset><legend>{as_html(question.text)}</legend>{radios}</fieldset>
 <div class="last"><p class="caption" aria-live="polite"></p>
-<button type="button" class="quiet" hidden="hidden" title="{AGAIN}"
- data-lm-suppress-shortcuts>Start over</button></div>
-<p class="asleep">{UNSEEN}</p>
+<button type="button" class="quiet" hidden="hidden" title="{escape(tr(AGAIN))}"
+ data-lm-suppress-shortcuts>{tr("Start over")}</button></div>
+<p class="asleep">{tr(UNSEEN)}</p>
 <script>{_script(name)}</script>
 </div>"""
     words = " / ".join(option.words for option in question.options.values())
-    return HtmlOutput(page, f"Predict: {question.text} {words}")
+    return HtmlOutput(page, tr("Predict: {} {}", question.text, words))
 
 
 def reveal(name, truth, measured):
@@ -62,28 +64,30 @@ def reveal(name, truth, measured):
     question = questions.find(name)
     if not isinstance(truth, str) or truth not in question.options:
         keys = brief(list(question.options))
-        raise ValueError(f"expected truth among {keys}, got {brief(truth)}")
+        raise ValueError(tr("expected truth among {}, got {}", keys, brief(truth)))
     if not str(measured).strip():
-        raise ValueError("expected the measured words, got nothing")
+        raise ValueError(tr("expected the measured words, got nothing"))
     happened, measured = question.options[truth].words, str(measured)
+    this = f" <strong>{tr('(this happened)')}</strong>"
     why = "".join(
         f'<details data-option="{key}"><summary><span>{as_html(option.words)}</span>'
-        f"{' <strong>(this happened)</strong>' if key == truth else ''}</summary>"
+        f"{this if key == truth else ''}</summary>"
         f"<p>{as_html(option.why)}</p></details>"
         for key, option in question.options.items()
     )
+    what, label = tr("What happened:"), tr("What happened: {}", question.text)
     page = f"""
 <div class="sculptor revealed" data-prediction="{name}" data-truth="{truth}"
- role="group" aria-label="What happened: {html.escape(question.text)}">
+ role="group" aria-label="{escape(label)}">
 <style>{CSS}</style>
 <p class="title">{as_html(question.text)}</p>
 <p class="said" aria-live="polite" hidden="hidden"></p>
-<p class="happened"><strong>What happened:</strong> {as_html(happened)}. {as_html(measured)}</p>
+<p class="happened"><strong>{what}</strong> {as_html(happened)}. {as_html(measured)}</p>
 {why}
-<p class="asleep">{UNTOLD}</p>
+<p class="asleep">{tr(UNTOLD)}</p>
 <script>{_script(name)}</script>
 </div>"""
-    return HtmlOutput(page, f"What happened: {happened}. {measured}")
+    return HtmlOutput(page, f"{what} {happened}. {measured}")
 
 
 def prediction_score():
@@ -98,20 +102,22 @@ def prediction_score():
         if (found := questions.of_lesson(number))
     }
     lines = "".join(
-        f'<p data-lesson="{number}">{title(number)}: <span>not counted</span></p>'
+        f'<p data-lesson="{number}">{title(number)}: <span>{tr("not counted")}</span></p>'
         for number in asked
     )
+    yours, uncounted = tr("Your predictions"), tr(UNCOUNTED)
+    script = in_scope(SCORE).replace("= QUESTIONS;", f"= {json.dumps(asked)};", 1)
     page = f"""
-<div class="sculptor card score" role="group" aria-label="Your predictions">
+<div class="sculptor card score" role="group" aria-label="{yours}">
 <style>{CSS}</style>
-<p class="title">Your predictions</p>
+<p class="title">{yours}</p>
 <p class="said" aria-live="polite" hidden="hidden"></p>
-<details><summary>Lesson by lesson</summary>{lines}</details>
-<p class="asleep">{UNCOUNTED}</p>
-<script>{SCORE.replace("QUESTIONS", json.dumps(asked), 1)}</script>
+<details><summary>{tr("Lesson by lesson")}</summary>{lines}</details>
+<p class="asleep">{uncounted}</p>
+<script>{script}</script>
 </div>"""
-    return HtmlOutput(page, f"Your predictions. {UNCOUNTED}")
+    return HtmlOutput(page, f"{yours}. {uncounted}")
 
 
 def _script(name):
-    return SCRIPT.replace("NAME", json.dumps(name), 1)
+    return in_scope(SCRIPT).replace("= NAME;", f"= {json.dumps(name)};", 1)

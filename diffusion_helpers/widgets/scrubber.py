@@ -15,11 +15,14 @@ import torch
 from einops import rearrange
 
 from ..checks import brief, check_count, check_floats, check_kind, check_t, utf8_safe
+from ..languages import marked, tr
+from ..languages.javascript import in_scope
 from ..sampling import Step, with_end
 from .figures import check_captions, escape, png_data_uri
 from .html import AGAIN, CSS, KEEP, KEYS, STATIC, HtmlOutput, as_frames, stage, static_image
 
 SCRIPT = KEYS + (STATIC / "scrubber.js").read_text("utf-8")
+STEP = marked("step")
 LARGEST_SPRITE = 8192  # pixels a side; larger pictures fail on phones and old graphics cards
 
 
@@ -27,7 +30,7 @@ def scrubber(
     tracks,
     captions,
     *,
-    label="step",  # the word before the slider
+    label=STEP,  # the word before the slider
     choice_label=None,  # with a word here ("schedule"), tracks and captions are dicts of choices
     start=None,  # the frame shown first; the last one, because it shows what came out
     height=256,  # CSS pixels of a column, rounded to whole multiples of its picture
@@ -41,19 +44,26 @@ def scrubber(
     between them while the frame stays. Raises ValueError on wrong shapes, NaN, or counts that
     disagree.
     """
-    check_kind(label, str, "label as a word")
+    check_kind(label, str, tr("label as a word"))
     for said in (choice_label, alt):
-        check_kind(said, (str, NoneType), "choice_label and alt as words")
+        check_kind(said, (str, NoneType), tr("choice_label and alt as words"))
     if choice_label is None:
         tracks, captions = {"": tracks}, {"": captions}
     if not isinstance(tracks, dict) or not all(isinstance(t, dict) for t in tracks.values()):
         raise ValueError(
-            "expected tracks as a dict from a column's name to its frames (with choice_label, a "
-            f"dict of those), got {brief(tracks)}"
+            tr(
+                "expected tracks as a dict from a column's name to its frames (with choice_label, "
+                "a dict of those), got {}",
+                brief(tracks),
+            )
         )
     if not tracks or not isinstance(captions, dict) or list(captions) != list(tracks):
         raise ValueError(
-            f"expected captions for the choices {brief(list(tracks))}, got {brief(captions)}"
+            tr(
+                "expected captions for the choices {}, got {}",
+                brief(list(tracks)),
+                brief(captions),
+            )
         )
     pictures = {  # choice -> column -> (F, H, W, 3) uint8
         choice: {name: as_frames(track, name) for name, track in columns.items()}
@@ -62,7 +72,7 @@ def scrubber(
     frames = _count_frames(pictures)
     start = frames - 1 if start is None else check_count(start, "start", 0, frames - 1)
     captions = {
-        choice: check_captions(lines, frames, f"a frame{_of(choice)}")
+        choice: check_captions(lines, frames, tr("a frame{}", _of(choice)))
         for choice, lines in captions.items()
     }
     first = next(iter(pictures))  # the first choice is the one shown first
@@ -82,13 +92,13 @@ def scrubber(
         static_image(name, track[start], captions[first][start], height)
         for name, track in pictures[first].items()
     ]
-    alt = alt or f"{', '.join(data['names'])}: a slider over {frames} frames"
+    alt = alt or tr("{}: a slider over {} frames", ", ".join(data["names"]), frames)
     choices = "" if choice_label is None else _choices(data["id"], choice_label, pictures)
     page = _page(data, stage(stills, data["sizes"], height, _panel(data, choices, label)), alt)
-    return HtmlOutput(page, f"Scrubber: {alt}")
+    return HtmlOutput(page, tr("Scrubber: {}", alt))
 
 
-PARTS = ("x_t", "predicted clean picture", "predicted noise")
+PARTS = ("x_t", marked("predicted clean picture"), marked("predicted noise"))
 
 
 def scrub_steps(steps, schedule=None, names=PARTS, **kw):
@@ -100,25 +110,29 @@ def scrub_steps(steps, schedule=None, names=PARTS, **kw):
     1 - alpha_bar. `names` are those of the columns. Other arguments go to `scrubber`. Raises
     ValueError when there is no step.
     """
-    check_kind(names, (list, tuple), "the names of three columns, a list")
+    check_kind(names, (list, tuple), tr("the names of three columns, a list"))
     if len(names) != len(PARTS):
-        raise ValueError(f"expected the names of {len(PARTS)} columns, got {brief(names)}")
+        raise ValueError(tr("expected the names of {} columns, got {}", len(PARTS), brief(names)))
     steps = list(with_end(steps))
     if not all(hasattr(step, part) for step in steps for part in Step._fields):
-        raise ValueError("expected steps of a sampler, such as ddim(model, x_T)")
+        raise ValueError(tr("expected steps of a sampler, such as ddim(model, x_T)"))
     captions = []
     for i, step in enumerate(steps[:-1], start=1):
         t = int(check_t(step.t, 1))
-        caption = f"step {i} of {len(steps) - 1}, t = {t}"
-        if schedule is not None:
-            caption += f", share of noise {100 * (1 - _alpha_bar(schedule, t)):.0f} %"
+        if schedule is None:
+            caption = tr("step {} of {}, t = {}", i, len(steps) - 1, t)
+        else:
+            share = 100 * (1 - _alpha_bar(schedule, t))
+            caption = tr(
+                "step {} of {}, t = {}, share of noise {:.0f} %", i, len(steps) - 1, t, share
+            )
         captions.append(caption)
-    captions.append("the end: the clean picture of the last step")
+    captions.append(tr("the end: the clean picture of the last step"))
     tracks = {}  # each (F, B, C, H, W)
-    for name, part in zip(names, Step._fields[1:], strict=True):
+    for name, part in zip(map(tr, names), Step._fields[1:], strict=True):
         pictures = [check_floats(getattr(step, part), "B C H W", name) for step in steps]
         if len({p.shape for p in pictures}) > 1:
-            raise ValueError("expected steps over the same pictures, got different shapes")
+            raise ValueError(tr("expected steps over the same pictures, got different shapes"))
         tracks[name] = torch.stack(pictures)
     return scrubber(tracks, captions, **kw)
 
@@ -126,32 +140,41 @@ def scrub_steps(steps, schedule=None, names=PARTS, **kw):
 def _alpha_bar(schedule, t):
     row = getattr(schedule, "alpha_bar", None)
     if not torch.is_tensor(row) or not 0 <= t < len(row):
-        raise ValueError(f"expected a Schedule that knows t = {t}, got {brief(schedule)}")
+        raise ValueError(tr("expected a Schedule that knows t = {}, got {}", t, brief(schedule)))
     return row[t].item()
 
 
 def _of(choice):
-    return f" of {brief(choice)}" if choice != "" else ""
+    return tr(" of {}", brief(choice)) if choice != "" else ""
 
 
 def _count_frames(pictures):
     """F, after checking that every column has as many."""
     model = next(iter(pictures.values()))  # the choices that follow must look like the first
     if not model:
-        raise ValueError("expected at least one track, got none")
+        raise ValueError(tr("expected at least one track, got none"))
     frames = len(next(iter(model.values())))
     for choice, columns in pictures.items():
         where = _of(choice)
         if list(columns) != list(model):
             raise ValueError(
-                f"expected the tracks {brief(list(model))}{where}, got {brief(list(columns))}"
+                tr(
+                    "expected the tracks {}{}, got {}",
+                    brief(list(model)),
+                    where,
+                    brief(list(columns)),
+                )
             )
         for name, track in columns.items():
             _, h, w, _ = model[name].shape
             if track.shape[:3] != (frames, h, w):
+                there, tall, wide = track.shape[:3]
                 raise ValueError(
-                    f"expected track {brief(name)}{where} to hold {frames} frames of {h} x {w} "
-                    f"pixels, got {len(track)} of {track.shape[1]} x {track.shape[2]}"
+                    tr(
+                        "expected track {}{} to hold {} frames of {} x {} pixels, "
+                        "got {} of {} x {}",
+                        *(brief(name), where, frames, h, w, there, tall, wide),
+                    )
                 )
     return frames
 
@@ -167,8 +190,11 @@ def _sprite(pictures):
     across = _across(frames)
     if across * max(h, w) > LARGEST_SPRITE:
         raise ValueError(
-            f"expected frames that fit a sprite of {LARGEST_SPRITE} pixels a side, "
-            f"got {frames} of {w} x {h}: show fewer frames or fewer pictures in each"
+            tr(
+                "expected frames that fit a sprite of {} pixels a side, got {} of {} x {}: show "
+                "fewer frames or fewer pictures in each",
+                *(LARGEST_SPRITE, frames, w, h),
+            )
         )
     rows = math.ceil(frames / across)
     sheet = np.zeros((rows * across, h, w, 3), np.uint8)
@@ -196,8 +222,8 @@ def _panel(data, choices, label):
     return f"""
 {choices}
 <div class="controls" hidden="hidden">
-<button type="button" data-lm-suppress-shortcuts>Play</button>
-<label>{escape(label)}<input type="range" min="0" max="{data["frames"] - 1}"
+<button type="button" data-lm-suppress-shortcuts>{tr("Play")}</button>
+<label>{escape(tr(label))}<input type="range" min="0" max="{data["frames"] - 1}"
  value="{data["start"]}" aria-valuetext="{caption}" autocomplete="off"
  data-lm-suppress-shortcuts></label>
 </div>
@@ -206,20 +232,20 @@ def _panel(data, choices, label):
 <p class="caption" aria-live="polite">{caption}</p></div>
 <div class="actions"></div>
 <button type="button" class="quiet" hidden="hidden" data-lm-suppress-shortcuts
- title="{AGAIN}">Start over</button>
+ title="{escape(tr(AGAIN))}">{tr("Start over")}</button>
 </div>
-<p class="asleep">Run this cell to move through the frames.</p>"""
+<p class="asleep">{tr("Run this cell to move through the frames.")}</p>"""
 
 
 def _page(data, shown, alt):
     """The fragment, alive or, where no script runs, still."""
     # "<" would let a caption end the script; its JSON escape means the same to JavaScript.
-    script = SCRIPT.replace("DATA", json.dumps(data).replace("<", "\\u003c"), 1)
+    written = json.dumps(data).replace("<", "\\u003c")
+    script = in_scope(KEEP + SCRIPT).replace("= DATA;", f"= {written};", 1)
     return f"""
 <div class="sculptor scrubber" data-scrubber="{data["id"]}"
  role="group" aria-label="{escape(alt)}">
 <style>{CSS}</style>
 {shown}
-<script>(() => {{
-{KEEP}{script}}})();</script>
+<script>{script}</script>
 </div>"""

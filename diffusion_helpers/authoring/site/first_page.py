@@ -18,6 +18,7 @@ from einops import rearrange
 from PIL import Image
 
 from ... import cosine_schedule, ddim, load_checkpoint, pure_noise
+from ...languages import tr
 from ...living import pages
 from ...recorded import swift_lost
 from ...sampling import dpm_solver, guided, with_end
@@ -212,7 +213,7 @@ def play():
         "LOST": swift_lost(),
         "MORE": _megabytes(other[name] for name in other.keys() - first.keys()),
     }
-    return _filled("play.html", parts).replace(CSS, "").replace(ASLEEP, WHERE)
+    return _filled("play.html", parts).replace(CSS, "").replace(tr(ASLEEP), WHERE)
 
 
 def _megabytes(packs):

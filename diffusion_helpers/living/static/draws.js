@@ -11,7 +11,8 @@
 // It yields { pictures: { column: { data, shape } }, caption, share, unheard }; shapes are [C, H, W]
 // or [N, C, H, W], `unheard` is that of an encoded prompt. Share is 1 and nothing is unheard where
 // left out. A long drawing with nothing to show yet yields nothing after each step: then it can be left
-// for a newer one. The captions are Python's to the letter; mirrors.py says which function belongs to which.
+// for a newer one. What a lesson's drawing says by tr() is what the lesson's code says, where {0} and {1}
+// are the places of an f-string: so it follows the translation of the lesson. The captions are Python's to the letter; mirrors.py says which function belongs to which.
 
 import { LESSON_00 } from "./draws/lesson_00.js";
 import { LESSON_01 } from "./draws/lesson_01.js";

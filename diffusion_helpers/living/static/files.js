@@ -6,18 +6,18 @@
 // or damaged.
 export async function readFile(files, name, report = () => {}) {
   const file = files[name];
-  if (!file) throw new Error(`this page lacks the file ${name}: it was built without it`);
+  if (!file) throw new Error(tr("this page lacks the file {0}: it was built without it", name));
   const { from, sha256: wanted } = file;
-  const again = from.base64 ? "get the page and its packs again" : "load the page again";
+  const again = from.base64 ? tr("get the page and its packs again") : tr("load the page again");
   let bytes;
   try {
     bytes = from.base64 ? await unpack(from)
       : await inflate(typeof from === "string" ? await download(from, report) : from);
   } catch {
-    throw new Error(`the file ${name} did not come, or not whole: ${again}`);
+    throw new Error(tr("the file {0} did not come, or not whole: {1}", name, again));
   }
   if (![undefined, wanted].includes(await sha256(bytes))) {
-    throw new Error(`the file ${name} is damaged: ${again}`);
+    throw new Error(tr("the file {0} is damaged: {1}", name, again));
   }
   return bytes;
 }

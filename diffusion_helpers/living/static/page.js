@@ -26,8 +26,10 @@ function pack(name, edition) {
     const end = () => {
       script.remove();
       if (sculptorPacks[name]) done(sculptorPacks[name]);
-      else fail(new Error(
-        `the file ${folder}${name}.js is missing or damaged, or did not come: get it again`));
+      else {
+        fail(new Error(tr("the file {0} is missing or damaged, or did not come: get it again",
+          `${folder}${name}.js`)));
+      }
     };
     script.src = new URL(`${folder}${name}.js?${edition}`, document.baseURI).href;
     script.onload = script.onerror = end;
@@ -60,20 +62,20 @@ function worker() {
   return thread;
 }
 
-const stopped = ({ message }) =>
-  `the other thread, which computes, has stopped: ${message || "this page may not start it"}`;
+const stopped = ({ message }) => tr("the other thread, which computes, has stopped: {0}",
+  message || tr("this page may not start it"));
 
 // Resolves when the other thread has what a drawing needs; `tell` hears of the progress, in words.
 // Those of several controls come one after the other: they share files.
 function bring(needs, tell) {
-  const what = needs.some(isNetwork) ? "the network" : "the words";
-  tell(`Loading ${what}`, 0);
-  const mine = turn.then(() => bringNow(needs, what, tell));
+  const drawn = needs.some(isNetwork);
+  tell(drawn ? tr("Loading the network") : tr("Loading the words"), 0);
+  const mine = turn.then(() => bringNow(needs, drawn, tell));
   turn = mine.catch(() => {}); // the next one does not suffer
   return mine;
 }
 
-async function bringNow(needs, what, tell) {
+async function bringNow(needs, drawn, tell) {
   const files = Object.fromEntries(needs.flatMap((need) => Object.entries(FILES[need]))
     .filter(([name]) => !there.has(name)));
   const names = Object.keys(files);
@@ -84,7 +86,8 @@ async function bringNow(needs, what, tell) {
   const get = async (name, edition) => {
     const text = await pack(name, edition);
     come += text.length;
-    tell(`Loading ${what}: ${mega(come)} of ${mega(total)} MB`, come / total);
+    tell(drawn ? tr("Loading the network: {0} of {1} MB", mega(come), mega(total))
+      : tr("Loading the words: {0} of {1} MB", mega(come), mega(total)), come / total);
     return text;
   };
   const given = await Promise.all(names.map(async (name) => {
@@ -92,7 +95,7 @@ async function bringNow(needs, what, tell) {
     const texts = await Promise.all(packs.map((each) => get(each, edition)));
     return [name, { from: { base64: texts.join("") }, sha256 }];
   }));
-  tell(`Starting ${what}`, 1);
+  tell(drawn ? tr("Starting the network") : tr("Starting the words"), 1);
   names.forEach((name) => files[name].packs.forEach((each) => { delete sculptorPacks[each]; }));
   await started(Object.fromEntries(given));
   names.forEach((name) => there.add(name));
@@ -120,7 +123,7 @@ class Model {
   constructor(living) {
     this.living = living;
     this.hear = {};
-    this.state = { spec: living.spec, frame: living.frame, page: { waiting: "Still computing." } };
+    this.state = { spec: living.spec, frame: living.frame, page: { waiting: tr("Still computing.") } };
     this.control = models.push(this) - 1;
     this.ready = this.loading = false;
     this.asked = null; // the newest request
@@ -195,7 +198,8 @@ async function unpack(value) {
 async function wake(script) {
   const still = script.parentNode, living = JSON.parse(script.textContent);
   if (!SIMD && living.needs.some(isNetwork)) {
-    sculptorStays(still, "This browser is too old to run its network: open the page in a newer one.");
+    sculptorStays(still, tr("A still picture. This browser is too old to run its network: open the " +
+      "page in a newer one."));
     return;
   }
   const [spec, frame] = await unpack([living.spec, living.frame]), el = document.createElement("div");

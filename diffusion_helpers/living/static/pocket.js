@@ -91,13 +91,13 @@ export class Tokenizer {
 export class PocketPrompts {
   constructor(tokenizer, concepts) { Object.assign(this, { tokenizer, emoji: emojiNames(concepts) }); }
 
-  // pocket.format_prompt: { prompt, unheard }; style is a word of the control, one of them "any".
+  // pocket.format_prompt: { prompt, unheard }; style is one of its words, or null.
   format(words, style) {
-    const { tokenizer } = this, end = style === "any" ? "" : `, ${style}`, unheard = [];
+    const { tokenizer } = this, end = style === null ? "" : `, ${style}`, unheard = [];
     let prompt = nameEmoji(words, this.emoji).replace(/\p{Cs}/gu, "?"); // half an emoji
     const ids = tokenizer.encode(prompt), room = tokenizer.longest - 2 - tokenizer.encode(end).length;
     if (ids.length > room) {
-      unheard.push({ sentence: `I hear the first ${room} tokens of a prompt` });
+      unheard.push({ sentence: tr("I hear the first {} tokens of a prompt", room) });
       for (let kept = room; kept >= 0; kept--) { // a sign that is cut in two may spell itself longer
         prompt = tokenizer.decode(ids.slice(0, kept)).replace(/\ufffd+$/, "");
         if (tokenizer.encode(prompt).length <= room) break;

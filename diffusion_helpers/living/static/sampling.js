@@ -240,7 +240,7 @@ export const SAMPLERS = { ddim, ddpm, dpm_solver: dpmSolver };
 // What swift hears of a guidance scale, and what a caption adds where it is another.
 export function hearing(guidance) {
   const scale = Math.min(Math.max(guidance, 1), 6);
-  return [scale, scale === guidance ? "" : `; guidance ${guidance} is heard as ${scale}`];
+  return [scale, scale === guidance ? "" : tr("; guidance {0} is heard as {1}", guidance, scale)];
 }
 
 // The picture of its four calls, { clean, heard }: all at once, so that the hand sees it change.

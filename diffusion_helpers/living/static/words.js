@@ -18,10 +18,10 @@ const ANY_SIGN = new RegExp(SIGN, "u");
 const LOOK = new RegExp(`(?<=${SIGN})[\\ufe0e\\ufe0f\\u{1f3fb}-\\u{1f3ff}]+`, "gu");
 const ONE_SIGN = new RegExp(`[\\u{1f1e6}-\\u{1f1ff}]{2}|[#*]\\u20e3|${SIGN}`, "gu");
 const JOINER = "\u200d";
-const NO_NAME = "without a name";
+const NO_NAME = tr("without a name");
 export const SPACES = /[\p{White_Space}\x1c-\x1f]+/u; // what Python's split() and strip() take
 const SAID = /[^\s\x1c-\x1f\x85]|\ufeff/; // what Python's strip() leaves
-const NOTHING = "Nothing in this prompt is heard, so it draws as if there were none";
+const NOTHING = tr("Nothing in this prompt is heard, so it draws as if there were none");
 
 const wordsOf = (plain) => plain.replace(OF, "").replace(/['’]/g, "").match(WORD) ?? [];
 const lettersOf = (word) => Array.from(word, (letter) => letter.codePointAt());
@@ -52,10 +52,11 @@ export function nameEmoji(prompt, { names, pattern }) {
 
 // What Unicode calls a sign; `signs` comes from Python, {sign: name}.
 function signName(sign, signs) {
-  if (sign.endsWith("\u20e3")) return `keycap ${sign[0]}`;
+  if (sign.endsWith("\u20e3")) return tr("keycap {}", sign[0]);
   const letters = [...sign];
   if (letters.length === 1) return signs[sign] ?? NO_NAME;
-  return `flag ${letters.map((c) => String.fromCharCode(c.codePointAt() - 0x1f1e6 + 65)).join("")}`;
+  const country = letters.map((c) => String.fromCharCode(c.codePointAt() - 0x1f1e6 + 65)).join("");
+  return tr("flag {}", country);
 }
 
 function escaped(sign) { // as Python shows a letter that it does not know
@@ -122,7 +123,9 @@ export class Words {
     const plain = this.#plain(prompt), words = wordsOf(plain);
     const known = words.filter((word) => this.rows.has(word));
     const unheard = this.#unheard(words, unique(plain.match(ONE_SIGN) ?? []));
-    if (known.length > MAX_WORDS) unheard.push({ sentence: `I hear the first ${MAX_WORDS} words of a prompt` });
+    if (known.length > MAX_WORDS) {
+      unheard.push({ sentence: tr("I hear the first {} words of a prompt", MAX_WORDS) });
+    }
     return { rows: known.slice(0, MAX_WORDS).map((word) => this.rows.get(word)), unheard };
   }
 
@@ -130,16 +133,18 @@ export class Words {
     const unknown = unique(words.filter((word) => !this.rows.has(word) && !SMALL.has(word)));
     const said = unknown.slice(0, NAMED).map((word) => {
       const similar = this.like(word), short = [...word].slice(0, 30).join("");
-      const more = similar.length ? `; similar words I know: ${similar.join(", ")}` : "";
-      return { sentence: `I do not know the word '${short}'${more}`, word, similar };
+      const sentence = similar.length
+        ? tr("I do not know the word '{}'; similar words I know: {}", short, similar.join(", "))
+        : tr("I do not know the word '{}'", short);
+      return { sentence, word, similar };
     });
     for (const sign of signs.slice(0, NAMED)) {
       const name = signName(sign, this.signs), shown = name === NO_NAME ? escaped(sign) : sign;
-      said.push({ sentence: `I do not know the sign '${shown}' (${name})` });
+      said.push({ sentence: tr("I do not know the sign '{}' ({})", shown, name) });
     }
-    for (const [kind, more] of [["words", unknown.length - NAMED], ["signs", signs.length - NAMED]]) {
-      if (more > 0) said.push({ sentence: `I do not know ${more} more ${kind} of this prompt` });
-    }
+    const [more, others] = [unknown.length - NAMED, signs.length - NAMED];
+    if (more > 0) said.push({ sentence: tr("I do not know {} more words of this prompt", more) });
+    if (others > 0) said.push({ sentence: tr("I do not know {} more signs of this prompt", others) });
     return said;
   }
 

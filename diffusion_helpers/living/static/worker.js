@@ -28,12 +28,14 @@ const sentence = (error) => String(error?.message ?? error).split("\n")[0].slice
 const STEP = /^graphs\/(.+)\.step\.onnx$/;
 const networks = {}, contents = {};
 const take = (name) => {
-  if (!contents[name]) throw new Error(`this page lacks the file ${name}: it was built without it`);
+  if (!contents[name]) throw new Error(tr("this page lacks the file {0}: it was built without it", name));
   return contents[name];
 };
 const at = { // what DRAWS get
   network(name) {
-    if (!networks[name]) throw new Error(`this page lacks the network ${name}: it was built without it`);
+    if (!networks[name]) {
+      throw new Error(tr("this page lacks the network {0}: it was built without it", name));
+    }
     return networks[name];
   },
   file: take,
@@ -51,8 +53,8 @@ async function load(files, id) {
     engine ??= await startEngine(take("ort.mjs"), take("ort.wasm"));
     networks[name] = await start(name).catch((error) => {
       throw new Error(error.message.startsWith("no available backend") // in the words of the engine
-        ? "this browser cannot start the engine: close other tabs, or open the page in a newer browser"
-        : `the network ${name} cannot start: build this page again (${error.message})`);
+        ? tr("this browser cannot start the engine: close other tabs, or open the page in a newer browser")
+        : tr("the network {0} cannot start: build this page again ({1})", name, error.message));
     });
   }
 }
@@ -153,7 +155,7 @@ function frame({ pictures, caption, share = 1, unheard = [] }) {
 function read(parts, values, buffers = []) {
   const boards = buffers.map(board);
   return Object.fromEntries(parts.map((part, i) => {
-    const name = part.label.replaceAll(" ", "_"), value = values[i];
+    const { name } = part, value = values[i];
     if (part.kind === "drawing") return [name, boards.shift()];
     if (part.kind === "choice") return [name, part.options[value]];
     if (part.kind === "switches") return [name, part.options.filter((_, k) => value[k])];

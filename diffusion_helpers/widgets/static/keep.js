@@ -113,7 +113,7 @@ async function deflated(canvas) { // its pixels as PNG wants them: each row afte
 // An animation of the shots. What cannot move it shows the last one, which stands before them.
 async function animate(shots) {
   if (!globalThis.CompressionStream) {
-    throw new Error("This browser is too old to write an animation: save the picture instead.");
+    throw new Error(tr("This browser is too old to write an animation: save the picture instead."));
   }
   const draw = painter(shots[0], shots.map(({ caption }) => caption));
   const finished = draw(shots.at(-1)), { width, height } = finished;
@@ -144,7 +144,7 @@ function animateGif(shots) {
 
 function fileName(caption, ending = ".png") {
   const words = caption.replace(/[\x00-\x1f\x7f\\/:*?"<>|]+/g, " ").replace(/\s+/g, " ");
-  return `${[...words.trim()].slice(0, 80).join("").replace(/^[ .]+|[ .]+$/g, "") || "picture"}${ending}`;
+  return `${[...words.trim()].slice(0, 80).join("").replace(/^[ .]+|[ .]+$/g, "") || tr("picture")}${ending}`;
 }
 
 function download(root, blob, name) {
@@ -169,12 +169,12 @@ function pinnedCopy(figures, caption) { // they stay where they are put, and can
   block.className = "pinned";
   block.style.setProperty("--columns", figures.length);
   said.className = "caption";
-  said.textContent = `Pinned: ${caption}`;
+  said.textContent = tr("Pinned: {0}", caption);
   block.append(said, ...figures.map((figure) => {
     const copy = figure.cloneNode(true), canvas = document.createElement("canvas");
     const from = figure.querySelector("canvas"), words = copy.querySelector("figcaption");
     Object.assign(canvas, { width: from.width, height: from.height, className: "picture",
-      role: "img", ariaLabel: `Pinned, ${words.textContent}: ${caption}` });
+      role: "img", ariaLabel: tr("Pinned, {0}: {1}", words.textContent, caption) });
     canvas.getContext("2d").drawImage(from, 0, 0);
     copy.querySelector("canvas").replaceWith(canvas);
     return copy;
@@ -195,7 +195,7 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
   const say = (words) => { said.textContent = words; };
   row.className = "actions";
   row.role = "group";
-  row.ariaLabel = "Keep and compare";
+  row.ariaLabel = tr("Keep and compare");
   said.role = "status";
   const add = (text, tip, act) => {
     const button = document.createElement("button");
@@ -205,10 +205,10 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
       if (row.ariaBusy === "true") return; // one after the other
       row.ariaBusy = "true";
       say("");
-      const busy = setTimeout(say, 150, "One moment …");
+      const busy = setTimeout(say, 150, tr("One moment …"));
       const words = await Promise.resolve().then(() => act(button)).catch((problem) => (
         problem.name === "SecurityError"
-          ? "This browser does not let a page read its own pictures." : problem.message));
+          ? tr("This browser does not let a page read its own pictures.") : problem.message));
       clearTimeout(busy);
       say(words ?? "");
       row.ariaBusy = "false";
@@ -217,31 +217,32 @@ function keepButtons({ pictures, caption, settings = () => "", story, keep }) {
     return button;
   };
   const save = (blob, words, ending) => {
-    if (!blob) throw new Error("This browser could not write the picture.");
+    if (!blob) throw new Error(tr("This browser could not write the picture."));
     download(row, blob, fileName(words, ending));
-    return `Saved: ${fileName(words, ending)}`;
+    return tr("Saved: {0}", fileName(words, ending));
   };
   const saveStory = (make, ending) => async () => {
     const shots = (await story()).map(([words, all]) => shotOf(figures(), words, all));
     return save(await make(shots), shots.at(-1).caption, ending);
   };
-  if (keep) add("Keep", "Into the folder gallery/ beside this notebook", keep);
-  const pin = add("Pin", "A copy stays in sight, beside what comes next", (button) => {
+  if (keep) add(tr("Keep"), tr("Into the folder gallery/ beside this notebook"), keep);
+  const pin = add(tr("Pin"), tr("A copy stays in sight, beside what comes next"), (button) => {
     const words = [caption(), settings()].filter(Boolean).join("; ");
     const copy = pinned ? null : pinnedCopy(figures(), words);
     if (copy) pictures.append(copy);
     else pinned.remove();
     pinned = copy;
-    button.textContent = pinned ? "Unpin" : "Pin";
+    button.textContent = pinned ? tr("Unpin") : tr("Pin");
   });
-  add("Save picture", "A PNG with titles and caption, among your downloads", async () => {
+  add(tr("Save picture"), tr("A PNG with titles and caption, among your downloads"), async () => {
     const shot = shotOf(figures(), caption()), canvas = painter(shot, [shot.caption])(shot);
     return save(await new Promise((done) => { canvas.toBlob(done, "image/png"); }), shot.caption);
   });
   if (story) {
-    add("Save animation", "All steps, or your last pictures, in one moving PNG, among your downloads",
-      saveStory(animate, ", animation.png"));
-    add("Save GIF", "The same as a GIF: fewer colours, but it moves in every program",
+    add(tr("Save animation"),
+      tr("All steps, or your last pictures, in one moving PNG, among your downloads"),
+      saveStory(animate, tr(", animation.png")));
+    add(tr("Save GIF"), tr("The same as a GIF: fewer colours, but it moves in every program"),
       saveStory(animateGif, ".gif")).classList.add("gif");
   }
   row.append(said);

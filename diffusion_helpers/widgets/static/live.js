@@ -2,13 +2,13 @@
 // and only the newest of all others is kept, so the picture always ends on the last value.
 
 const PATIENCE = 1500; // ms without an answer, then a sentence says why
-const AGAIN = "In JupyterLab choose Run > Run All Above Selected Cell, then run this cell; elsewhere " +
-  "run the cells above, then this one.";
-const WAITING = "Waiting for Python: it is still computing, or another cell is running.";
-const GONE = `Python was restarted. ${AGAIN}`;
-const INKS = {
-  black: "#000000", white: "#ffffff", blue: "#0072b2", sky: "#56b4e9", green: "#009e73",
-  yellow: "#f0e442", orange: "#e69f00", red: "#d0342c", pink: "#cc79a7", brown: "#8b5a2b",
+const WAITING = tr("Waiting for Python: it is still computing, or another cell is running.");
+const GONE = tr("Python was restarted. In JupyterLab choose Run > Run All Above Selected Cell, then run " +
+  "this cell; elsewhere run the cells above, then this one.");
+const INKS = { // the first one is in the hand at the start
+  [tr("black")]: "#000000", [tr("white")]: "#ffffff", [tr("blue")]: "#0072b2", [tr("sky")]: "#56b4e9",
+  [tr("green")]: "#009e73", [tr("yellow")]: "#f0e442", [tr("orange")]: "#e69f00",
+  [tr("red")]: "#d0342c", [tr("pink")]: "#cc79a7", [tr("brown")]: "#8b5a2b",
 };
 const MANY = 1000; // steps of a slider: with more of them, a pixel is several
 const FILM = 60; // answers in one picture that an animation holds, of what the hand did last
@@ -46,7 +46,7 @@ function slider(spec, ask) {
   const input = make("input", { type: "range", id, min, max, step, value: start, ...KEYS });
   const fine = (max - min) / step > MANY; // then the number can be typed, too
   const number = fine
-    ? make("input", { type: "number", min, max, step, ...KEYS, "aria-label": `${label}, typed` })
+    ? make("input", { type: "number", min, max, step, ...KEYS, "aria-label": tr("{0}, typed", label) })
     : make("output", { for: id });
   const say = () => {
     number.value = input.value;
@@ -92,7 +92,7 @@ function switches(spec, ask) {
       make("span", { class: "name" }, spec.label),
       ...boxes.map((box, i) => make("label", {}, box, spec.options[i]))),
     value: () => ({ value: boxes.map((box) => box.checked) }),
-    words: () => spec.options.filter((_, i) => boxes[i].checked).join(" and ") || "none",
+    words: () => spec.options.filter((_, i) => boxes[i].checked).join(tr(" and ")) || tr("none"),
     startOver: () => boxes.forEach((box, i) => { box.checked = spec.start[i]; }),
   };
 }
@@ -114,14 +114,15 @@ function seed(spec, ask) {
     ask();
   };
   const roll = () => become(Math.floor(Math.random() * 10000));
-  const name = make("label", { for: id, class: "name dragged", title: "Drag it to the side" }, spec.label);
+  const name = make("label", { for: id, class: "name dragged", title: tr("Drag it to the side") },
+    spec.label);
   followPointer(name, () => last, (number) => {
     const wanted = Math.min(spec.last, Math.max(0, number));
     if (wanted !== last) become(wanted);
   });
   return {
     element: make("div", { class: "row" }, name, input,
-      button("Roll the dice", roll, { "aria-label": `Roll the dice for ${spec.label}` })),
+      button(tr("Roll the dice"), roll, { "aria-label": tr("Roll the dice for {0}", spec.label) })),
     value: () => ({ value: last }),
     words: () => last,
     startOver: () => { input.value = last = spec.start; },
@@ -144,11 +145,11 @@ function followPointer(handle, read, write) {
 function seeds(spec, ask) {
   const [start, many] = spec.start, one = seed({ ...spec, start }, ask);
   const four = make("input", { type: "checkbox", checked: many, ...KEYS, onchange: ask });
-  one.element.append(make("div", { class: "choices" }, make("label", {}, four, "four at once")));
+  one.element.append(make("div", { class: "choices" }, make("label", {}, four, tr("four at once"))));
   return {
     element: one.element,
     value: () => ({ value: [one.value().value, four.checked] }),
-    words: () => (four.checked ? `${one.words()} to ${one.words() + 3}` : one.words()),
+    words: () => (four.checked ? tr("{0} to {1}", one.words(), one.words() + 3) : one.words()),
     startOver: () => { one.startOver(); four.checked = many; },
   };
 }
@@ -194,8 +195,8 @@ function prompt(spec, ask) {
     offer: (pairs) => {
       const mine = pairs.filter((pair) => respelt(...pair) !== input.value);
       if (shown === (shown = JSON.stringify(mine))) return; // a button keeps the focus
-      offers.replaceChildren(...mine.map(([word, known]) => button(`Use ${known}`,
-        () => use(word, known), { "aria-label": `Use ${known} instead of ${word}` })));
+      offers.replaceChildren(...mine.map(([word, known]) => button(tr("Use {0}", known),
+        () => use(word, known), { "aria-label": tr("Use {0} instead of {1}", known, word) })));
     },
   };
 }
@@ -204,15 +205,15 @@ function drawing(spec, ask, complain, height) {
   const { size, start, label } = spec;
   const board = make("canvas", {
     class: "picture board", width: size, height: size, tabindex: 0, role: "application", ...KEYS,
-    "aria-roledescription": "drawing board", "aria-label":
-      `${label}. Arrow keys move the brush, space paints, shift with an arrow key draws a line.`,
+    "aria-roledescription": tr("drawing board"), "aria-label":
+      tr("{0}. Arrow keys move the brush, space paints, shift with an arrow key draws a line.", label),
   });
   const pen = board.getContext("2d", { willReadFrequently: true });
   const place = make("p", { class: "caption place", "aria-live": "polite" });
   const palette = newName();
-  const inks = Object.entries(INKS).map(([name, colour]) => make("input", {
+  const inks = Object.entries(INKS).map(([name, colour], i) => make("input", {
     type: "radio", name: palette, value: colour, "aria-label": name, title: name,
-    style: `--colour:${colour}`, checked: name === "black", ...KEYS,
+    style: `--colour:${colour}`, checked: i === 0, ...KEYS,
   }));
   const thick = Math.max(1, Math.round(size / 16)); // a finger's width on a small board
   const shift = Math.floor((thick - 1) / 2);
@@ -258,7 +259,7 @@ function drawing(spec, ask, complain, height) {
     if (nudge) at = at.map((v, i) => Math.min(size - 1, Math.max(0, v + nudge[i])));
     if (!nudge || event.shiftKey) line(from, at);
     const colour = inks.find((ink) => ink.checked).title;
-    place.textContent = `brush at column ${at[0] + 1}, row ${at[1] + 1}, ${colour}`;
+    place.textContent = tr("brush at column {0}, row {1}, {2}", at[0] + 1, at[1] + 1, colour);
   });
 
   const upload = make("input", { type: "file", accept: "image/*", ...KEYS, onchange: async () => {
@@ -269,8 +270,8 @@ function drawing(spec, ask, complain, height) {
     try {
       picture = await createImageBitmap(file);
     } catch {
-      complain(`"${file.name}" is not a picture that this browser can read: choose a PNG, JPEG, ` +
-        "GIF or WebP file.");
+      complain(tr("\"{0}\" is not a picture that this browser can read: choose a PNG, JPEG, GIF or WebP " +
+        "file.", file.name));
       return;
     }
     const side = Math.min(picture.width, picture.height); // the square in the middle
@@ -290,9 +291,9 @@ function drawing(spec, ask, complain, height) {
   return {
     board: figure(label, board, height),
     element: make("div", { class: "row" },
-      make("div", { class: "palette", role: "radiogroup", "aria-label": "colour" }, ...inks),
-      make("label", { class: "upload" }, "Upload a picture", upload),
-      button("Clear the board", clear), place),
+      make("div", { class: "palette", role: "radiogroup", "aria-label": tr("colour") }, ...inks),
+      make("label", { class: "upload" }, tr("Upload a picture"), upload),
+      button(tr("Clear the board"), clear), place),
     value: () => ({ pixels: new Uint8Array(pen.getImageData(0, 0, size, size).data) }),
     startOver,
   };
@@ -319,7 +320,7 @@ function render({ model, el }) {
   const drawn = make("div", { class: "drawn" });
   const caption = make("p", { class: "caption", "aria-live": "polite" });
   const loading = make("p", { class: "loading", role: "status", hidden: true });
-  const progress = make("progress", { class: "rest", max: 1, "aria-label": "computing" });
+  const progress = make("progress", { class: "rest", max: 1, "aria-label": tr("computing") });
 
   const pump = () => {
     if (!wanted || open.length > 1) return; // one is computed, one waits in the kernel
@@ -413,7 +414,7 @@ function render({ model, el }) {
   };
 
   pictures.append(...parts.map((part) => part.board).filter(Boolean), drawn);
-  const reset = button("Start over", (event) => {
+  const reset = button(tr("Start over"), (event) => {
     if (event.shiftKey) window.dispatchEvent(new Event("start-over"));
     else startOver();
   }, { title: again });
@@ -424,7 +425,7 @@ function render({ model, el }) {
     if (open.length) await new Promise((go) => { whenDone.push(go); });
     const { columns } = shown.at(-1), alike = JSON.stringify(columns);
     const story = shown.filter((frame) => JSON.stringify(frame.columns) === alike);
-    if (story.length < 2) throw new Error("One picture does not move: type or drag first.");
+    if (story.length < 2) throw new Error(tr("One picture does not move: type or drag first."));
     return story.map((frame) => [
       frame.caption, [...boards, ...columns.map(({ size: [width, height] }, i) => {
         const canvas = make("canvas", { width, height }), bytes = bytesOf(frame.pixels[i]);

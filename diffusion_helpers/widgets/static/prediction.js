@@ -63,8 +63,9 @@
     follow(root, () => {
       radios.forEach((radio) => { radio.checked = radio.value === chosen(); });
       caption.textContent = radios.some((radio) => radio.checked)
-        ? `Kept${kept ? "" : " until this page closes"}. Go on: what happens will judge it.`
-        : "Choose before you go on.";
+        ? kept ? tr("Kept. Go on: what happens will judge it.")
+          : tr("Kept until this page closes. Go on: what happens will judge it.")
+        : tr("Choose before you go on.");
     });
   };
   const answer = (root) => {
@@ -81,8 +82,8 @@
       root.dataset.verdict = mine ? (right ? "right" : "wrong") : "none";
       const words = mine?.querySelector("span").textContent;
       said.textContent = mine
-        ? `You said: ${words}. ${right ? "So it was." : "It was not so."}`
-        : "You made no prediction. Unfold the answers to see what each would have meant.";
+        ? right ? tr("You said: {0}. So it was.", words) : tr("You said: {0}. It was not so.", words)
+        : tr("You made no prediction. Unfold the answers to see what each would have meant.");
     });
   };
   const wake = (kind, start) => document.querySelectorAll(

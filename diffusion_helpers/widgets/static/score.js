@@ -13,14 +13,16 @@
     const [right, wrong, open, none] = ["right", "wrong", "open", "none"].map(
       (verdict) => count(judged, verdict));
     if (none === judged.length) {
-      return "No prediction is found here. They stay in the browser in which they were made, and " +
-        "some programs forget them with the page.";
+      return tr("No prediction is found here. They stay in the browser in which they were made, and " +
+        "some programs forget them with the page.");
     }
-    const rest = [[open, "without a result yet"], [none, "not answered yet"]]
-      .filter(([n]) => n).map(([n, words]) => ` ${n} ${words}.`).join("");
     const results = right + wrong, luck = judged.reduce((sum, one) => sum + one.luck, 0);
-    return `You predicted ${right} of ${results} right` +
-      `${results < FEW ? "" : `; guessing at random gets about ${Math.round(luck)}`}.${rest}`;
+    const said = [results < FEW ? tr("You predicted {0} of {1} right.", right, results)
+      : tr("You predicted {0} of {1} right; guessing at random gets about {2}.", right, results,
+        Math.round(luck))];
+    if (open) said.push(tr("{0} without a result yet.", open));
+    if (none) said.push(tr("{0} not answered yet.", none));
+    return said.join(" ");
   };
   const start = (root) => {
     root.dataset.alive = "yes";
@@ -33,10 +35,10 @@
         lines.forEach((line, i) => {
           const right = count(lessons[i], "right"), results = right + count(lessons[i], "wrong");
           line.querySelector("span").textContent =
-            results ? `${right} of ${results} right` : "no result yet";
+            results ? tr("{0} of {1} right", right, results) : tr("no result yet");
         });
       } catch {
-        said.textContent = "This browser lets the page keep nothing, so no prediction was counted.";
+        said.textContent = tr("This browser lets the page keep nothing, so no prediction was counted.");
       }
     };
     said.hidden = false;

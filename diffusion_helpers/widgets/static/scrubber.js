@@ -43,12 +43,12 @@
     const stop = () => {
       clearInterval(timer);
       timer = null;
-      button.textContent = "Play";
+      button.textContent = tr("Play");
       caption.setAttribute("aria-live", "polite");
     };
     const play = () => {
       if (slider.valueAsNumber >= data.frames - 1) slider.value = 0;
-      button.textContent = "Pause";
+      button.textContent = tr("Pause");
       caption.setAttribute("aria-live", "off"); // a voice cannot follow ten captions a second
       show();
       timer = setInterval(() => {

@@ -3,13 +3,15 @@
 import { ddim, drawSwiftly, guided, pureNoise, withEnd } from "../sampling.js";
 
 async function* create({ wish, style, network: name, guidance, seeds }, { network, words }) {
-  const text = words.encode([wish], [style === "any" ? null : style]), { unheard } = text;
-  const what = wish || "no wish", { imageShape } = network(name), shape = [seeds.length, ...imageShape];
+  const text = words.encode([wish], [style === tr("any") ? null : style]), { unheard } = text;
+  const what = wish || tr("no wish"), { imageShape } = network(name), shape = [seeds.length, ...imageShape];
   const x_T = pureNoise(seeds.length, imageShape, seeds);
   if (name === "swift") {
     const { clean, heard } = await drawSwiftly(network(name), x_T, text, guidance);
-    const pictures = { "pure noise": { data: x_T, shape }, "the picture": { data: clean, shape } };
-    yield { pictures, caption: `${what}, finished in 4 calls${heard}`, unheard };
+    const pictures = {
+      [tr("pure noise")]: { data: x_T, shape }, [tr("the picture")]: { data: clean, shape },
+    };
+    yield { pictures, caption: `${tr("{0}, finished in 4 calls", what)}${heard}`, unheard };
     return;
   }
   const model = await guided(network(name), text, undefined, guidance);
@@ -17,10 +19,11 @@ async function* create({ wish, style, network: name, guidance, seeds }, { networ
   for await (const { x, clean } of withEnd(ddim(model, x_T, 20))) {
     i += 1;
     const pictures = {
-      "the picture so far": { data: x, shape }, "predicted clean picture": { data: clean, shape },
+      [tr("the picture so far")]: { data: x, shape },
+      [tr("predicted clean picture")]: { data: clean, shape },
     };
-    const where = i <= 20 ? `step ${i} of 20` : "finished";
-    yield { pictures, caption: `${what}, ${where}`, share: i / 21, unheard };
+    const where = i <= 20 ? tr("step {0} of 20", i) : tr("finished");
+    yield { pictures, caption: tr("{0}, {1}", what, where), share: i / 21, unheard };
   }
 }
 

@@ -17,8 +17,9 @@ export const LESSON_01 = {
       const candidate = pictureAt(gallery, i), its = error(candidate);
       if (its < smallest) [pick, smallest] = [candidate, its];
     }
-    const words = pick === your_statue ? "your statue" : "something else";
-    const caption = `t = ${t}, share of noise ${percent(f32(1 - left), 1)}: the ideal eye says ${words}`;
-    yield { pictures: { "x_t": { data: x_t, shape }, "what the ideal eye picks": pick }, caption };
+    const words = pick === your_statue ? tr("your statue") : tr("something else");
+    const caption = tr("t = {0}, share of noise {1}: the ideal eye says {2}", t,
+      percent(f32(1 - left), 1), words);
+    yield { pictures: { "x_t": { data: x_t, shape }, [tr("what the ideal eye picks")]: pick }, caption };
   },
 };

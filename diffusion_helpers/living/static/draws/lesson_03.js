@@ -8,9 +8,9 @@ export const LESSON_03 = {
   async *question({ face, t, in_it, seed }, at, { faces, alpha_bar }) {
     const { data: x_0, shape } = pictureAt(faces, face), schedule = new Schedule(alpha_bar.data);
     const eps = pureNoise(1, shape, seed), x_t = addNoise(x_0, t, eps, schedule);
-    const pictures = { "x_t: the input": { data: x_t, shape } };
+    const pictures = { [tr("x_t: the input")]: { data: x_t, shape } };
     if (in_it.length) Object.assign(pictures, { x_0: { data: x_0, shape }, eps: { data: eps, shape } });
-    yield { pictures, caption: `t = ${t}, share of noise ${percent(1 - schedule.at(t), 1)}` };
+    yield { pictures, caption: tr("t = {0}, share of noise {1}", t, percent(1 - schedule.at(t), 1)) };
   },
 
   async *around_the_circle({ face, phi, seed }, at, { faces }) {
@@ -19,9 +19,10 @@ export const LESSON_03 = {
     const [signalRate, noiseRate] = [f32(Math.cos(angle)), f32(Math.sin(angle))];
     const pictures = {
       "x_t": { data: mix(signalRate, x_0, noiseRate, eps), shape },
-      "v: how x_t changes": { data: mix(signalRate, eps, -noiseRate, x_0), shape },
+      [tr("v: how x_t changes")]: { data: mix(signalRate, eps, -noiseRate, x_0), shape },
     };
-    const rates = `signal_rate ${fixed(signalRate, 2)}, noise_rate ${fixed(noiseRate, 2)}`;
-    yield { pictures, caption: `${phi} degrees: ${rates}` };
+    const caption = tr("{0} degrees: signal_rate {1}, noise_rate {2}", phi, fixed(signalRate, 2),
+      fixed(noiseRate, 2));
+    yield { pictures, caption };
   },
 };

@@ -20,8 +20,11 @@ export const LESSON_04 = {
       const alike = agreement(fromAverage(one), fromAverage(other)), trembles = grain(clean, shape);
       i += 1;
       yield {
-        pictures: { "one run": { data: one, shape }, "another run": { data: other, shape } },
-        caption: `step ${i} of ${steps}: grain ${fixed(trembles, 3)}, agreement ${fixed(alike, 2)}`,
+        pictures: {
+          [tr("one run")]: { data: one, shape }, [tr("another run")]: { data: other, shape },
+        },
+        caption: tr("step {0} of {1}: grain {2}, agreement {3}", i, steps, fixed(trembles, 3),
+          fixed(alike, 2)),
         share: i / steps,
       };
     }
@@ -42,8 +45,11 @@ export const LESSON_04 = {
       const [signalRate, noiseRate] = rates(t), v = await apprentice(x, t);
       const clean = mix(signalRate, x, -noiseRate, v);
       yield {
-        pictures: { "with noise": { data: start, shape }, "predicted clean picture": { data: clean, shape } },
-        caption: `from level ${ts[0]}, now at level ${t}`, share: (i + 1) / ts.length,
+        pictures: {
+          [tr("with noise")]: { data: start, shape },
+          [tr("predicted clean picture")]: { data: clean, shape },
+        },
+        caption: tr("from level {0}, now at level {1}", ts[0], t), share: (i + 1) / ts.length,
       };
       if (i + 1 < ts.length) {
         const [signalNext, noiseNext] = rates(ts[i + 1]);

@@ -12,11 +12,12 @@ export const LESSON_05 = {
     const eps = dice.randn(2 * x_0.length), schedule = new Schedule(alpha_bar.data);
     const atGuess = addNoise(another, your_guess, eps.subarray(x_0.length), schedule);
     const pictures = {
-      "how noisy is this?": { data: addNoise(x_0, t, eps, schedule), shape },
-      "another, at your guess": { data: atGuess, shape },
+      [tr("how noisy is this?")]: { data: addNoise(x_0, t, eps, schedule), shape },
+      [tr("another, at your guess")]: { data: atGuess, shape },
     };
-    const truth = `it is t = ${t}, you are ${Math.abs(t - your_guess)} steps off`;
-    yield { pictures, caption: `you say t = ${your_guess}; ${the_truth.length ? truth : "t = ?"}` };
+    const truth = the_truth.length
+      ? tr("it is t = {0}, you are {1} steps off", t, Math.abs(t - your_guess)) : "t = ?";
+    yield { pictures, caption: tr("you say t = {0}; {1}", your_guess, truth) };
   },
 
   async *knobs({ picture, t, scale, shift }, at, { unseen, alpha_bar }) {
@@ -29,7 +30,8 @@ export const LESSON_05 = {
     const h = edges.map((v) => silu(f32(f32(v * f32(1 + scale)) + f32(shift))));
     const third = (x) => ({ data: x.map((v) => v / 3), shape: [1, height, width] });
     const pictures = {
-      "x_t": { data: x_t, shape }, "its edges": third(edges), "through the knobs and SiLU": third(h),
+      "x_t": { data: x_t, shape }, [tr("its edges")]: third(edges),
+      [tr("through the knobs and SiLU")]: third(h),
     };
     yield { pictures, caption: `h = silu(edges * ${fixed(1 + scale, 1)} + ${fixed(shift, 1)})` };
   },
@@ -41,12 +43,13 @@ export const LESSON_05 = {
     const clean = async (t) => mix(signalRate, x_t, -noiseRate, await seeing(x_t, t));
     const right = await clean(true_t), misled = await clean(told_t);
     const pictures = {
-      "x_t": { data: x_t, shape }, "told the truth": { data: right, shape },
-      "told your t": { data: misled, shape },
+      "x_t": { data: x_t, shape }, [tr("told the truth")]: { data: right, shape },
+      [tr("told your t")]: { data: misled, shape },
     };
     const [a, b] = [right, misled].map((x) => f32(squares(x, x_0) / x_0.length)); // MSE
-    const errors = `told the truth ${fixed(a, 4)}, told t = ${told_t} ${fixed(b, 4)}`;
-    yield { pictures, caption: `MSE of the clean picture, ${errors}: ${fixed(b / a, 1)} times` };
+    const caption = tr("MSE of the clean picture, told the truth {0}, told t = {1} {2}: {3} times",
+      fixed(a, 4), told_t, fixed(b, 4), fixed(b / a, 1));
+    yield { pictures, caption };
   },
 };
 

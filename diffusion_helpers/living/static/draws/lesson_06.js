@@ -8,10 +8,12 @@ import { Schedule, addNoise, ddim, f32, predict, pureNoise } from "../sampling.j
 import { agrees, withFrame } from "../twins.js";
 
 const PLACES = 8; // a side
-const LAYERS = { "at the bottom": "bottom.focus.attention", "on the way down": "down.2.0.focus.attention" };
+const LAYERS = {
+  [tr("at the bottom")]: "bottom.focus.attention", [tr("on the way down")]: "down.2.0.focus.attention",
+};
 const CHANGES = { // as the shares of changedAttention
-  "as trained": [1, 0, 0, 0], "other picture": [0, 1, 0, 0], "even": [0, 0, 1, 0], "itself": [0, 0, 0, 1],
-  "nowhere": [0, 0, 0, 0],
+  [tr("as trained")]: [1, 0, 0, 0], [tr("other picture")]: [0, 1, 0, 0], [tr("even")]: [0, 0, 1, 0],
+  [tr("itself")]: [0, 0, 0, 1], [tr("nowhere")]: [0, 0, 0, 0],
 };
 const STEPS = 15;
 
@@ -19,16 +21,17 @@ export const LESSON_06 = {
   async *look_by_colour({ your_picture, x, y, sharpness }) {
     const colours = meanColours(your_picture), weights = coloursAttend(colours, sharpness);
     const asks = weights[PLACES * y + x], taken = weights.map((row) => weigh(row, colours));
-    const most = 100 * Math.max(...asks), words = `column ${x}, row ${y}, sharpness ${sharpness}`;
+    const most = 100 * Math.max(...asks);
+    const words = tr("column {0}, row {1}, sharpness {2}", x, y, sharpness);
     const pictures = {
-      "the place that asks": framePlace(your_picture, x, y),
-      "where it looks": drawAttention(asks, your_picture, x, y),
-      "what every place takes": {
+      [tr("the place that asks")]: framePlace(your_picture, x, y),
+      [tr("where it looks")]: drawAttention(asks, your_picture, x, y),
+      [tr("what every place takes")]: {
         data: Float32Array.from([0, 1, 2].flatMap((c) => taken.map((colour) => colour[c]))),
         shape: [3, PLACES, PLACES],
       },
     };
-    yield { pictures, caption: `${words}: the largest attention weight is ${fixed(most, 0)} %` };
+    yield { pictures, caption: tr("{0}: the largest attention weight is {1} %", words, fixed(most, 0)) };
   },
 
   async *look_inside({ your_picture, x, y, head, layer, t, seed }, { network }, { alpha_bar }) {
@@ -37,13 +40,15 @@ export const LESSON_06 = {
     const x_t = addNoise(your_picture.data, t, pureNoise(1, shape, seed), schedule);
     const clean = { data: (await predict(model, x_t, t, { schedule })).clean, shape };
     const { data, dims: [, , n, m] } = maps[seen][0], from = ((head - 1) * n + PLACES * y + x) * m;
-    const weights = data.subarray(from, from + m), words = `t = ${t}, column ${x}, row ${y}, head ${head}`;
+    const weights = data.subarray(from, from + m);
+    const words = tr("t = {0}, column {1}, row {2}, head {3}", t, x, y, head);
     const pictures = {
-      "noisy": { data: x_t, shape },
-      "the prediction, and the place that asks": framePlace(clean, x, y),
-      "where it looks": drawAttention(weights, clean, x, y),
+      [tr("noisy")]: { data: x_t, shape },
+      [tr("the prediction, and the place that asks")]: framePlace(clean, x, y),
+      [tr("where it looks")]: drawAttention(weights, clean, x, y),
     };
-    yield { pictures, caption: `${words}: spread over ${fixed(effectivePlaces(weights), 0)} of 64 places` };
+    const spread = fixed(effectivePlaces(weights), 0);
+    yield { pictures, caption: tr("{0}: spread over {1} of 64 places", words, spread) };
   },
 
   async *paint_twins({ seed, weights }, { network }) {
@@ -56,8 +61,9 @@ export const LESSON_06 = {
       const ok = scenes.map((scene) => agrees(scene).filter(Boolean).length);
       const [a, b] = scenes.map(withFrame);
       yield {
-        pictures: { "convolutions only": a, "with attention": b },
-        caption: `seed ${seed}, ${weights}, step ${i}: ${ok[0]} of 4 agree, with attention ${ok[1]}`,
+        pictures: { [tr("convolutions only")]: a, [tr("with attention")]: b },
+        caption: tr("seed {0}, {1}, step {2}: {3} of 4 agree, with attention {4}", seed, weights, i,
+          ok[0], ok[1]),
         share: i / STEPS,
       };
     }

@@ -7,12 +7,13 @@ import { ddim, drawSwiftly, f32, guided, pureNoise, withEnd } from "../sampling.
 import { SIZE } from "../words.js";
 
 const LAYERS = {
-  "16x16, on the way up": "up.1.0.listen.attention", "16x16, on the way down": "down.1.0.listen.attention",
+  [tr("16x16, on the way up")]: "up.1.0.listen.attention",
+  [tr("16x16, on the way down")]: "down.1.0.listen.attention",
 };
 const SHOWN = 6; // words of a prompt, or emoji, beside each other
 const EMOJI = 32; // pixels a side
 const STEPS = 12;
-const artist = (style) => (style === "any" ? null : style);
+const artist = (style) => (style === tr("any") ? null : style);
 
 export const LESSON_07 = {
   async *creation({ prompt, style, network: name, guidance, steps, seeds }, { network, words }) {
@@ -21,15 +22,18 @@ export const LESSON_07 = {
     if (name === "swift") {
       const { clean, heard } = await drawSwiftly(network(name), x_T, text, guidance);
       const pictures = { "x_T": { data: x_T, shape }, "x_0": { data: clean, shape } };
-      yield { pictures, caption: `4 steps${steps === 4 ? "" : `, not ${steps}`}${heard}`, unheard };
+      const own = steps === 4 ? tr("4 steps") : tr("4 steps, not {0}", steps);
+      yield { pictures, caption: `${own}${heard}`, unheard };
       return;
     }
     const told = await guided(network(name), text, undefined, guidance);
     let i = 0;
     for await (const { t, x, clean } of withEnd(ddim(told, x_T, steps))) {
       i += 1;
-      const pictures = { "x_t": { data: x, shape }, "the predicted clean picture": { data: clean, shape } };
-      const caption = t >= 0 ? `step ${i} of ${steps}, t = ${t}` : "the end: x_0";
+      const pictures = {
+        "x_t": { data: x, shape }, [tr("the predicted clean picture")]: { data: clean, shape },
+      };
+      const caption = t >= 0 ? tr("step {0} of {1}, t = {2}", i, steps, t) : tr("the end: x_0");
       yield { pictures, caption, share: i / (steps + 1), unheard };
     }
   },
@@ -38,7 +42,7 @@ export const LESSON_07 = {
     const { unheard } = words.encode([prompt], [null]), meant = meaning(words, prompt);
     const blank = { data: new Float32Array(SHOWN * 3 * EMOJI ** 2).fill(1), shape: [SHOWN, 3, EMOJI, EMOJI] };
     if (!meant) {
-      yield { pictures: { "the six nearest": blank }, caption: "no word that I know", unheard };
+      yield { pictures: { [tr("the six nearest")]: blank }, caption: tr("no word that I know"), unheard };
       return;
     }
     const { names, meanings, pictureOf } = search ??= await startSearch(words, file);
@@ -46,7 +50,7 @@ export const LESSON_07 = {
     const best = scored.sort((a, b) => b.score - a.score).slice(0, SHOWN);
     best.forEach(({ i }, k) => blank.data.set(pictureOf(i), k * 3 * EMOJI ** 2));
     const caption = best.map(({ i, score }) => `${names[i]} ${fixed(score, 2)}`).join(", ");
-    yield { pictures: { "the six nearest": blank }, caption, unheard };
+    yield { pictures: { [tr("the six nearest")]: blank }, caption, unheard };
   },
 
   async *attention_map({ prompt, style, layer, seed }, { network, words }) {
@@ -56,15 +60,15 @@ export const LESSON_07 = {
     for await (last of ddim(model, pureNoise(1, model.imageShape, seed), STEPS, { text }));
     const heard = words.split(prompt).filter((word) => words.rows.has(word));
     const longest = 1 + text.mask.reduce((sum, there) => sum + there, 0);
-    const tokens = ["style", ...heard].slice(0, Math.min(longest, SHOWN));
+    const tokens = [tr("style"), ...heard].slice(0, Math.min(longest, SHOWN));
 
     const weights = tokens.map((_, i) => meanWeights(maps[seen], i));
     const clean = { data: last.clean, shape: model.imageShape }, big = enlarge(clean, 2);
-    const pictures = { "the picture": clean };
+    const pictures = { [tr("the picture")]: clean };
     tokens.forEach((word, i) => { pictures[`${i} ${word}`] = inkWeights(weights[i], big); });
     const mean = (x) => f32(x.reduce((a, b) => a + b, 0) / x.length);
     const shares = tokens.map((word, i) => `${word} ${percent(mean(weights[i]), 0)}`);
-    yield { pictures, caption: `mean attention weights: ${shares.join(", ")}`, unheard };
+    yield { pictures, caption: tr("mean attention weights: {0}", shares.join(", ")), unheard };
   },
 
   async *away({ prompt, not_this, style, guidance, seed }, { network, words }) {
@@ -77,9 +81,10 @@ export const LESSON_07 = {
     for (let i = 1; i <= STEPS; i++) {
       const [a, b] = [(await plain.next()).value, (await avoiding.next()).value];
       const pictures = {
-        "the prompt alone": { data: a.clean, shape }, "away from the other": { data: b.clean, shape },
+        [tr("the prompt alone")]: { data: a.clean, shape },
+        [tr("away from the other")]: { data: b.clean, shape },
       };
-      yield { pictures, caption: `step ${i} of ${STEPS}`, share: i / STEPS, unheard };
+      yield { pictures, caption: tr("step {0} of 12", i), share: i / STEPS, unheard };
     }
   },
 };

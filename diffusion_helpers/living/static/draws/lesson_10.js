@@ -2,7 +2,7 @@
 
 import { ddim, guided, pureNoise } from "../sampling.js";
 
-const artist = (style) => (style === "any" ? null : style);
+const artist = (style) => (style === tr("any") ? null : style);
 const OWN_STEPS = 4; // of swift
 const STEPS = 20; // of the demiurge
 
@@ -18,15 +18,15 @@ export const LESSON_10 = {
     const swift = await guided(network("swift"), text, undefined, guidance), { imageShape } = swift;
     const shape = [seeds.length, ...imageShape], x_T = pureNoise(seeds.length, imageShape, seeds);
     const quick = { data: await drawn(swift, x_T, OWN_STEPS), shape };
-    const both = (data) => ({ "swift": quick, "the demiurge": { data, shape } });
+    const both = (data) => ({ "swift": quick, [tr("the demiurge")]: { data, shape } });
     const share = 1 / (STEPS + 1);
-    yield { pictures: both(x_T), caption: "swift: 4 calls; the demiurge: none yet", share, unheard };
+    yield { pictures: both(x_T), caption: tr("swift: 4 calls; the demiurge: none yet"), share, unheard };
     const demiurge = await guided(network("demiurge"), text, undefined, guidance);
     const calls = guidance === 1 ? 1 : 2; // at scale 1 there is nothing to compare
     let i = 0;
     for await (const { clean } of ddim(demiurge, x_T, STEPS)) {
       i += 1;
-      const caption = `swift: 4 calls; the demiurge: ${calls * i}`;
+      const caption = tr("swift: 4 calls; the demiurge: {0}", calls * i);
       yield { pictures: both(clean), caption, share: (i + 1) / (STEPS + 1), unheard };
     }
   },
@@ -35,8 +35,8 @@ export const LESSON_10 = {
     const text = words.encode([prompt], [artist(style)]), { unheard } = text;
     const swift = await guided(network("swift"), text, undefined, guidance), { imageShape } = swift;
     const shape = [seeds.length, ...imageShape], x_T = pureNoise(seeds.length, imageShape, seeds);
-    const said = steps === OWN_STEPS ? "its own number" : "not what it was trained for";
+    const said = steps === OWN_STEPS ? tr("its own number") : tr("not what it was trained for");
     const pictures = { "swift": { data: await drawn(swift, x_T, steps), shape } };
-    yield { pictures, caption: `${steps} step${steps > 1 ? "s" : ""}: ${said}`, unheard };
+    yield { pictures, caption: tr("{0} step{1}: {2}", steps, steps > 1 ? "s" : "", said), unheard };
   },
 };

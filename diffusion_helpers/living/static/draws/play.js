@@ -7,28 +7,28 @@ import { STYLES } from "../words.js";
 const SHARES = 11; // pictures of a morph: 0 %, 10 % ... of the second wish
 
 async function* sheet({ wish, network: name, guidance, seed }, { network, words }) {
-  const n = STYLES.length, { unheard } = words.encode([wish], [null]), what = wish || "no wish";
+  const n = STYLES.length, { unheard } = words.encode([wish], [null]), what = wish || tr("no wish");
   const text = words.encode(Array(n).fill(wish), STYLES), { imageShape } = network(name);
   const chaos = pureNoise(n, imageShape, Array(n).fill(seed)), size = chaos.length / n;
   const each = (x) => Object.fromEntries(STYLES.map((style, k) =>
     [style, { data: x.subarray(k * size, (k + 1) * size), shape: imageShape }]));
   if (name === "swift") {
     const { clean, heard } = await drawSwiftly(network(name), chaos, text, guidance);
-    yield { pictures: each(clean), caption: `${what}, finished in 4 calls${heard}`, unheard };
+    yield { pictures: each(clean), caption: `${tr("{}, finished in 4 calls", what)}${heard}`, unheard };
     return;
   }
   const model = await guided(network(name), text, undefined, guidance);
   let i = 0;
   for await (const { x } of withEnd(ddim(model, chaos, 20))) {
     i += 1;
-    const where = i <= 20 ? `step ${i} of 20` : "finished";
-    yield { pictures: each(x), caption: `${what}, ${where}`, share: i / 21, unheard };
+    const caption = i <= 20 ? tr("{}, step {} of 20", what, i) : tr("{}, finished", what);
+    yield { pictures: each(x), caption, share: i / 21, unheard };
   }
 }
 
 async function* morph(values, { network, words }) {
   const { first_wish: first, second_wish: second, style, network: name, guidance, seed } = values;
-  const net = network(name), look = style === "any" ? null : style, { imageShape } = net;
+  const net = network(name), look = style === tr("any") ? null : style, { imageShape } = net;
   const text = words.encode(["", first, second], [null, look, look]), { unheard } = text;
   const [mixed, heard] = name === "swift"
     ? await mixedSwiftly(net, words.encode([first, second], [look, look]), guidance)
@@ -38,8 +38,9 @@ async function* morph(values, { network, words }) {
     let last;
     for await (last of name === "swift" ? ddim(model, x_T, 4) : dpmSolver(model, x_T, 8));
     const [a, b] = [10 * (SHARES - 1 - k), 10 * k];
-    const caption = `${a} % ${first || "no wish"}, ${b} % ${second || "no wish"}${heard}`;
-    yield { pictures: { "between the two": { data: last.clean, shape: imageShape } }, caption,
+    const between = tr("{} % {}, {} % {}", a, first || tr("no wish"), b, second || tr("no wish"));
+    const caption = `${between}${heard}`;
+    yield { pictures: { [tr("between the two")]: { data: last.clean, shape: imageShape } }, caption,
       share: (k + 1) / SHARES, unheard };
   }
 }
