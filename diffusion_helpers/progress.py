@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .checks import brief, check_kind, say
+from .languages import tr
 
 FILE = "sculptor_progress.json"
 LAST = "08"  # the last lesson of the course; after it come the workshops
@@ -35,7 +36,7 @@ def states() -> dict[str, State]:
     except FileNotFoundError:
         kept = {}
     except OSError as error:
-        say(f"Your progress cannot be read ({error.strerror}): {path.resolve()}.")
+        say(tr("Your progress cannot be read ({}): {}.", error.strerror, path.resolve()))
         kept = {}
     except (ValueError, TypeError, KeyError, AttributeError):
         _set_aside(path)
@@ -45,7 +46,7 @@ def states() -> dict[str, State]:
 
 def state(name: str) -> State:
     """What is known about the exercise `name`: {"right": bool, "hints": int}."""
-    check_kind(name, str, 'the name of an exercise, such as "01.1"')
+    check_kind(name, str, tr('the name of an exercise, such as "01.1"'))
     return NOTHING | states().get(name, {})
 
 
@@ -54,9 +55,9 @@ def note(name: str, **news: bool | int) -> None:
 
     What was once right stays right, and the highest hint counts.
     """
-    check_kind(name, str, 'the name of an exercise, such as "01.1"')
+    check_kind(name, str, tr('the name of an exercise, such as "01.1"'))
     if any(k not in NOTHING or type(value) is not type(NOTHING[k]) for k, value in news.items()):
-        raise ValueError(f"expected right=True or hints=2, got {brief(news)}")
+        raise ValueError(tr("expected right=True or hints=2, got {}", brief(news)))
     done = states()
     before = NOTHING | done.get(name, {})
     after = before | {key: max(before[key], value) for key, value in news.items()}
@@ -66,13 +67,13 @@ def note(name: str, **news: bool | int) -> None:
 
 def title(lesson: str) -> str:
     """What readers call a lesson by its number: "Lesson 08", "Workshop 09"."""
-    return f"{'Lesson' if lesson <= LAST else 'Workshop'} {lesson}"
+    return tr("Lesson {}", lesson) if lesson <= LAST else tr("Workshop {}", lesson)
 
 
 def reset(lesson: str | None = None) -> None:
     """Forget one lesson ("01"), or everything; the file goes when nothing is left in it."""
     if lesson is not None and not (isinstance(lesson, str) and re.fullmatch(r"[0-9]{2}", lesson)):
-        raise ValueError(f'a lesson is two digits, such as "01", got {brief(lesson)}')
+        raise ValueError(tr('a lesson is two digits, such as "01", got {}', brief(lesson)))
     done = states()
     keep = {n: s for n, s in done.items() if lesson is not None and _lesson(n) != lesson}
     if keep != done:
@@ -92,9 +93,9 @@ def _set_aside(path):
     aside = path.with_name(path.name + ".damaged")
     try:
         os.replace(path, aside)
-        say(f"Your progress file was damaged; it is now {aside.name}, and a new one begins.")
+        say(tr("Your progress file was damaged; it is now {}, and a new one begins.", aside.name))
     except OSError as error:
-        say(f"Your progress file is damaged and cannot be moved ({error.strerror}).")
+        say(tr("Your progress file is damaged and cannot be moved ({}).", error.strerror))
 
 
 def _write(done):
@@ -105,7 +106,7 @@ def _write(done):
     _unsaved.clear()
     try:
         if done:
-            about = "Your progress in Sculptor of Chaos. Delete this file to start afresh."
+            about = tr("Your progress in Sculptor of Chaos. Delete this file to start afresh.")
             text = json.dumps({"about": about, "exercises": done}, indent=1, sort_keys=True)
             half_written.write_text(text + "\n", "utf-8")
             os.replace(half_written, path)
@@ -115,8 +116,10 @@ def _write(done):
         _unsaved.update(done)
         if not told:
             say(
-                f"Your progress cannot be saved here ({error.strerror}): it is kept until the "
-                "kernel stops."
+                tr(
+                    "Your progress cannot be saved here ({}): it is kept until the kernel stops.",
+                    error.strerror,
+                )
             )
     for told in _watchers:
         told(done)

@@ -24,7 +24,7 @@ from IPython.display import display
 
 from .. import progress
 from ..checks import brief, check_count, say
-from ..languages import ENGLISH, load_language, spoken
+from ..languages import ENGLISH, load_language, marked, spoken, tr
 from ..languages.code import translate_code
 from ..widgets.html import HtmlOutput, as_html
 from .beside import Curves, Numbers, Pictures, show_beside
@@ -74,7 +74,7 @@ class Exercise:
         except (ToDo, NotImplementedError):
             return None
         except Exception as error:  # the reader's code may do anything; the lesson goes on
-            unusable = f"What your function returns cannot be used ({kind_of(error)})."
+            unusable = tr("What your function returns cannot be used ({}).", kind_of(error))
             return stopped(error, function) or unusable
 
 
@@ -93,13 +93,13 @@ def exercise(name: str) -> Callable[[Callable], Callable]:
         verdict = found.judge(function)
         if verdict == "":
             progress.note(name, right=True)
-            _show(f"Exercise {name}: right.", "right")
+            _show(tr("Exercise {}: right.", name), "right")
             return on_copies(function)
-        words = "to do." if verdict is None else f"not yet. {verdict}"
-        words = f'Exercise {name}: {words} Stuck? `hint("{name}")`.'
-        words = f"{words} The lesson goes on with our solution."
-        _show(words, "open" if verdict is None else "wrong")
-        if verdict is not None:
+        help_and_on = tr('Stuck? `hint("{}")`. The lesson goes on with our solution.', name)
+        if verdict is None:
+            _show(f"{tr('Exercise {}: to do.', name)} {help_and_on}", "open")
+        else:
+            _show(f"{tr('Exercise {}: not yet. {}', name, verdict)} {help_and_on}", "wrong")
             show_beside(found.views, function, found.solution, verdict)
         return found.solution
 
@@ -112,9 +112,9 @@ def whose(function: Callable) -> str:
     Raises ValueError when it is no function.
     """
     if not callable(function):
-        raise ValueError(f"expected a function below an @exercise, got {brief(function)}")
+        raise ValueError(tr("expected a function below an @exercise, got {}", brief(function)))
     home = getattr(function, "__module__", None) or ""
-    return "ours" if home.startswith(f"{__name__}.") else "yours"
+    return tr("ours") if home.startswith(f"{__name__}.") else tr("yours")
 
 
 def hint(name: str, number: int = 1) -> None:
@@ -128,22 +128,25 @@ def hint(name: str, number: int = 1) -> None:
     except ValueError as problem:
         say(problem)
         return
-    last = len(found.hints) + 1
+    hints = len(found.hints)
+    last = hints + 1
     try:
         number = check_count(number, "number", 1, last)
     except ValueError:
-        say(
-            f"There is no hint {brief(number)} to {name}: 1 to {last - 1}, or {last} for our "
-            "solution."
-        )
+        numbers = brief(number), name, hints, last
+        say(tr("There is no hint {} to {}: 1 to {}, or {} for our solution.", *numbers))
         return
     progress.note(name, hints=number)
     if number == last:
-        say(f"Our solution to {name}; yours may look different:\n\n{found.source}")
+        say(f"{tr('Our solution to {}; yours may look different:', name)}\n\n{found.source}")
         return
-    more = "More help" if number < last - 1 else "Our solution"
-    words = f"Hint {number} of {last - 1} to {name}: {found.hints[number - 1]}"
-    _show(f'{words} {more}: `hint("{name}", {number + 1})`.', "open")
+    words = tr("Hint {} of {} to {}: {}", number, hints, name, found.hints[number - 1])
+    more = (
+        tr('More help: `hint("{}", {})`.', name, number + 1)
+        if number < hints
+        else tr('Our solution: `hint("{}", {})`.', name, number + 1)
+    )
+    _show(f"{words} {more}", "open")
 
 
 def find(name: str) -> Exercise:
@@ -151,8 +154,11 @@ def find(name: str) -> Exercise:
     number = name.partition(".")[0] if isinstance(name, str) else None
     there = {e.name: e for e in of_lesson(number)} if number in lessons() else {}
     if not isinstance(name, str) or name not in there:
-        known = f"lesson {number} has {', '.join(there)}" if there else "they look like 01.1"
-        raise ValueError(f"There is no exercise {brief(name)}: {known}.")
+        no = tr("There is no exercise {}", brief(name))
+        known = (
+            tr("lesson {} has {}", number, ", ".join(there)) if there else tr("they look like 01.1")
+        )
+        raise ValueError(f"{no}: {known}.")
     return there[name]
 
 
@@ -165,7 +171,8 @@ def lessons() -> list[str]:
 def of_lesson(number: str) -> tuple[Exercise, ...]:
     """The exercises of the lesson `number`, in their order; its module is imported only now."""
     if not isinstance(number, str) or number not in lessons():
-        raise ValueError(f"lessons with exercises are {', '.join(lessons())}, got {brief(number)}")
+        known = ", ".join(lessons())
+        raise ValueError(tr("lessons with exercises are {}, got {}", known, brief(number)))
     return _module(f"{__name__}.lesson_{number}", spoken().code).EXERCISES
 
 
@@ -203,29 +210,37 @@ def _show(words, verdict):
 # ---- what a check needs -------------------------------------------------------------------------
 
 
-def no_tensor(got: Any, shape: Sequence[int], what: str = "the result") -> str | None:
+RESULT = marked("the result")
+
+
+def no_tensor(got: Any, shape: Sequence[int], what: str = RESULT) -> str | None:
     """A sentence when `got` is no tensor of numbers of `shape`, otherwise None."""
+    what, shape = tr(what), tuple(shape)
     if not torch.is_tensor(got):
-        kind = "a function" if callable(got) else type(got).__name__
-        return f"Expected {what} to be a tensor of shape {tuple(shape)}, got {kind}."
-    if tuple(got.shape) != tuple(shape):
-        return f"Expected {what} of shape {tuple(shape)}, got {tuple(got.shape)}."
+        kind = tr("a function") if callable(got) else type(got).__name__
+        return tr("Expected {} to be a tensor of shape {}, got {}.", what, shape, kind)
+    if tuple(got.shape) != shape:
+        return tr("Expected {} of shape {}, got {}.", what, shape, tuple(got.shape))
     if not got.isfinite().all():
         broken = (~got.isfinite()).double().mean()
-        share = f"{broken:.0%}" if broken >= 0.01 else "A part"
-        return f"{share} of {what} is NaN or infinite."
+        if broken < 0.01:
+            return tr("A part of {} is NaN or infinite.", what)
+        return tr("{:.0%} of {} is NaN or infinite.", broken, what)
     return None
 
 
-def no_number(got: Any, what: str = "the result") -> str | None:
+def no_number(got: Any, what: str = RESULT) -> str | None:
     """A sentence when `got` is no single finite number (a tensor of one will do), else None."""
+    what, kind = tr(what), type(got).__name__
     try:
         value = float(got)
     except (TypeError, ValueError, RuntimeError):
-        shape = f" of shape {tuple(got.shape)}" if torch.is_tensor(got) else ""
-        return f"Expected {what} to be one number, got {type(got).__name__}{shape}."
+        if torch.is_tensor(got):
+            shape = tuple(got.shape)
+            return tr("Expected {} to be one number, got {} of shape {}.", what, kind, shape)
+        return tr("Expected {} to be one number, got {}.", what, kind)
     if value != value or value in (float("inf"), float("-inf")):
-        return f"Expected {what} to be a finite number, got {value}."
+        return tr("Expected {} to be a finite number, got {}.", what, value)
     return None
 
 
@@ -234,8 +249,10 @@ def parse_choice(got: Any, words: Sequence[str]) -> tuple[str, None] | tuple[Non
     word = got.strip().lower() if isinstance(got, str) else ""
     if word in words:
         return word, None
-    said = repr(got) if isinstance(got, str) else f"a {type(got).__name__}"
-    return None, f"Return one of the words {', '.join(words)}, in quotes; you returned {said}."
+    said = repr(got) if isinstance(got, str) else tr("a {}", type(got).__name__)
+    return None, tr(
+        "Return one of the words {}, in quotes; you returned {}.", ", ".join(words), said
+    )
 
 
 # {what was done: (a function that does it, what to say)}

@@ -20,11 +20,14 @@ from IPython.display import display
 from ..checkpoints import load_checkpoint
 from ..checks import MAX_ABS, brief
 from ..data import load_emoji
+from ..languages import marked, tr
 from ..widgets.figures import _written, show_curves, show_pictures, show_table
 from ..widgets.html import HtmlOutput, as_html
-from .guarded import ToDo, TooSlow, guarded, own_room, stopped
+from .guarded import STOPPED, ToDo, TooSlow, guarded, own_room, stopped
 
 SECONDS = 10  # for all calls of the reader's function that one drawing makes
+GREY = marked("{} of its numbers are NaN, infinite or beyond a billion, drawn grey")
+LEFT_OUT = marked("{} of its numbers are NaN, infinite or beyond a billion, left out")
 LARGEST = 1024  # pixels a side of a picture that is drawn
 MOST = 64  # pictures
 
@@ -42,14 +45,15 @@ class Pictures:
     def read(self, got):
         """(what can be drawn of `got`, one clause or ""), or (None, one clause)."""
         if not torch.is_tensor(got) or got.is_complex() or got.ndim != 4 or 0 in got.shape:
-            return None, f"no pictures, but {brief(got)}"
+            return None, tr("no pictures, but {}", brief(got))
         if got.shape[1] not in (1, 3) or max(got.shape[2:]) > LARGEST:
-            return None, f"no pictures that a screen can show, but {brief(got)}"
-        pictures, note = _drawable(got[:MOST].detach().float().cpu(), "drawn grey")
+            return None, tr("no pictures that a screen can show, but {}", brief(got))
+        pictures, lost = _drawable(got[:MOST].detach().float().cpu())
+        note = lost and tr(GREY, lost)
         pictures = pictures.nan_to_num(0)
         low, high = pictures.min(), pictures.max()
         if not note and max(-low, high) > 10:
-            note = f"from {low:.0f} to {high:.0f}, cut off at -1 and 1 for the screen"
+            note = tr("from {:.0f} to {:.0f}, cut off at -1 and 1 for the screen", low, high)
         return pictures, note
 
     def show(self, results, notes):
@@ -77,7 +81,7 @@ class Numbers:
         values = got.tolist() if torch.is_tensor(got) and got.ndim == 1 else got
         values = list(values) if isinstance(values, (list, tuple)) else [values]
         if len(values) != len(self.columns):
-            return None, f"{len(values)} in place of {len(self.columns)} numbers"
+            return None, tr("{} in place of {} numbers", len(values), len(self.columns))
         return [_cell(value) for value in values], ""
 
     def show(self, results, notes):
@@ -104,8 +108,9 @@ class Curves:
         if isinstance(got, (list, tuple)):
             got = torch.stack([torch.as_tensor(y).double().detach() for y in got])
         if not torch.is_tensor(got) or got.is_complex() or got.ndim != 1 or len(got) == 0:
-            return None, f"no row of numbers, but {brief(got)}"
-        ys, note = _drawable(got.detach().double().cpu(), "left out")
+            return None, tr("no row of numbers, but {}", brief(got))
+        ys, lost = _drawable(got.detach().double().cpu())
+        note = lost and tr(LEFT_OUT, lost)
         ys = ys[: len(self.x)]
         if ys.isnan().all():
             return None, note
@@ -115,7 +120,7 @@ class Curves:
         """Draw both; a result of None has only its note."""
         _write_notes(notes)
         there = {name: line for name, line in results.items() if line is not None}
-        alt = f"{self.title}: {' and '.join(there)}"
+        alt = f"{self.title}: {tr(' and ').join(there)}"
         axes = {"xlabel": self.xlabel, "ylabel": self.ylabel, "log": self.log, "ylim": self.ylim}
         show_curves(self.x, there, alt=alt, title=self.title, **axes)
 
@@ -132,8 +137,8 @@ def show_beside(
     says why. A view is left out where it has nothing of yours and the `verdict` says already that
     the function stopped. Where no view differs as shown, none is shown.
     """
-    told = verdict.startswith("Your function stopped with")
-    found = []
+    told = verdict.startswith(tr(STOPPED).partition("{")[0])
+    found, names = [], {"yours": tr("yours"), "ours": tr("ours")}
     for view in views:
         results, notes = {}, {}
         for name, one in (("yours", guarded(function, SECONDS)), ("ours", guarded(solution))):
@@ -143,7 +148,7 @@ def show_beside(
     if all(_alike(results, notes) for _, results, notes in found):
         return
     for view, results, notes in found:
-        view.show(results, notes)
+        view.show(*({names[name]: one for name, one in each.items()} for each in (results, notes)))
 
 
 def _alike(results, notes):
@@ -169,24 +174,23 @@ def _attempt(view, function):
             warnings.simplefilter("ignore")
             return view.read(view.of(function))
     except ToDo:
-        return None, "nothing comes back here"
+        return None, tr("nothing comes back here")
     except TooSlow:
-        return None, f"left out, for it takes more than {SECONDS} seconds"
+        return None, tr("left out, for it takes more than {} seconds", SECONDS)
     except Exception as error:  # the reader's code may do anything; the lesson goes on
         told = stopped(error, function)
         if told is None:
-            return None, "left out, for its result does not fit here"
+            return None, tr("left out, for its result does not fit here")
         return None, told.rstrip(".")
 
 
-def _drawable(numbers, what_happens):
-    """The numbers, NaN where no screen can show them, and one clause about those, or ""."""
+def _drawable(numbers):
+    """The numbers, NaN where no screen can show them, and the share of those, or ""."""
     lost = ~(numbers.abs() <= MAX_ABS)
     share = lost.double().mean().item()
     if share == 0:
         return numbers, ""
-    clause = f"{share:.0%} of its numbers are NaN, infinite or beyond a billion, {what_happens}"
-    return numbers.masked_fill(lost, torch.nan), clause
+    return numbers.masked_fill(lost, torch.nan), f"{share:.0%}"
 
 
 def _cell(value):
@@ -248,4 +252,5 @@ def spread_between(ends: Callable[[], Any]) -> Curves:
         a, b = ends()
         return [function(a, b, share).std() for share in SHARES]
 
-    return Curves("From a to b", of, SHARES, "share", "standard deviation", ylim=(0, None))
+    words = tr("From a to b"), tr("share"), tr("standard deviation")
+    return Curves(words[0], of, SHARES, *words[1:], ylim=(0, None))

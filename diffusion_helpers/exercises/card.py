@@ -15,12 +15,13 @@ from traitlets import Unicode
 
 from .. import progress
 from ..checks import brief
+from ..languages import marked, tr, trn
 from ..progress import FILE, NOTHING, State, states
 from ..widgets.html import ALIVE_OR_STILL, CSS, STATIC, HtmlOutput
 from . import Exercise, lessons, of_lesson
 
-FOLLOWS = "It follows what you do."
-STANDS = "Run this cell to see what is new."
+FOLLOWS = marked("It follows what you do.")
+STANDS = marked("Run this cell to see what is new.")
 
 
 def card(lesson: str | None = None) -> "Card":
@@ -30,7 +31,8 @@ def card(lesson: str | None = None) -> "Card":
     """
     there = lessons()
     if lesson is not None and (not isinstance(lesson, str) or lesson not in there):
-        raise ValueError(f"expected one of the lessons {', '.join(there)}, got {brief(lesson)}")
+        known = ", ".join(there)
+        raise ValueError(tr("expected one of the lessons {}, got {}", known, brief(lesson)))
     return Card(lesson)
 
 
@@ -82,12 +84,13 @@ def _numbers(lesson):
 
 def _page(lesson, done, data, style, last):
     """The whole card as HTML; `data` is its data attribute, `last` its last sentence."""
-    title = f"Your progress in {progress.title(lesson).lower()}" if lesson else "Your progress"
+    name = lesson and progress.title(lesson).lower()
+    title = tr("Your progress in {}", name) if lesson else tr("Your progress")
     parts = "".join(_part(number, done, folded=lesson is None)[0] for number in _numbers(lesson))
     return (
         f'<div class="sculptor card" data-{data} role="group" aria-label="{title}">'
         f"<style>{CSS}</style>{style}{parts}"
-        f'<p class="asleep">Kept on your disk only, in {FILE}. {last}</p></div>'
+        f'<p class="asleep">{tr("Kept on your disk only, in {}.", FILE)} {tr(last)}</p></div>'
     )
 
 
@@ -96,7 +99,7 @@ def _part(number: str, done: dict[str, State], folded: bool) -> tuple[str, str]:
     exercises: Sequence[Exercise] = of_lesson(number)
     own = [NOTHING | done.get(e.name, {}) for e in exercises]
     right = sum(s["right"] for s in own)
-    words = f"{progress.title(number)}: {right} of {len(exercises)} exercises right"
+    words = tr("{}: {} of {} exercises right", progress.title(number), right, len(exercises))
     lines = [
         f'<li class="{"right" if s["right"] else "open"}"><strong>{e.name}</strong> '
         f"{html.escape(e.title)}: {_words(s, len(e.hints))}</li>"
@@ -108,7 +111,11 @@ def _part(number: str, done: dict[str, State], folded: bool) -> tuple[str, str]:
 
 
 def _words(state, hints):
-    words = "right" if state["right"] else "to do"
-    if state["hints"] > hints:
-        return f"{words}, solution seen"
-    return words + {0: "", 1: ", 1 hint"}.get(state["hints"], f", {state['hints']} hints")
+    right, n = state["right"], state["hints"]
+    if n > hints:
+        return tr("right, solution seen") if right else tr("to do, solution seen")
+    if n == 0:
+        return tr("right") if right else tr("to do")
+    if right:
+        return trn("right, {} hint", "right, {} hints", n, n)
+    return trn("to do, {} hint", "to do, {} hints", n, n)

@@ -16,8 +16,11 @@ from types import FunctionType, MethodType
 
 import torch
 
+from ..languages import marked, tr
 from ..noising import Schedule
 from ..text import Text
+
+STOPPED = marked("Your function stopped with {}, in line {} of the cell.")
 
 
 class ToDo(Exception):
@@ -117,10 +120,10 @@ def stopped(error: Exception, function: Callable) -> str | None:
         return None
     number = own[-1].lineno
     line = linecache.getline(home, number).partition("  #")[0].strip()  # without its comment
-    return (
-        f"Your function stopped with {kind_of(error)}, in line {number} of the cell"
-        f"{line and f': `{line}`'}."
-    )
+    if not line:
+        return tr(STOPPED, kind_of(error), number)
+    words = kind_of(error), number, line
+    return tr("Your function stopped with {}, in line {} of the cell: `{}`.", *words)
 
 
 def kind_of(error: Exception) -> str:

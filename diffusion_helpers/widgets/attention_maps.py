@@ -4,6 +4,7 @@ import torch
 from einops import rearrange, repeat
 
 from ..checks import check_count, check_floats
+from ..languages import tr
 
 BLUE, WHITE, ORANGE = (-1.0, -0.11, 0.4), (1.0, 1.0, 1.0), (0.67, -0.26, -1.0)
 TIMES = 3  # each pixel is drawn this many times as wide, so that a thin frame fits in
@@ -19,7 +20,7 @@ def frame_place(picture: torch.Tensor, x: int, y: int, places: int = 8) -> torch
     check_count(x, "x", 0, places - 1), check_count(y, "y", 0, places - 1)
     side = picture.shape[-1] // places
     if side == 0 or picture.shape[1:] != (side * places, side * places):
-        raise ValueError(f"a picture of {places} x {places} places is square, got {picture.shape}")
+        raise ValueError(_not_square(places, picture))
     big = repeat(picture.clamp(-1, 1), "c h w -> c (h a) (w b)", a=TIMES, b=TIMES).clone()
     side *= TIMES
     for rim, colour in enumerate((BLUE, WHITE)):
@@ -40,13 +41,17 @@ def draw_attention(weights: torch.Tensor, picture: torch.Tensor, x: int, y: int)
     check_floats(weights, "N", "attention weights")
     places = round(len(weights) ** 0.5)
     if len(weights) == 0 or places**2 != len(weights):
-        raise ValueError(f"expected the attention weights of N x N places, got {len(weights)}")
+        raise ValueError(tr("expected the attention weights of N x N places, got {}", len(weights)))
     check_floats(picture, "C H W", "picture", weights, C=3)
     side = max(1, picture.shape[-1] // places)
     strength = rearrange(weights / weights.max().clamp(min=1e-9), "(h w) -> 1 h w", w=places)
     strength = repeat(strength, "1 h w -> 1 (h a) (w b)", a=side, b=side)
     pale = 0.3 * picture.mean(0, keepdim=True).clamp(-1, 1) + 0.7
     if strength.shape != pale.shape:
-        raise ValueError(f"a picture of {places} x {places} places is square, got {picture.shape}")
+        raise ValueError(_not_square(places, picture))
     ink = torch.tensor(ORANGE).to(picture)[:, None, None]
     return frame_place(pale * (1 - strength) + ink * strength, x, y, places)
+
+
+def _not_square(places, picture):
+    return tr("a picture of {} x {} places is square, got {}", places, places, picture.shape)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..checks import brief, check_count, check_floats, check_kind, utf8_safe
+from ..languages import tr
 
 # Colours that stay apart for colour-blind eyes (Okabe and Ito, 2008).
 CLEAN = "#0072B2"  # blue: the picture, the signal
@@ -61,14 +62,16 @@ def show(fig, alt):
     Raises ValueError when `alt` is empty.
     """
     check_alt(alt)
-    check_kind(fig, Figure, "a matplotlib figure, such as fig, ax = plt.subplots()")
+    check_kind(fig, Figure, tr("a matplotlib figure, such as fig, ax = plt.subplots()"))
     png = io.BytesIO()
     try:
         # 2 dots for each CSS pixel, and a margin: the figure may stand on a dark page
         fig.savefig(png, format="png", dpi=192, bbox_inches="tight", pad_inches=0.15)
     except ValueError as problem:  # most often a $ in a title that was not meant as a formula
         first = str(problem).strip().splitlines()[0]
-        raise ValueError(f"the figure cannot be drawn; write \\$ for a dollar: {first}") from None
+        raise ValueError(
+            tr("the figure cannot be drawn; write \\$ for a dollar: {}", first)
+        ) from None
     finally:
         plt.close(fig)
     width = Image.open(png).width // 2
@@ -88,13 +91,13 @@ def show_pictures(images, alt, captions=None, columns=8, height=96, rows=None):
     check_alt(alt)
     arrays = to_uint8(images)
     check_count(columns, "columns"), check_count(height, "height")
-    captions = None if captions is None else check_captions(captions, len(arrays), "a picture")
+    captions = None if captions is None else check_captions(captions, len(arrays), tr("a picture"))
     n_rows = math.ceil(len(arrays) / columns)
-    rows = None if rows is None else check_captions(rows, n_rows, "a row")
+    rows = None if rows is None else check_captions(rows, n_rows, tr("a row"))
     cells = []
     for i, array in enumerate(arrays):
         caption = "" if captions is None else escape(captions[i])
-        words = caption or f"{i + 1} of {len(arrays)}"
+        words = caption or tr("{} of {}", i + 1, len(arrays))
         if rows is not None:
             row = escape(rows[i // columns])
             words = f"{row}, {words}"
@@ -160,7 +163,9 @@ def show_bars(values, *, xlabel, alt, title=None, errors=None):
         errors = errors and {label: {"": error} for label, error in errors.items()}
     series = list(next(iter(values.values())))
     if any(list(group) != series for group in values.values()):
-        raise ValueError(f"expected the same bars in every group, {series} as in the first one")
+        raise ValueError(
+            tr("expected the same bars in every group, {} as in the first one", series)
+        )
     thick = 0.8 / len(series)
     fig, ax = plt.subplots(figsize=(10, 1.2 + 0.5 * len(values) * max(1, 0.7 * len(series))))
     for i, name in enumerate(series):
@@ -190,7 +195,7 @@ def show_heat_map(values, *, rows, columns, xlabel, ylabel, alt, title=None):
     if values.shape != (len(rows), len(columns)) or 0 in values.shape:
         expected = (len(rows), len(columns))
         raise ValueError(
-            f"expected one number for each row and column, {expected}, got {brief(values)}"
+            tr("expected one number for each row and column, {}, got {}", expected, brief(values))
         )
     fig, ax = plt.subplots(figsize=(min(14, 3 + 0.9 * len(columns)), 1.8 + 0.5 * len(rows)))
     image = ax.imshow(values.numpy(), cmap="cividis", aspect="auto")
@@ -216,7 +221,7 @@ def show_points(clouds, *, alt, side=3.0):
     check_alt(alt)
     for title, points in _named(clouds).items():
         if not torch.is_tensor(points) or points.ndim != 2 or points.shape[1] != 2:
-            raise ValueError(f"expected points (N, 2) for {title!r}, got {brief(points)}")
+            raise ValueError(tr("expected points (N, 2) for {!r}, got {}", title, brief(points)))
     width = min(14, 3 * len(clouds))
     fig, axes = plt.subplots(1, len(clouds), figsize=(width, width / len(clouds) + 0.4))
     for ax, (title, points) in zip(np.atleast_1d(axes), clouds.items(), strict=True):
@@ -239,7 +244,8 @@ def show_table(rows, columns, *, caption):
     rows = _named(rows)
     for name, cells in rows.items():
         if len(cells) != len(columns):
-            raise ValueError(f"expected {len(columns)} cells in the row {name!r}, got {len(cells)}")
+            counts = len(columns), name, len(cells)
+            raise ValueError(tr("expected {} cells in the row {!r}, got {}", *counts))
     cell = "padding:4px 12px;text-align:right;font-size:16px"
     heads = "".join(f'<th scope="col" style="{cell}">{escape(str(c))}</th>' for c in columns)
     lines = "".join(
@@ -256,7 +262,7 @@ def show_table(rows, columns, *, caption):
 def _named(values):
     """A dict that is not empty, or one sentence."""
     if not isinstance(values, Mapping) or not values:
-        raise ValueError(f"expected something to show, {{label: values}}, got {brief(values)}")
+        raise ValueError(tr("expected something to show, {{label: values}}, got {}", brief(values)))
     return values
 
 
@@ -269,7 +275,7 @@ def _points(label, x, line):
     except (TypeError, ValueError, RuntimeError):  # no numbers, or a single one
         fits = False
     if not fits:
-        raise ValueError(f"expected one number for each x of the line {label!r}, at least one")
+        raise ValueError(tr("expected one number for each x of the line {!r}, at least one", label))
     return xs, ys
 
 
@@ -291,8 +297,10 @@ def feature_maps(features, n=16, size=32):
     channels, height, width = features.shape
     if channels < n or 0 in (height, width) or size % height or size % width:
         raise ValueError(
-            f"expected at least {n} channels whose height and width divide {size}, got "
-            f"{brief(features)}"
+            tr(
+                "expected at least {} channels whose height and width divide {}, got {}",
+                *(n, size, brief(features)),
+            )
         )
     maps = features[:n].detach().float().cpu()
     low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)  # (n, 1, 1)
@@ -309,15 +317,18 @@ def to_uint8(images):
     is_float = torch.is_tensor(images) and images.is_floating_point()
     if not is_float or len(shape) != 4 or shape[1] not in (1, 3) or images.is_meta:
         raise ValueError(
-            "expected pictures of shape (N, 3, 32, 32) in [-1, 1] (any height and width, 1 or 3 "
-            f"channels, floats), got {brief(images)}"
+            tr(
+                "expected pictures of shape (N, 3, 32, 32) in [-1, 1] (any height and width, 1 or "
+                "3 channels, floats), got {}",
+                brief(images),
+            )
         )
     if 0 in shape:
-        raise ValueError(f"expected at least one picture, got an empty batch of shape {shape}")
+        raise ValueError(tr("expected at least one picture, got an empty batch of shape {}", shape))
     images = images.detach().float().cpu()
     if not images.isfinite().all():
         broken = (~images.isfinite()).flatten(1).any(1).sum().item()
-        raise ValueError(f"got NaN or infinite numbers in {broken} of {shape[0]} pictures")
+        raise ValueError(tr("got NaN or infinite numbers in {} of {} pictures", broken, shape[0]))
     bytes_ = ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
     return rearrange(bytes_.expand(-1, 3, -1, -1), "n c h w -> n h w c").numpy()  # (N, H, W, 3)
 
@@ -336,14 +347,16 @@ def _data_uri(png):
 
 def check_alt(alt):
     if not isinstance(alt, str) or not alt.strip():
-        raise ValueError("expected alt, one sentence saying what the picture shows, got nothing")
+        raise ValueError(
+            tr("expected alt, one sentence saying what the picture shows, got nothing")
+        )
 
 
 def check_bytes(array):
     """array, or one sentence unless it is one picture as a numpy array (H, W, 3) of bytes."""
     fits = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.ndim == 3
     if not fits or array.shape[2] != 3 or 0 in array.shape:
-        raise ValueError(f"expected one picture (H, W, 3) of bytes, got {brief(array)}")
+        raise ValueError(tr("expected one picture (H, W, 3) of bytes, got {}", brief(array)))
     return array
 
 
@@ -351,10 +364,10 @@ def check_captions(captions, n, each):
     """captions as a list of n str, or one sentence; each is "a picture" or "a frame"."""
     no_list = (str, bytes, Mapping, Set, torch.Tensor)
     if isinstance(captions, no_list) or not isinstance(captions, Iterable):
-        raise ValueError(f"expected a list of captions, one {each}, got {brief(captions)}")
+        raise ValueError(tr("expected a list of captions, one {}, got {}", each, brief(captions)))
     captions = [utf8_safe(words) for words in captions]
     if len(captions) != n:
-        raise ValueError(f"expected {n} captions, one {each}, got {len(captions)}")
+        raise ValueError(tr("expected {} captions, one {}, got {}", n, each, len(captions)))
     return captions
 
 

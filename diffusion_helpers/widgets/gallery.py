@@ -20,6 +20,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..checks import brief, check_kind, utf8_safe
+from ..languages import marked, tr, trn
 from .figures import check_bytes, escape, png_data_uri
 from .html import CSS, HtmlOutput, as_frames
 
@@ -30,10 +31,10 @@ SHOWN = 24  # pictures on a page, the newest
 LONGEST = 50  # letters of a file's name: 200 bytes, whatever the language
 LONGEST_TEXT = 300  # letters of what stands in a file
 FIRST, LAST = 700, 2500  # ms: how long the frame before all others and the finished one stay
-EMPTY = (
+EMPTY = marked(
     "Nothing is kept yet. Press Keep below a live picture in any lesson, then run this cell again."
 )
-LATER = "What you keep later stands here when this cell runs again."
+LATER = marked("What you keep later stands here when this cell runs again.")
 
 
 def keep(pictures, caption, frames=(), settings=None):
@@ -47,15 +48,15 @@ def keep(pictures, caption, frames=(), settings=None):
     No file is ever overwritten. Raises ValueError when something does not fit, or when the disk
     refuses the file.
     """
-    check_kind(caption, str, "a caption in words")
-    check_kind(settings, (dict, NoneType), "settings as a dict")
-    check_kind(frames, (list, tuple), "frames as a list of dicts")
+    check_kind(caption, str, tr("a caption in words"))
+    check_kind(settings, (dict, NoneType), tr("settings as a dict"))
+    check_kind(frames, (list, tuple), tr("frames as a list of dicts"))
     columns = _arrays(pictures)
     story = [_arrays(frame) for frame in frames]
     names = _unlike(columns)
     for frame in story:
         if any(name not in frame or frame[name].shape != columns[name].shape for name in names):
-            raise ValueError(f"expected frames of the columns {brief(names)} in one size each")
+            raise ValueError(tr("expected frames of the columns {} in one size each", brief(names)))
     still, *moving = (_sheet([frame[name] for name in names]) for frame in (columns, *story))
     return _write_new(_png(still, moving, caption, settings or {}), caption)
 
@@ -69,23 +70,27 @@ def show_gallery():
             pictures.append(_figure(path))
         except Exception:  # Pillow's readers have a hundred ways to fail
             damaged.append(path.name)
-    said = [LATER if pictures else EMPTY]
+    said = [tr(LATER if pictures else EMPTY)]
     if left:
-        said.append(f"And {len(left)} more in {FOLDER}/.")
+        said.append(tr("And {} more in {}/.", len(left), FOLDER))
     if damaged:
-        said.append(f"Not shown, because no picture can be read: {', '.join(damaged)}.")
+        said.append(tr("Not shown, because no picture can be read: {}.", ", ".join(damaged)))
     sentences = "".join(f'<p class="caption">{escape(sentence)}</p>' for sentence in said)
-    page = f"""<div class="sculptor gallery" role="group" aria-label="What you kept">
+    page = f"""<div class="sculptor gallery" role="group" aria-label="{tr("What you kept")}">
 <style>{CSS}</style>
 <div class="kept">{"".join(pictures)}</div>
 {sentences}</div>"""
-    display(HtmlOutput(page, f"Gallery: {len(pictures)} pictures. {' '.join(said)}".strip()))
+    n, words = len(pictures), " ".join(said)
+    summary = trn("Gallery: {} picture. {}", "Gallery: {} pictures. {}", n, n, words)
+    display(HtmlOutput(page, summary.strip()))
 
 
 def _arrays(pictures):
     """{name: (H, W, 3) uint8} of what a drawing function gives."""
     if not isinstance(pictures, dict) or not pictures:
-        raise ValueError(f"expected pictures as a dict, {{name: picture}}, got {brief(pictures)}")
+        raise ValueError(
+            tr("expected pictures as a dict, {{name: picture}}, got {}", brief(pictures))
+        )
     return {
         name: check_bytes(p) if isinstance(p, np.ndarray) else _array(p, name)
         for name, p in pictures.items()
@@ -94,7 +99,7 @@ def _arrays(pictures):
 
 def _array(picture, name):
     if not hasattr(picture, "ndim") or picture.ndim not in (3, 4):
-        raise ValueError(f"expected a picture (C, H, W) or (N, C, H, W), got {brief(picture)}")
+        raise ValueError(tr("expected a picture (C, H, W) or (N, C, H, W), got {}", brief(picture)))
     return as_frames(picture[None], name)[0]
 
 
@@ -147,7 +152,7 @@ def _write_new(content, caption):
     """Write the file whole or not at all, under the next number."""
     folder = Path(FOLDER)
     name = " ".join(re.sub(r'[\\/:*?"<>|]+', " ", one_line(caption)).split())
-    name = name[:LONGEST].strip(" .") or "picture"
+    name = name[:LONGEST].strip(" .") or tr("picture")
     half_written = folder / f"{os.getpid()}.part"  # two notebooks may keep at once
     path = None
     try:
@@ -163,8 +168,12 @@ def _write_new(content, caption):
             with suppress(OSError, AttributeError):
                 broken.unlink()
         raise ValueError(
-            f"the picture cannot be written into {folder.resolve()} ({error.strerror}): it still "
-            'stands here, and "Save picture" puts it among your browser\'s downloads'
+            tr(
+                "the picture cannot be written into {} ({}): it still stands here, and "
+                '"Save picture" puts it among your browser\'s downloads',
+                folder.resolve(),
+                error.strerror,
+            )
         ) from None
     return path
 
@@ -189,7 +198,7 @@ def _figure(path):
         line for line in told.get("Settings", "").splitlines() if not line.endswith(f": {title}")
     )
     title, how = escape(title), escape(", ".join(how))
-    link = "Open the animation" if moves else "Open the picture"
+    link = tr("Open the animation") if moves else tr("Open the picture")
     return f"""<figure>
 <img class="picture" height="192" alt="{title}" src="{png_data_uri(np.array(still))}">
 <figcaption>{title}</figcaption>

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 
 from ...checks import brief
+from ...languages import tr
 
 
 def broken_model(lesson, device=None):
@@ -17,5 +18,6 @@ def broken_model(lesson, device=None):
     """
     there = sorted(m.name.removeprefix("lesson_") for m in pkgutil.iter_modules(__path__))
     if not isinstance(lesson, str) or lesson not in there:
-        raise ValueError(f"lessons with a broken model are {', '.join(there)}, got {brief(lesson)}")
+        known = ", ".join(there)
+        raise ValueError(tr("lessons with a broken model are {}, got {}", known, brief(lesson)))
     return importlib.import_module(f"{__name__}.lesson_{lesson}").broken_model(device)
