@@ -21,6 +21,7 @@ from torch import nn
 
 from ..checkpoints import load_checkpoint
 from ..data import read_data
+from ..languages import marked
 from ..languages.notebooks import english_source, said_in
 from ..pocket import STYLES as POCKET_STYLES
 from ..pocket import load_pocket
@@ -28,11 +29,11 @@ from ..text import STYLES
 from ..twins import load_twins
 from .files import TWINS
 
-OWN_FUNCTION = "its drawing function is not the course's"
-OWN_NETWORK = "its network is your own"
-OWN_HELPER = "it calls a function that is not the course's"
-OWN_CHOICES = "it chooses from what is not the course's"
-OWN_SCHEDULER = "its scheduler is your own"
+OWN_FUNCTION = marked("its drawing function is not the course's")
+OWN_NETWORK = marked("its network is your own")
+OWN_HELPER = marked("it calls a function that is not the course's")
+OWN_CHOICES = marked("it chooses from what is not the course's")
+OWN_SCHEDULER = marked("its scheduler is your own")
 
 
 @dataclass(frozen=True)
@@ -375,8 +376,8 @@ FIRST_PAGE = {  # of the site: authoring/site/first_page.py
     ),
 }
 # Functions that no page can have: their network was trained by a cell, or they keep files.
-TRAINED_HERE = "its network was trained in this lesson"
-KEEPS_FILES = "it keeps your drawings beside the notebook"
+TRAINED_HERE = marked("its network was trained in this lesson")
+KEEPS_FILES = marked("it keeps your drawings beside the notebook")
 ONLY_PYTHON = {  # {sha256: the reason}
     "da6d14b7263d2f7543cba869ef70d35dada3c4974c392cc90c1927b689d4b0d6": TRAINED_HERE,  # 02 hold
     "e3a538e41534cf04097d98a396b2f8b0b4d52189ab0df4efe9ac3cb475a040d8": TRAINED_HERE,  # 03 one_look
