@@ -24,6 +24,7 @@ from ..checks import brief, say
 from ..exercises import questions
 from ..languages import ENGLISH, FOLDER, forget, languages, load_language, speaking
 from ..languages.code import PLACE, inside, places, texts_in
+from ..languages.javascript import texts_of
 from ..languages.notebooks import NOTEBOOKS
 from . import notes
 
@@ -66,7 +67,8 @@ def all_sources(notebooks: Path = NOTEBOOKS) -> list[Source]:
             parts.append(of_notes(number))
     parts.append(of_readme(ROOT / "README.md"))
     parts += [of_python(path) for path in sorted(PACKAGE.rglob("*.py"))]
-    parts += [of_javascript(path) for path in sorted(PACKAGE.rglob("*.js"))]
+    scripts = sorted(PACKAGE.rglob("*.js"))  # a lesson's drawings say what the lesson says
+    parts += [of_javascript(path) for path in scripts if not path.match("draws/lesson_*")]
     with speaking(ENGLISH):
         return [source for part in parts for source in part]
 
@@ -166,25 +168,21 @@ def blocks(text: str) -> list[str]:
 
 
 def of_python(path: Path) -> Iterator[Source]:
-    """What a module of the package says through `tr` and `trn`."""
+    """What a module of the package says through `tr` and `trn`; `marked` is for constants."""
     file = path.relative_to(PACKAGE.parent).as_posix()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("tr", "trn"):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("tr", "trn", "marked"):
             said = [part.value for part in node.args[:2] if isinstance(part, ast.Constant)]
-            if node.func.id == "tr" and said:
-                yield Source(file, "", "message", said[0])
-            elif node.func.id == "trn" and len(said) == 2:
+            if node.func.id == "trn" and len(said) == 2:
                 yield Source(file, "", "message", said[0], many=said[1])
-
-
-CALL = re.compile(r'\btr\(\s*("(?:\\.|[^"\\])*"(?:\s*\+\s*"(?:\\.|[^"\\])*")*)')
+            elif node.func.id != "trn" and said and isinstance(node.args[0], ast.Constant):
+                yield Source(file, "", "message", said[0])
 
 
 def of_javascript(path: Path) -> Iterator[Source]:
     """What a script says through `tr`."""
     file = path.relative_to(PACKAGE.parent).as_posix()
-    for found in CALL.finditer(path.read_text("utf-8")):
-        text = "".join(json.loads(part) for part in re.findall(r'"(?:\\.|[^"\\])*"', found[1]))
+    for text in texts_of(path.read_text("utf-8")):
         yield Source(file, "", "message", text)
 
 
