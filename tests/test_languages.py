@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import polib
 import pytest
+from nbclient import NotebookClient
+from shorten_lessons import shorter
 
 from diffusion_helpers import exercises, languages
 from diffusion_helpers.authoring import editions, texts
@@ -281,6 +284,48 @@ def test_the_edition_in_a_language_is_the_lesson_in_it(code, tmp_path):
         for cell in made["cells"]:
             if cell["cell_type"] == "markdown" and texts._has_words(english[cell["id"]]):
                 assert "".join(cell["source"]) != english[cell["id"]], cell["id"]
+
+
+def test_a_new_language_is_one_file_and_lacks_what_it_says(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(languages, "FOLDER", tmp_path)
+    monkeypatch.setattr(editions, "missing", lambda code: texts.missing(code)[:17])
+    head = polib.POFile()
+    head.metadata = {"Language": "eo", "X-Name": "Esperanto", "X-English-Name": "esperanto"}
+    head.metadata["Plural-Forms"] = "nplurals=2; plural=(n != 1);"
+    head.append(polib.POEntry(msgid="Exercise {}: right.", msgstr="Ekzerco {}: ĝuste."))
+    head.save(str(tmp_path / "eo.po"))
+    editions.main(["esperanto", str(tmp_path / "out")])
+    said = capsys.readouterr().out
+    assert f"{len(LESSONS)} lessons (esperanto)" in said and "17 texts have no translation" in said
+    made = json.loads((tmp_path / "out" / LESSONS[1].name).read_text("utf-8"))
+    english = json.loads(LESSONS[1].read_text("utf-8"))
+    changed = [a["id"] for a, b in zip(made["cells"], english["cells"]) if a != b]
+    assert changed == ["imports"]  # it speaks Esperanto, where it can
+    with speaking("eo"):
+        assert tr("Exercise {}: right.", "01.1") == "Ekzerco 01.1: ĝuste."
+
+
+SOON = ("00", "01")  # run here; pytest -m slow runs all
+
+
+@others
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[] if path.name[:2] in SOON else [pytest.mark.slow])
+        for path in LESSONS
+    ],
+    ids=lambda path: path.stem,
+)
+def test_a_lesson_runs_in_every_language(code, path, tmp_path):
+    """Run All, its trainings shortened, and without the internet."""
+    made = translated(json.loads(path.read_text("utf-8")), path.name, languages.load_language(code))
+    lesson = nbformat.from_dict(made)
+    for cell in lesson.cells:
+        cell.source = shorter("".join(cell.source))
+    NotebookClient(lesson, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    verdicts = re.findall(r'data-verdict="(\w+)"', json.dumps(lesson).replace('\\"', '"'))
+    assert set(verdicts) <= {"open"}, verdicts
 
 
 @others

@@ -24,6 +24,7 @@ from ..exercises import find
 from ..languages import ENGLISH, languages, load_language, speaking, spoken, tr, trn
 from ..languages.notebooks import NOTEBOOKS, translated
 from .notes import stage_notes
+from .texts import missing
 
 FOLDED = r"\s*<details[^>]*>\s*<summary>[^<]*{}[^<]*</summary>.*?</details>"
 # A notes cell alone is a dead end for jupyterlab-slideshow: Shift Enter leads there, the screen
@@ -259,6 +260,11 @@ def main(arguments=None):
     except OSError as problem:
         sys.exit(f"{asked.folder} cannot be written: {problem.strerror}.")
     say(f"{len(paths)} lessons ({asked.edition}) in {asked.folder}.")
+    code = editions()[asked.edition][1] or asked.language
+    if code != ENGLISH and (n := len(missing(code))):
+        say(
+            f"{n} texts have no translation yet and stay English: authoring.texts {code} lists them."
+        )
 
 
 if __name__ == "__main__":
