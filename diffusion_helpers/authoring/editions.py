@@ -262,9 +262,7 @@ def main(arguments=None):
     say(f"{len(paths)} lessons ({asked.edition}) in {asked.folder}.")
     code = editions()[asked.edition][1] or asked.language
     if code != ENGLISH and (n := len(missing(code))):
-        say(
-            f"{n} texts have no translation yet and stay English: authoring.texts {code} lists them."
-        )
+        say(f"{n} texts have no translation yet and stay English; authoring.texts lists them.")
 
 
 if __name__ == "__main__":
