@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 
 from .data import read_data
+from .languages import tr
 
 FIGURES = ("distance", "precision", "recall", "grain")
 STUDENT_T = {2: 12.706, 3: 4.303}  # for a 95 % interval over two or three seeds
@@ -79,7 +80,7 @@ def ladder_ratios() -> dict[str, tuple[list[int], list[float]]]:
         strict=True,
     )
     return {
-        f"seed {told['seed']}, recorded": (
+        tr("seed {}, recorded", told["seed"]): (
             told["loss"]["t"],
             [b / t for b, t in zip(blind["loss"]["velocity"], told["loss"]["velocity"])],
         )
@@ -95,18 +96,20 @@ def ladder_changes(*figures: str) -> dict[str, list[str]]:
     for another figure.
     """
     rungs, rows = json.loads(read_data("ladder.json"))["rungs"], {}
+    shown = dict(zip(FIGURES, (tr("distance"), tr("precision"), tr("recall"), tr("grain"))))
     for figure in figures:
-        if figure not in FIGURES:
-            raise ValueError(f"expected figures among {', '.join(FIGURES)}, got {figure!r:.60}")
+        if figure not in shown:
+            known = ", ".join(FIGURES)
+            raise ValueError(tr("expected figures among {}, got {!r:.60}", known, figure))
         for sampler in ("ddim", "ddpm"):
             blind, told = ([run[sampler][figure] for run in rungs[r]] for r in ("blind", "time"))
             change = [after - before for before, after in zip(blind, told, strict=True)]
             mean, half = seed_interval(change)
-            rows[f"{sampler.upper()}, {figure}"] = [
+            rows[f"{sampler.upper()}, {shown[figure]}"] = [
                 f"{statistics.mean(blind):.3f}",
                 f"{statistics.mean(told):.3f}",
                 f"{mean:+.3f} ± {half:.3f}",
-                "decided" if abs(mean) > half else "undecided",
+                tr("decided") if abs(mean) > half else tr("undecided"),
             ]
     return rows
 
@@ -129,12 +132,21 @@ def halving_table() -> dict[str, list[str]]:
 
     The right ones are a share with its 95 % interval (Wilson). From data/halving.json.
     """
+    ways = {
+        "the demiurge, guidance 2": tr("the demiurge, guidance 2"),
+        "the demiurge, no guidance": tr("the demiurge, no guidance"),
+        "the demiurge, by turns": tr("the demiurge, by turns"),
+        "progressive": tr("progressive"),
+        "consistency": tr("consistency"),
+        "paths": tr("paths"),
+    }
     result, rows = json.loads(read_data("halving.json")), {}
     for way, by_calls in result["runs"].items():
         for calls, found in by_calls.items():
             low, high = share_interval(found["right"], result["prompts"])
-            share = f"{found['right'] / result['prompts']:.0%} ({low:.0%} to {high:.0%})"
-            rows[f"{way}, {calls} calls"] = [f"{found['distance']:.1f}", share]
+            right = found["right"] / result["prompts"]
+            share = tr("{:.0%} ({:.0%} to {:.0%})", right, low, high)
+            rows[tr("{}, {} calls", ways[way], calls)] = [f"{found['distance']:.1f}", share]
     return rows
 
 
@@ -152,10 +164,11 @@ def swift_lost() -> str:
         [share[network, steps, kind] for kind in ("training", "held out")]
         for network, steps in (("swift", 4), ("demiurge", 20))
     )
-    return (
-        f"What the student lost: the asked emoji is among the five nearest to {swift} of its "
-        f"pictures, and to {demiurge} of the demiurge's. For pairs of emoji and style whose "
-        f"picture neither has seen: {swift_new} and {demiurge_new}."
+    return tr(
+        "What the student lost: the asked emoji is among the five nearest to {} of its pictures, "
+        "and to {} of the demiurge's. For pairs of emoji and style whose picture neither has seen: "
+        "{} and {}.",
+        *(swift, demiurge, swift_new, demiurge_new),
     )
 
 
@@ -167,11 +180,11 @@ def own_word_table() -> dict[str, list[str]]:
     of the demiurge before any training. From data/own_word.json.
     """
     names = {
-        "adapter, prior": "LoRA, with prior",
-        "adapter, no prior": "LoRA, drawings alone",
-        "whole, prior": "all weights, with prior",
-        "whole, no prior": "all weights, drawings alone",
-        "vector": "one vector",
+        "adapter, prior": tr("LoRA, with prior"),
+        "adapter, no prior": tr("LoRA, drawings alone"),
+        "whole, prior": tr("all weights, with prior"),
+        "whole, no prior": tr("all weights, drawings alone"),
+        "vector": tr("one vector"),
     }
     result, rows = json.loads(read_data("own_word.json")), {}
     for way, runs in result["ways"].items():
@@ -180,7 +193,7 @@ def own_word_table() -> dict[str, list[str]]:
         size = max(run["bytes"] for run in runs) / 1000
         rows[names[way]] = [str(len(runs)), *(f"{s:.0%}" for s in shares), f"{size:,.1f}"]
     before = result["kept before"] / result["of"]["kept"]
-    rows["the demiurge, untaught"] = ["", "", "", f"{before:.0%}", ""]
+    rows[tr("the demiurge, untaught")] = ["", "", "", f"{before:.0%}", ""]
     return rows
 
 

@@ -26,6 +26,7 @@ from .checks import (
 )
 from .data import DATA
 from .device import as_device, fast_math
+from .languages import tr
 from .noising import add_noise, cosine_schedule
 from .recorded import share_interval
 from .sampling import pure_noise
@@ -142,16 +143,23 @@ class Score(NamedTuple):
 
     @property
     def cells(self) -> list[str]:
-        """For a table with the columns SCORED."""
+        """For a table with the columns `score_heads`."""
         return [
             f"{self.well_formed:.2f}",
             f"{self.agrees:.2f}",
-            f"{self.low:.2f} to {self.high:.2f}",
+            tr("{:.2f} to {:.2f}", self.low, self.high),
             f"{self.luck:.2f}",
         ]
 
 
-SCORED = ("well formed", "pairs match", "95 % interval", "match on different grounds")
+def score_heads() -> list[str]:
+    """The heads of a table of `Score.cells`."""
+    return [
+        tr("well formed"),
+        tr("pairs match"),
+        tr("95 % interval"),
+        tr("match on different grounds"),
+    ]
 
 
 def score(pictures: torch.Tensor) -> Score:
@@ -289,7 +297,7 @@ def attention_to_corners(model: TwinsNet, scenes: torch.Tensor, t: int) -> dict[
         shares = [asks[..., y, x].sum((-1, -2)) for y in (near, far) for x in (near, far)]
         for head, share in enumerate(torch.stack(shares, -1).unbind(1), start=1):  # (B, 4, 4)
             means = [share[which.cpu()].mean() for which in (same, other)]
-            heads[f"block {block}, head {head}"] = torch.stack(means)
+            heads[tr("block {}, head {}", block, head)] = torch.stack(means)
     return heads
 
 
