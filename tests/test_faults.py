@@ -327,9 +327,13 @@ def test_a_list_of_checksums_that_is_missing_or_damaged_is_no_excuse(copied):
 
 
 def test_whatever_is_read_from_the_data_is_checked():
-    """`read_data` and `load_tensors` check; nothing else opens a file of the course."""
+    """`read_data` and `load_tensors` check; nothing else opens a file of the course.
+
+    `load_adapter` reads with `load_tensors`; lesson 09's NEIGHBOUR is what it loads.
+    """
     checked = re.compile(
-        r"load_tensors\(DATA / |^POCKET = DATA / |^ +path = DATA / \"checkpoints\""
+        r"load_(tensors|adapter)\(DATA / |^(POCKET|NEIGHBOUR) = DATA / "
+        r"|^ +path = DATA / \"checkpoints\""
     )
     code = {
         path.name: path.read_text("utf-8") for path in (REPO / "diffusion_helpers").glob("*.py")

@@ -381,7 +381,7 @@ KEEPS_FILES = marked("it keeps your drawings beside the notebook")
 ONLY_PYTHON = {  # {sha256: the reason}
     "4427a53fbda2196fc415f987cce1b233a22b2a5e94bf06246fb03afa9dad3dcf": TRAINED_HERE,  # 02 hold
     "e3a538e41534cf04097d98a396b2f8b0b4d52189ab0df4efe9ac3cb475a040d8": TRAINED_HERE,  # 03 one_look
-    "c20409ad87302761997aec2b44a121ad353da67beedf43cd478bd0257c60cde0": KEEPS_FILES,  # 09 draw
+    "43860af648a92763912fa65e9f35054bd401e58bdf4bc3ff3b6cfd0b2a8b26ac": KEEPS_FILES,  # 09 draw
     "7076fdc24ccf62e9442c33ca966993aeba7a55248189e53dd44b2ae8213f0041": TRAINED_HERE,  # 09 say_it
     "ee120f70d53a589773444c9ad8efd796e22cfae0a394a4781fa444928f286083": TRAINED_HERE,  # 09 mix
 }

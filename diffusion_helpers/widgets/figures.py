@@ -107,7 +107,8 @@ def show_pictures(images, alt, captions=None, columns=8, height=96, rows=None):
         style = f"width:{width}px;max-width:100%;height:auto;image-rendering:pixelated;{FRAME}"
         cells.append(
             '<figure style="min-width:0;margin:0;text-align:center">'
-            f'<img alt="{escape(alt)}: {words}" src="{png_data_uri(array)}" style="{style}">'
+            f'<img alt="{escape(alt)}: {words}" src="{png_data_uri(array)}"'
+            f' style="{style};vertical-align:top">'  # no room for letters below it
             f'<figcaption style="max-width:{height}px;font-size:16px">{caption}</figcaption>'
             "</figure>"
         )
