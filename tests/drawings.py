@@ -26,6 +26,8 @@ import numpy as np
 from browser import REPO
 
 from diffusion_helpers import twins, unet
+from diffusion_helpers.languages import spoken
+from diffusion_helpers.languages.notebooks import translated_cell
 from diffusion_helpers.living import mirrors
 from diffusion_helpers.living.files import needed_files, worker_script
 from diffusion_helpers.widgets import controls
@@ -115,10 +117,10 @@ def drawing_page(visit):
 
 
 def cell_source(lesson, cell):
-    """The source of the cell of notebooks/LESSON.ipynb that has this id."""
+    """The source of the cell of notebooks/LESSON.ipynb that has this id, in the spoken language."""
     cells = nbformat.read(REPO / "notebooks" / f"{lesson}.ipynb", as_version=4).cells
     (source,) = [each.source for each in cells if each.id == cell]
-    return source
+    return translated_cell(source, f"{lesson}.ipynb", spoken())
 
 
 def lesson_source(lesson, cell, name):

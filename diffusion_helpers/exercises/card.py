@@ -15,7 +15,7 @@ from traitlets import Unicode
 
 from .. import progress
 from ..checks import brief
-from ..languages import marked, tr, trn
+from ..languages import marked, spoken, tr, trn
 from ..progress import FILE, NOTHING, State, states
 from ..widgets.html import ALIVE_OR_STILL, CSS, STATIC, HtmlOutput
 from . import Exercise, lessons, of_lesson
@@ -88,7 +88,8 @@ def _page(lesson, done, data, style, last):
     title = tr("Your progress in {}", name) if lesson else tr("Your progress")
     parts = "".join(_part(number, done, folded=lesson is None)[0] for number in _numbers(lesson))
     return (
-        f'<div class="sculptor card" data-{data} role="group" aria-label="{title}">'
+        f'<div class="sculptor card" lang="{spoken().code}" data-{data} role="group" '
+        f'aria-label="{title}">'
         f"<style>{CSS}</style>{style}{parts}"
         f'<p class="asleep">{tr("Kept on your disk only, in {}.", FILE)} {tr(last)}</p></div>'
     )

@@ -21,7 +21,7 @@ from IPython.display import HTML, display
 from traitlets import Dict
 
 from ..checks import brief, check_count, check_images, check_kind, check_number, utf8_safe
-from ..languages import marked, tr
+from ..languages import marked, spoken, tr
 from ..languages.javascript import with_texts
 from ..living.mirrors import living_part, pack_bytes
 from ..words import PromptWarning, gather_warnings
@@ -234,6 +234,7 @@ class Live(anywidget.AnyWidget):
             raise ValueError(tr("the drawing function gave no picture at the start values"))
         labels = [{"name": name, "label": _label(name)} | spec for name, spec in specs.items()]
         spec = {"alt": utf8_safe(alt), "again": tr(AGAIN), "height": height, "parts": labels}
+        spec["lang"] = spoken().code
         spec["steps"] = inspect.isgeneratorfunction(draw)  # then there is an animation to save
         super().__init__(
             spec=spec | {"name": uuid4().hex},  # on the page, this control and its still share it
@@ -261,7 +262,8 @@ class Live(anywidget.AnyWidget):
         words = f'<p class="caption">{escape(caption)}</p><p class="asleep">{escape(asleep)}</p>'
         name = self.spec["name"]
         return (
-            f'<div class="sculptor still" data-still-of="{name}" role="group" aria-label="{alt}">'
+            f'<div class="sculptor still" lang="{self.spec["lang"]}" data-still-of="{name}" '
+            f'role="group" aria-label="{alt}">'
             f"<style>{CSS}{ALIVE_OR_STILL.replace('NAME', name)}</style>"
             f"{stage(images, [column['size'] for column in columns], height, words)}{living}</div>"
         )

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from ..checks import brief, check_count, check_floats, check_kind, utf8_safe
-from ..languages import tr
+from ..languages import spoken, tr
 
 # Colours that stay apart for colour-blind eyes (Okabe and Ito, 2008).
 CLEAN = "#0072B2"  # blue: the picture, the signal
@@ -114,8 +114,9 @@ def show_pictures(images, alt, captions=None, columns=8, height=96, rows=None):
         )
     tracks = "" if rows is None else "minmax(4em,max-content) "
     grid = f"grid-template-columns:{tracks}repeat({columns},minmax(0,max-content))"
-    style = f"display:grid;gap:8px;padding:1px;{grid}"
-    group = f'role="group" aria-label="{escape(alt)}"'
+    words = "overflow-wrap:break-word;hyphens:auto"  # a long word stays below its own picture
+    style = f"display:grid;gap:8px;padding:1px;{words};{grid}"
+    group = f'role="group" lang="{spoken().code}" aria-label="{escape(alt)}"'
     display(HTML(f'<div {group} style="{style}">{"".join(cells)}</div>'))
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ..checks import brief, check_kind, utf8_safe
-from ..languages import marked, tr, trn
+from ..languages import marked, spoken, tr, trn
 from .figures import check_bytes, escape, png_data_uri
 from .html import CSS, HtmlOutput, as_frames
 
@@ -76,7 +76,9 @@ def show_gallery():
     if damaged:
         said.append(tr("Not shown, because no picture can be read: {}.", ", ".join(damaged)))
     sentences = "".join(f'<p class="caption">{escape(sentence)}</p>' for sentence in said)
-    page = f"""<div class="sculptor gallery" role="group" aria-label="{tr("What you kept")}">
+    kept = tr("What you kept")
+    page = f"""
+<div class="sculptor gallery" lang="{spoken().code}" role="group" aria-label="{kept}">
 <style>{CSS}</style>
 <div class="kept">{"".join(pictures)}</div>
 {sentences}</div>"""

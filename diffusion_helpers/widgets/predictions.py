@@ -12,7 +12,7 @@ import json
 
 from ..checks import brief
 from ..exercises import questions
-from ..languages import marked, tr
+from ..languages import marked, spoken, tr
 from ..languages.javascript import in_scope
 from ..progress import title
 from .figures import escape
@@ -41,7 +41,7 @@ def ask(name):
         for key, option in question.options.items()
     )
     page = f"""
-<div class="sculptor prediction" data-prediction="{name}">
+<div class="sculptor prediction" lang="{spoken().code}" data-prediction="{name}">
 <style>{CSS}</style>
 <fieldset><legend>{as_html(question.text)}</legend>{radios}</fieldset>
 <div class="last"><p class="caption" aria-live="polite"></p>
@@ -77,7 +77,7 @@ def reveal(name, truth, measured):
     )
     what, label = tr("What happened:"), tr("What happened: {}", question.text)
     page = f"""
-<div class="sculptor revealed" data-prediction="{name}" data-truth="{truth}"
+<div class="sculptor revealed" lang="{spoken().code}" data-prediction="{name}" data-truth="{truth}"
  role="group" aria-label="{escape(label)}">
 <style>{CSS}</style>
 <p class="title">{as_html(question.text)}</p>
@@ -108,7 +108,7 @@ def prediction_score():
     yours, uncounted = tr("Your predictions"), tr(UNCOUNTED)
     script = in_scope(SCORE).replace("= QUESTIONS;", f"= {json.dumps(asked)};", 1)
     page = f"""
-<div class="sculptor card score" role="group" aria-label="{yours}">
+<div class="sculptor card score" lang="{spoken().code}" role="group" aria-label="{yours}">
 <style>{CSS}</style>
 <p class="title">{yours}</p>
 <p class="said" aria-live="polite" hidden="hidden"></p>

@@ -15,7 +15,7 @@ import torch
 from einops import rearrange
 
 from ..checks import brief, check_count, check_floats, check_kind, check_t, utf8_safe
-from ..languages import marked, tr
+from ..languages import marked, spoken, tr
 from ..languages.javascript import in_scope
 from ..sampling import Step, with_end
 from .figures import check_captions, escape, png_data_uri
@@ -243,7 +243,7 @@ def _page(data, shown, alt):
     written = json.dumps(data).replace("<", "\\u003c")
     script = in_scope(KEEP + SCRIPT).replace("= DATA;", f"= {written};", 1)
     return f"""
-<div class="sculptor scrubber" data-scrubber="{data["id"]}"
+<div class="sculptor scrubber" lang="{spoken().code}" data-scrubber="{data["id"]}"
  role="group" aria-label="{escape(alt)}">
 <style>{CSS}</style>
 {shown}

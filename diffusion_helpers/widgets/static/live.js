@@ -302,7 +302,7 @@ function drawing(spec, ask, complain, height) {
 const KINDS = { slider, choice, switches, seed, seeds, prompt, drawing };
 
 function render({ model, el }) {
-  const { alt, again, height, name, steps, parts: specs } = model.get("spec");
+  const { alt, again, height, lang, name, steps, parts: specs } = model.get("spec");
   const page = model.get("page"); // without Python: see living/static/page.js
   const late = () => complain(page ? page.waiting : WAITING);
   const me = Math.random().toString(36).slice(2);
@@ -449,7 +449,7 @@ function render({ model, el }) {
     kept(message.kept);
     keeping.say(message.kept);
   };
-  const root = { class: "sculptor live", "data-name": name, role: "group", "aria-label": alt };
+  const root = { class: "sculptor live", lang, "data-name": name, role: "group", "aria-label": alt };
   const card = make("div", root, make("div", { class: "stage" }, pictures,
     make("div", { class: "panel" },
       make("div", { class: "controls" }, ...parts.map((part) => part.element)),

@@ -23,7 +23,7 @@ async function* create({ wish, style, network: name, guidance, seeds }, { networ
       [tr("predicted clean picture")]: { data: clean, shape },
     };
     const where = i <= 20 ? tr("step {0} of 20", i) : tr("finished");
-    yield { pictures, caption: tr("{0}, {1}", what, where), share: i / 21, unheard };
+    yield { pictures, caption: `${what}, ${where}`, share: i / 21, unheard };
   }
 }
 
