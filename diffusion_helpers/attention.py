@@ -19,13 +19,14 @@ from torch import nn
 
 from .checks import brief, check_count, check_floats, check_mask, explain_errors_with
 from .denoiser import unwrap
+from .languages import marked, tr
 
 
 def _check_heads(query, key, value, mask=None):
-    check_floats(query, "B heads N D", "queries")
+    check_floats(query, "B heads N D", marked("queries"))
     b, heads, _, d = query.shape
-    check_floats(key, "B heads M D", "keys", query, B=b, heads=heads, D=d)
-    check_floats(value, "B heads M D", "values", query, B=b, heads=heads, M=key.shape[2])
+    check_floats(key, "B heads M D", marked("keys"), query, B=b, heads=heads, D=d)
+    check_floats(value, "B heads M D", marked("values"), query, B=b, heads=heads, M=key.shape[2])
 
 
 @explain_errors_with(_check_heads)
@@ -68,7 +69,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, context_width: int | None = None, heads: int = 4):
         super().__init__()
         if check_count(width, "width") % check_count(heads, "heads"):
-            raise ValueError(f"width must be a multiple of heads, got {width} and {heads}")
+            raise ValueError(tr("width must be a multiple of heads, got {} and {}", width, heads))
         context_width = width if context_width is None else context_width
         check_count(context_width, "context_width")
         self.heads = heads
@@ -79,9 +80,9 @@ class Attention(nn.Module):
         self.out = zeroed(nn.Linear(width, width))
 
     def _check(self, x, context=None, mask=None):
-        check_floats(x, "B N C", "tokens", self.query.weight, C=self.query.in_features)
+        check_floats(x, "B N C", marked("tokens"), self.query.weight, C=self.query.in_features)
         context = x if context is None else context
-        check_floats(context, "B M C", "context", x, B=len(x), C=self.key.in_features)
+        check_floats(context, "B M C", marked("context"), x, B=len(x), C=self.key.in_features)
 
     @explain_errors_with(_check)
     def forward(
@@ -149,7 +150,7 @@ def capture_attention(model: nn.Module) -> Iterator[dict[str, list[torch.Tensor]
     is called `name` in the network; N counts places row by row, M places or tokens of the text.
     """
     if not isinstance(model, nn.Module):
-        raise ValueError("look into the network itself, such as load_checkpoint(...)")
+        raise ValueError(tr("look into the network itself, such as load_checkpoint(...)"))
     maps: dict[str, list[torch.Tensor]] = {}
     hooks = []
     for name, module in unwrap(model).named_modules():
@@ -176,17 +177,23 @@ def changed_attention(change: Callable[[torch.Tensor], torch.Tensor]) -> Iterato
              takes the values with, in the same shape
     """
     if not callable(change):
-        raise ValueError(f"change makes new attention weights from a layer's, got {brief(change)}")
+        raise ValueError(
+            tr("change makes new attention weights from a layer's, got {}", brief(change))
+        )
     global attend
     unchanged = attend
 
     def attend_changed(query, key, value, mask=None):
         weights = unchanged(query, key, value, mask)[1]
         new = change(weights)
-        check_floats(new, "B heads N M", "the changed attention weights", weights)
+        check_floats(new, "B heads N M", marked("the changed attention weights"), weights)
         if new.shape != weights.shape:
             raise ValueError(
-                f"change must keep the shape {tuple(weights.shape)}, it made {tuple(new.shape)}"
+                tr(
+                    "change must keep the shape {}, it made {}",
+                    tuple(weights.shape),
+                    tuple(new.shape),
+                )
             )
         return einsum(new, value, "b h n m, b h m d -> b h n d"), new
 
@@ -203,7 +210,7 @@ def effective_places(weights: torch.Tensor) -> torch.Tensor:
     1 where one place has all the weight, M where all have the same.
     """
     if not torch.is_tensor(weights) or not weights.is_floating_point() or weights.ndim == 0:
-        raise ValueError(f"expected attention weights (..., M), got {brief(weights)}")
+        raise ValueError(tr("expected attention weights (..., M), got {}", brief(weights)))
     return (-weights * weights.clamp(min=1e-9).log()).sum(-1).exp()
 
 
@@ -216,7 +223,7 @@ def places_told_apart(model: nn.Module, layer: str = "bottom.focus.attention") -
     network = copy.deepcopy(unwrap(model)).cpu().double()
     with capture_attention(network) as maps:
         if layer not in maps:
-            raise ValueError(f"there is no attention {layer!r:.60}, only {', '.join(maps)}")
+            raise ValueError(tr("there is no attention {!r:.60}, only {}", layer, ", ".join(maps)))
         network(torch.zeros(1, *network.image_shape, dtype=torch.double), 500)
     rows = rearrange(maps[layer][0], "1 h n m -> n (h m)")
     return len(rows.mul(1e5).round().unique(dim=0))

@@ -16,6 +16,7 @@ from .checks import as_path, brief, check_checkpoint_path, check_kind
 from .data import DATA, read_data
 from .denoiser import unwrap
 from .device import as_device
+from .languages import marked, tr
 from .noising import Schedule, cosine_schedule
 from .unet import UNet
 
@@ -41,7 +42,7 @@ def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], notes: dict
     try:
         about = json.dumps(notes)
     except (TypeError, ValueError):
-        raise ValueError(f"notes are kept as JSON, which cannot hold {brief(notes)}") from None
+        raise ValueError(tr("notes are kept as JSON, which cannot hold {}", brief(notes))) from None
     content = save(tensors, metadata={"notes": about, "sha256": BLANK})
     content = _with_checksum(content, BLANK, hashlib.sha256(content).hexdigest())
     try:
@@ -55,8 +56,11 @@ def save_tensors(path: str | Path, tensors: dict[str, torch.Tensor], notes: dict
         with suppress(OSError):
             half_written.unlink()
         raise OSError(
-            f"{path} cannot be written ({error.strerror or error}): make room there, or choose "
-            "another folder"
+            tr(
+                "{} cannot be written ({}): make room there, or choose another folder",
+                path,
+                error.strerror or error,
+            )
         ) from None
 
 
@@ -77,7 +81,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
     elif path.is_file():
         content = path.read_bytes()
     else:
-        raise FileNotFoundError(f"there is no checkpoint {brief(str(path))}: check the name")
+        raise FileNotFoundError(tr("there is no checkpoint {}: check the name", brief(str(path))))
     try:
         size = int.from_bytes(content[:8], "little")  # of the header, which is JSON
         about = json.loads(content[8 : 8 + size])["__metadata__"]
@@ -87,15 +91,17 @@ def load_tensors(path: str | Path) -> tuple[dict[str, torch.Tensor], dict[str, A
         return load(content), json.loads(about["notes"])
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(
-            f"{path} is damaged or is no checkpoint of this course: delete it and train again"
+            tr("{} is damaged or is no checkpoint of this course: delete it and train again", path)
         ) from None
 
 
 def _check_tensors(tensors):
-    check_kind(tensors, dict, "a dict from names to tensors")
+    check_kind(tensors, dict, marked("a dict from names to tensors"))
     for name, tensor in tensors.items():
         if not isinstance(name, str) or not torch.is_tensor(tensor) or tensor.is_meta:
-            raise ValueError(f"expected a tensor by its name, got {brief(name)}: {brief(tensor)}")
+            raise ValueError(
+                tr("expected a tensor by its name, got {}: {}", brief(name), brief(tensor))
+            )
     return tensors
 
 
@@ -108,7 +114,9 @@ def quantize_int8(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     packed = {}
     for name, tensor in _check_tensors(tensors).items():
         if not torch.isfinite(tensor).all():
-            raise ValueError(f"the weights {name} hold NaN or infinite values: do not keep them")
+            raise ValueError(
+                tr("the weights {} hold NaN or infinite values: do not keep them", name)
+            )
         if tensor.ndim < 2:
             packed[name] = tensor.half()
             continue
@@ -128,7 +136,7 @@ def dequantize(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     for name, scale in scales.items():
         weight = weights.get(name.removesuffix(SCALE))
         if weight is None or scale.shape != weight.shape[:1]:
-            raise ValueError(f"{brief(name)} has no weight whose rows it could scale")
+            raise ValueError(tr("{} has no weight whose rows it could scale", brief(name)))
         weight *= rearrange(scale, "row -> row" + " 1" * (weight.ndim - 1))
     return weights
 
@@ -152,7 +160,7 @@ def save_checkpoint(model: UNet, path: str | Path, **notes: Any) -> None:
     distilled network takes few, large steps: there, what the layers at full resolution lose is seen
     in every pixel. They keep 16 bits. With 8 the Fréchet distance of "swift" was 0.88, not 0.69.
     """
-    model = check_kind(unwrap(model), UNet, "a UNet to be saved")
+    model = check_kind(unwrap(model), UNet, marked("a UNet to be saved"))
     weights = model.state_dict()
     tensors = quantize_int8(weights) | {SCHEDULE: model.schedule.alpha_bar}
     full_resolution = ("enter.", "down.0.", f"up.{len(model.up) - 1}.", "leave.")
@@ -177,7 +185,7 @@ def load_checkpoint(name_or_path: str | Path, device: torch.device | str | None 
     elif path.suffix != ".safetensors":
         known = ", ".join(SHIPPED)
         raise ValueError(
-            f"no network is called {brief(name)}: choose {known}, or a .safetensors file"
+            tr("no network is called {}: choose {}, or a .safetensors file", brief(name), known)
         )
     tensors, notes = load_tensors(path)
     try:
@@ -187,6 +195,8 @@ def load_checkpoint(name_or_path: str | Path, device: torch.device | str | None 
             tensors = network_weights(tensors)
         model.load_state_dict(dequantize(tensors))
     except (KeyError, TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{path} does not hold a UNet of this version of the course") from None
+        raise ValueError(
+            tr("{} does not hold a UNet of this version of the course", path)
+        ) from None
     model.schedule = schedule
     return model.eval().to(as_device(device))

@@ -17,6 +17,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from .languages import marked, tr
+
 PREDICTS = ("noise", "clean", "velocity")  # what a network's answer may mean: see denoiser.py
 INT_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 SHORT = reprlib.Repr()
@@ -84,9 +86,9 @@ def _sentence_of(check, inputs, named):
 
 
 def check_kind(x: Any, kind: Any, wanted: str) -> Any:
-    """x, or one sentence unless it is of this class; `wanted` says where to get one."""
+    """x, or one sentence unless it is of this class; `wanted`, `marked`, says where to get one."""
     if not isinstance(x, kind):
-        raise ValueError(f"expected {wanted}, got {brief(x)}")
+        raise ValueError(tr("expected {}, got {}", tr(wanted), brief(x)))
     return x
 
 
@@ -94,7 +96,9 @@ def check_checkpoint_path(name: str | Path) -> Path:
     """name as a Path, or one sentence unless it ends like the files that load_checkpoint reads."""
     path = as_path(name)
     if path.suffix != ".safetensors":
-        raise ValueError(f"the name of a checkpoint ends with .safetensors, got {brief(str(path))}")
+        raise ValueError(
+            tr("the name of a checkpoint ends with .safetensors, got {}", brief(str(path)))
+        )
     return path
 
 
@@ -107,20 +111,22 @@ def as_path(name: str | Path) -> Path:
         parts = Path(name).parts if isinstance(name, (str, Path)) else [b"\0"]
         if all(len(p) < 256 and not set(b"\0\n\r") & set(p) for p in map(os.fsencode, parts)):
             return Path(os.path.expanduser(name))  # what names no home stays as it is
-    raise ValueError(f"expected the name of a file or a folder, got {brief(name)}")
+    raise ValueError(tr("expected the name of a file or a folder, got {}", brief(name)))
 
 
 def check_predicts(predicts: Any) -> str:
     """predicts, or one sentence unless it is one of PREDICTS."""
     if not isinstance(predicts, str) or predicts not in PREDICTS:
-        raise ValueError(f"predicts is velocity, noise or clean, got {brief(predicts)}")
+        raise ValueError(tr("predicts is velocity, noise or clean, got {}", brief(predicts)))
     return predicts
 
 
 def check_model(model: Any) -> Any:
     """model, or one sentence unless it can be called and says what it predicts."""
     if not callable(model):
-        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
+        raise ValueError(
+            tr("expected a network, such as load_checkpoint(...), got {}", brief(model))
+        )
     check_predicts(getattr(model, "predicts", None))
     return model
 
@@ -128,14 +134,18 @@ def check_model(model: Any) -> Any:
 def check_network(model: Any) -> Any:
     """model, or one sentence unless it is a network with weights that says what it predicts."""
     if not isinstance(model, nn.Module) or next(model.parameters(), None) is None:
-        raise ValueError(f"expected a network, such as load_checkpoint(...), got {brief(model)}")
+        raise ValueError(
+            tr("expected a network, such as load_checkpoint(...), got {}", brief(model))
+        )
     return check_model(model)
 
 
 def check_answer(output: Any, x_t: torch.Tensor) -> torch.Tensor:
     """output, or one sentence unless it is what a network should answer about x_t."""
     if not torch.is_tensor(output) or output.shape != x_t.shape or output.device != x_t.device:
-        raise ValueError(f"a network answers with a tensor like x_t, this one gave {brief(output)}")
+        raise ValueError(
+            tr("a network answers with a tensor like x_t, this one gave {}", brief(output))
+        )
     return output
 
 
@@ -143,8 +153,11 @@ def check_clean(clean: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
     """clean, or one sentence where a network's clean picture at step t has numbers without end."""
     if not is_bounded(clean):
         raise ValueError(
-            f"the network's clean picture at t = {t.max()} holds NaN or infinite values: "
-            "check x_t, its weights, and that the schedule leaves something of the picture"
+            tr(
+                "the network's clean picture at t = {} holds NaN or infinite values: check x_t, "
+                "its weights, and that the schedule leaves something of the picture",
+                t.max(),
+            )
         )
     return clean
 
@@ -154,22 +167,22 @@ def check_training(
 ) -> None:
     """One sentence unless `train` can begin with these."""
     if (steps is None) == (seconds is None):
-        raise ValueError("give train one budget: steps=2000, or seconds=60")
+        raise ValueError(tr("give train one budget: steps=2000, or seconds=60"))
     if steps is None:
-        check_number(seconds, "the budget in seconds", least=1e-6)
+        check_number(seconds, tr("the budget in seconds"), least=1e-6)
     else:
-        check_count(steps, "the budget in steps")
+        check_count(steps, tr("the budget in steps"))
     single = getattr(pictures, "ndim", 1) == 0  # one number, which only looks like many
     if single or not hasattr(pictures, "__getitem__") or not hasattr(pictures, "__len__"):
-        raise ValueError(f"expected a data set of pictures, got {brief(pictures)}")
+        raise ValueError(tr("expected a data set of pictures, got {}", brief(pictures)))
     if len(pictures) == 0:
-        raise ValueError("the data set is empty: it needs at least one picture")
+        raise ValueError(tr("the data set is empty: it needs at least one picture"))
     if texts is not None and not hasattr(texts, "sample_captions"):
-        raise ValueError("texts are made by load_words().encode([...]), or are Captions")
+        raise ValueError(tr("texts are made by load_words().encode([...]), or are Captions"))
     if texts is not None and len(texts) != len(pictures):
-        raise ValueError(f"got {len(texts)} texts for {len(pictures)} pictures")
+        raise ValueError(tr("got {} texts for {} pictures", len(texts), len(pictures)))
     if not all(map(callable, functions)):
-        raise ValueError("report, loss_fn and clock are functions: see the help of train")
+        raise ValueError(tr("report, loss_fn and clock are functions: see the help of train"))
     _check_weights(list(check_network(net).parameters()))
 
 
@@ -177,14 +190,16 @@ def _check_weights(weights):
     """One sentence unless these can learn."""
     if any(w.is_inference() for w in weights):
         raise ValueError(
-            "a network made under torch.inference_mode() cannot learn: make it outside"
+            tr("a network made under torch.inference_mode() cannot learn: make it outside")
         )
     if not any(w.requires_grad for w in weights):
-        raise ValueError("no weight of this network can learn: call model.requires_grad_(True)")
+        raise ValueError(tr("no weight of this network can learn: call model.requires_grad_(True)"))
     if any(w.dtype in (torch.float16, torch.bfloat16) for w in weights):
         raise ValueError(
-            "train needs weights in 32 bits: call model.float() first; where 16 bits are faster, "
-            "it computes in them by itself"
+            tr(
+                "train needs weights in 32 bits: call model.float() first; where 16 bits are "
+                "faster, it computes in them by itself"
+            )
         )
 
 
@@ -192,7 +207,7 @@ def check_shape(shape: Any) -> tuple[int, int, int]:
     """(C, H, W) as a tuple of int, or one sentence unless shape is that."""
     three = isinstance(shape, (tuple, list)) and len(shape) == 3
     if not three or not all(_is(n, numbers.Integral) and n > 0 for n in shape):
-        raise ValueError(f"image_shape is (C, H, W), such as (3, 32, 32), got {brief(shape)}")
+        raise ValueError(tr("image_shape is (C, H, W), such as (3, 32, 32), got {}", brief(shape)))
     channels, height, width = map(int, shape)
     return channels, height, width
 
@@ -200,31 +215,40 @@ def check_shape(shape: Any) -> tuple[int, int, int]:
 def check_widths(widths: Any) -> list[int]:
     """widths as a list of int, or one sentence unless they are channels for each level."""
     if not isinstance(widths, (tuple, list)) or len(widths) == 0:
-        raise ValueError(f"widths are a list, such as (32, 64, 96), got {brief(widths)}")
-    widths = [check_count(width, "each of widths") for width in widths]
+        raise ValueError(tr("widths are a list, such as (32, 64, 96), got {}", brief(widths)))
+    widths = [check_count(width, tr("each of widths")) for width in widths]
     if any(width % 16 for width in widths):
-        raise ValueError(f"widths are multiples of 16, got {brief(widths)}")
+        raise ValueError(tr("widths are multiples of 16, got {}", brief(widths)))
     return widths
 
 
 def check_count(n: Any, name: str = "n", least: int = 1, most: int | None = None) -> int:
-    """n as an int, or one sentence unless it is a whole number from `least` to `most`."""
+    """n as an int, or one sentence unless it is a whole number from `least` to `most`.
+
+    name   as the sentence has it: an argument's name, or a translated text
+    """
     if _is(n, numbers.Integral) and least <= n and (most is None or n <= most):
         return int(n)
-    upwards = f"from {least} up" if most is None else f"from {least} to {most}"
-    raise ValueError(f"{name} is a whole number {upwards}, got {brief(n)}")
+    if most is None:
+        raise ValueError(tr("{} is a whole number from {} up, got {}", name, least, brief(n)))
+    raise ValueError(tr("{} is a whole number from {} to {}, got {}", name, least, most, brief(n)))
 
 
 def check_number(x: Any, name: str, least: float = -LARGEST, most: float = LARGEST) -> float:
-    """x as a float, or one sentence unless it is a finite number from `least` to `most`."""
+    """x as a float, or one sentence unless it is a finite number from `least` to `most`.
+
+    name   as in `check_count`
+    """
     if _is(x, numbers.Real):
         with suppress(OverflowError):
             value = float(x)
             if least <= value <= most:
                 return value
-    upwards = "" if least == -LARGEST else f" from {least} up"
-    limits = upwards if most == LARGEST else f" from {least} to {most}"
-    raise ValueError(f"{name} is a number{limits}, got {brief(x)}")
+    if most != LARGEST:
+        raise ValueError(tr("{} is a number from {} to {}, got {}", name, least, most, brief(x)))
+    if least != -LARGEST:
+        raise ValueError(tr("{} is a number from {} up, got {}", name, least, brief(x)))
+    raise ValueError(tr("{} is a number, got {}", name, brief(x)))
 
 
 def _is(x, kind):
@@ -232,25 +256,33 @@ def _is(x, kind):
 
 
 def check_floats(
-    x: Any, axes: str, what: str = "numbers", like: torch.Tensor | None = None, **sizes: int
+    x: Any, axes: str, what: str = marked("numbers"), like: torch.Tensor | None = None, **sizes: int
 ) -> torch.Tensor:
     """x, or one sentence unless it is a tensor of floats with these axes: "B C H W", C=3.
 
-    With `like`, a tensor, it also has to be on that one's device and in its number format; under
-    autocast torch sees to the format.
+    `what`, a `marked` text, names them. With `like`, a tensor, it also has to be on that one's
+    device and in its number format; under autocast torch sees to the format.
     """
     names = axes.split()
     fits = torch.is_tensor(x) and x.is_floating_point() and x.ndim == len(names)
     if not fits or any(x.shape[names.index(axis)] != size for axis, size in sizes.items()):
         shape = ", ".join(str(sizes.get(axis, axis)) for axis in names)
-        raise ValueError(f"expected {what} of shape ({shape}), got {brief(x)}")
+        raise ValueError(tr("expected {} of shape ({}), got {}", tr(what), shape, brief(x)))
     if like is not None and (x.device != like.device or _differ(x, like)):
         raise ValueError(
-            f"expected {what} in {like.dtype} on {like.device}, got {x.dtype} on {x.device}: "
-            "convert one of them with .to(...)"
+            tr(
+                "expected {} in {} on {}, got {} on {}: convert one of them with .to(...)",
+                tr(what),
+                like.dtype,
+                like.device,
+                x.dtype,
+                x.device,
+            )
         )
     if x.is_meta:
-        raise ValueError(f"expected {what} that hold numbers, got a tensor on the device meta")
+        raise ValueError(
+            tr("expected {} that hold numbers, got a tensor on the device meta", tr(what))
+        )
     return x
 
 
@@ -259,26 +291,34 @@ def _differ(x, y):
     return x.dtype != y.dtype and not torch.is_autocast_enabled(x.device.type)
 
 
-def check_rows(rows: Any, n: int, what: str = "rows") -> torch.Tensor:
+def check_rows(rows: Any, n: int, what: str = marked("rows")) -> torch.Tensor:
     """rows as int64 (B,), or one sentence unless they are row numbers of a table of n rows."""
     rows = as_tensor(rows)
     if rows is None or rows.ndim != 1 or rows.dtype not in INT_DTYPES or len(rows) == 0:
-        raise ValueError(f"{what}: expected a row of whole numbers, got {brief(rows)}")
+        raise ValueError(tr("{}: expected a row of whole numbers, got {}", tr(what), brief(rows)))
     if rows.min() < 0 or rows.max() >= n:
-        raise ValueError(f"{what} lie in 0..{n - 1}, got {rows.min()}..{rows.max()}")
+        raise ValueError(tr("{} lie in 0..{}, got {}..{}", tr(what), n - 1, rows.min(), rows.max()))
     return rows.long()
 
 
 def check_attributes(x: Any, choices: Sequence[int], least: int = 0) -> torch.Tensor:
     """x as int64 (n, A), or one sentence unless column i counts from `least` to choices[i] - 1."""
     if not torch.is_tensor(x) or x.ndim != 2 or x.dtype not in INT_DTYPES or x.is_meta:
-        raise ValueError(f"expected attributes (n, {len(choices)}) of integers, got {brief(x)}")
+        raise ValueError(
+            tr("expected attributes (n, {}) of integers, got {}", len(choices), brief(x))
+        )
     if x.shape[1] != len(choices):
-        raise ValueError(f"expected attributes (n, {len(choices)}), got {tuple(x.shape)}")
+        raise ValueError(tr("expected attributes (n, {}), got {}", len(choices), tuple(x.shape)))
     if (x < least).any() or (x >= torch.tensor(choices, device=x.device)).any():
         raise ValueError(
-            f"attributes count from {least} to below {list(choices)}, got {x.min()}..{x.max()}; "
-            "of pictures that were read, keep those that are well_formed"
+            tr(
+                "attributes count from {} to below {}, got {}..{}; of pictures that were read, "
+                "keep those that are well_formed",
+                least,
+                list(choices),
+                x.min(),
+                x.max(),
+            )
         )
     return x.long()
 
@@ -286,7 +326,7 @@ def check_attributes(x: Any, choices: Sequence[int], least: int = 0) -> torch.Te
 def check_mask(mask: Any, rows: int, columns: int) -> torch.Tensor:
     """mask, or one sentence unless it is a tensor (rows, columns) of True and False."""
     if not torch.is_tensor(mask) or mask.dtype != torch.bool or mask.shape != (rows, columns):
-        raise ValueError(f"expected a mask ({rows}, {columns}) of bool, got {brief(mask)}")
+        raise ValueError(tr("expected a mask ({}, {}) of bool, got {}", rows, columns, brief(mask)))
     return mask
 
 
@@ -303,13 +343,15 @@ def check_t(t: Any, n: int, least: int = 0, most: int | None = None) -> torch.Te
     """Noise levels as a tensor of int64, () or (1,) or (n,), each from `least` to `most`."""
     whole = as_tensor(t)
     if whole is None or whole.ndim > 1 or whole.dtype not in INT_DTYPES:
-        raise ValueError(f"t is a whole number or a row of them, got {brief(t)}")
+        raise ValueError(tr("t is a whole number or a row of them, got {}", brief(t)))
     if whole.ndim == 1 and len(whole) not in (1, n):
-        raise ValueError(f"got {len(whole)} values of t for {n} pictures: one each, or one for all")
+        raise ValueError(
+            tr("got {} values of t for {} pictures: one each, or one for all", len(whole), n)
+        )
     whole = whole.long()
     if most is not None and (whole.min() < least or whole.max() > most):
         low, high = whole.min(), whole.max()
-        raise ValueError(f"t must lie in {max(0, least)}..{most}, got {low}..{high}")
+        raise ValueError(tr("t must lie in {}..{}, got {}..{}", max(0, least), most, low, high))
     return whole
 
 
@@ -322,46 +364,51 @@ def check_alpha_bar(alpha_bar: Any) -> torch.Tensor:
     """alpha_bar as float64 (T,), or one sentence unless it falls within [0, 1]."""
     row = as_tensor(alpha_bar)
     if row is None or row.ndim != 1 or len(row) < 2 or row.is_complex():
-        raise ValueError(f"alpha_bar is one row of numbers, got {brief(alpha_bar)}")
+        raise ValueError(tr("alpha_bar is one row of numbers, got {}", brief(alpha_bar)))
     row = row.detach().double().cpu()
     if not ((row >= 0) & (row <= 1)).all() or (row.diff() > 0).any():
-        raise ValueError("alpha_bar must fall from about 1 to about 0 and never rise")
+        raise ValueError(tr("alpha_bar must fall from about 1 to about 0 and never rise"))
     return row
 
 
 def check_like(like: Any) -> torch.Tensor:
     """like, or one sentence unless it is a batch of floats, whose format others can take."""
     if not torch.is_tensor(like) or not like.is_floating_point() or like.ndim == 0:
-        raise ValueError(f"`like` is a batch of pictures in floats, got {brief(like)}")
+        raise ValueError(tr("`like` is a batch of pictures in floats, got {}", brief(like)))
     return like
 
 
 def check_pair(x_0: Any, eps: Any) -> None:
     """One sentence unless x_0 are pictures, and eps, their noise, has the same shape and format."""
     check_images(x_0)
-    if check_images(eps, what="eps, the noise,", like=x_0).shape != x_0.shape:
-        raise ValueError(f"eps must have the shape of x_0, got {brief(eps)}, {brief(x_0)}")
+    if check_images(eps, what=marked("eps, the noise,"), like=x_0).shape != x_0.shape:
+        raise ValueError(tr("eps must have the shape of x_0, got {}, {}", brief(eps), brief(x_0)))
 
 
 def check_images(
     x: Any,
     channels: int | None = None,
-    what: str = "images in [-1, 1]",
+    what: str = marked("images in [-1, 1]"),
     like: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """x, or one sentence unless it is a float batch (B, C, H, W) of finite numbers."""
     check_floats(x, "B C H W", what, like)
     if channels is not None and x.shape[1] != channels:
         raise ValueError(
-            f"this network works on pictures with {channels} colour channels, "
-            f"got a batch of shape {tuple(x.shape)}"
+            tr(
+                "this network works on pictures with {} colour channels, got a batch of shape {}",
+                channels,
+                tuple(x.shape),
+            )
         )
     if x.numel() == 0:
-        raise ValueError(f"expected at least one picture, got an empty batch {tuple(x.shape)}")
+        raise ValueError(tr("expected at least one picture, got an empty batch {}", tuple(x.shape)))
     if not is_bounded(x):
         raise ValueError(
-            "the pictures hold NaN or infinite values, or some beyond a billion: "
-            "check where they come from"
+            tr(
+                "the pictures hold NaN or infinite values, or some beyond a billion: check where "
+                "they come from"
+            )
         )
     return x
 
@@ -378,7 +425,7 @@ def is_bounded(x: torch.Tensor) -> bool:
 def check_seed(seed: Any) -> int:
     """seed as an int, or one sentence unless it is a whole number; any size will do."""
     if not _is(seed, numbers.Integral):
-        raise ValueError(f"seed is a whole number, got {brief(seed)}")
+        raise ValueError(tr("seed is a whole number, got {}", brief(seed)))
     return int(seed)
 
 
@@ -386,7 +433,7 @@ def check_seeds(seeds: Any, n: int) -> Sequence[int]:
     """seeds, or one sentence unless they are whole numbers, one for each of n pictures."""
     if len(seeds) != n:
         raise ValueError(
-            f"got {len(seeds)} seeds for {n} pictures: one each, or one number for all"
+            tr("got {} seeds for {} pictures: one each, or one number for all", len(seeds), n)
         )
     return [check_seed(seed) for seed in seeds]
 

@@ -19,13 +19,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from .checks import as_path, as_tensor, brief, check_count, say, utf8_safe
+from .languages import marked, tr
 
 _INSIDE_WHEEL = Path(__file__).parent / "data"
 DATA = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else Path(__file__).parent.parent / "data"
 RESTORE = (  # a file that is missing or damaged
-    "install the wheel again, with `pip install --force-reinstall --no-deps`"
+    marked("install the wheel again, with `pip install --force-reinstall --no-deps`")
     if DATA == _INSIDE_WHEEL
-    else "restore it with `git checkout data`, or download the course again"
+    else marked("restore it with `git checkout data`, or download the course again")
 )
 # Pillow knows the endings of these formats, but it reads them on Windows alone (WMF), with another
 # program (EPS) or not at all.
@@ -51,7 +52,7 @@ def shipped(folder: str) -> list[str]:
 
 def _checked(name: str, content: bytes, checksums: list[str]) -> bytes:
     if f"{hashlib.sha256(content).hexdigest()}  {name}" not in checksums:
-        raise ValueError(f"{DATA / name} is damaged: {RESTORE}")
+        raise ValueError(tr("{} is damaged: {}", DATA / name, tr(RESTORE)))
     return content
 
 
@@ -64,7 +65,7 @@ def _read(name: str) -> bytes:
     try:
         return (DATA / as_path(name)).read_bytes()
     except OSError:
-        raise FileNotFoundError(f"{DATA / name} is missing: {RESTORE}") from None
+        raise FileNotFoundError(tr("{} is missing: {}", DATA / name, tr(RESTORE))) from None
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Emoji(Dataset[torch.Tensor]):
         """The emoji for which `keep`, a (N,) bool tensor, is true."""
         chosen = as_tensor(keep)
         if chosen is None or chosen.dtype != torch.bool or chosen.shape != (len(self),):
-            raise ValueError(f"`keep` is one True or False for each of the {len(self)} emoji")
+            raise ValueError(tr("`keep` is one True or False for each of the {} emoji", len(self)))
         rows = chosen.nonzero().flatten().tolist()
         columns: dict[str, Any] = {
             name: value[rows] if torch.is_tensor(value) else [value[i] for i in rows]
@@ -117,7 +118,7 @@ def load_emoji(size: int = 32) -> Emoji:
     file. Where the pictures come from: data/README.md.
     """
     if not isinstance(size, int) or size not in (32, 64):
-        raise ValueError(f"emoji come in size 32 or 64, got {brief(size)}")
+        raise ValueError(tr("emoji come in size 32 or 64, got {}", brief(size)))
     checksums = _checksums()  # once for all files
 
     def read(name: str) -> bytes:
@@ -154,7 +155,9 @@ def _cut(sheet: bytes, size: int) -> np.ndarray:
 def to_signed(pictures: np.ndarray) -> torch.Tensor:
     """Bytes (N, H, W, C) in 0..255 to float32 (N, C, H, W) in [-1, 1]."""
     if not isinstance(pictures, np.ndarray) or pictures.dtype != np.uint8 or pictures.ndim != 4:
-        raise ValueError(f"expected bytes (N, H, W, C) in a numpy array, got {brief(pictures)}")
+        raise ValueError(
+            tr("expected bytes (N, H, W, C) in a numpy array, got {}", brief(pictures))
+        )
     return rearrange(torch.from_numpy(pictures).float() / 127.5 - 1, "n h w c -> n c h w")
 
 
@@ -182,7 +185,7 @@ class Pictures(Dataset[torch.Tensor]):
         self, source: str | Path | Dataset | Sequence, size: int = 32, channels: int = 3
     ) -> None:
         if type(channels) is not int or channels not in (1, 3):
-            raise ValueError(f"channels is 1 (grey) or 3 (colour), got {brief(channels)}")
+            raise ValueError(tr("channels is 1 (grey) or 3 (colour), got {}", brief(channels)))
         self.channels, self.mode = channels, "RGB" if channels == 3 else "L"
         self.size = check_count(size, "size", most=4096)
         self.source: Any = source
@@ -190,20 +193,29 @@ class Pictures(Dataset[torch.Tensor]):
         if isinstance(source, (str, Path)):
             self.source, skipped = _find_pictures(as_path(source))
             if skipped:
-                warnings.warn(f"skipped in {brief(str(source))}: {_counted(skipped)}", stacklevel=2)
+                warnings.warn(
+                    tr("skipped in {}: {}", brief(str(source)), _counted(skipped)), stacklevel=2
+                )
             n = min(len(self.source), KEPT_BYTES // (self.size * self.size * channels))
             self._kept = self._read_files(n)
             if len(self._kept) < len(self.source):
                 warnings.warn(
-                    f"the memory for small pictures, {KEPT_BYTES:,} bytes, holds "
-                    f"{len(self._kept):,} of these {len(self.source):,}; the others are read again "
-                    "at each access, which is slow: choose a smaller size, or fewer pictures",
+                    tr(
+                        "the memory for small pictures, {:,} bytes, holds {:,} of these {:,}; the "
+                        "others are read again at each access, which is slow: choose a smaller "
+                        "size, or fewer pictures",
+                        KEPT_BYTES,
+                        len(self._kept),
+                        len(self.source),
+                    ),
                     stacklevel=2,
                 )
         if not hasattr(self.source, "__getitem__") or not hasattr(self.source, "__len__"):
-            raise ValueError(f"expected a folder or a data set of pictures, got {brief(source)}")
+            raise ValueError(
+                tr("expected a folder or a data set of pictures, got {}", brief(source))
+            )
         if len(self.source) == 0:
-            raise ValueError("the data set is empty: it needs at least one picture")
+            raise ValueError(tr("the data set is empty: it needs at least one picture"))
 
     def __len__(self) -> int:
         return len(self.source)
@@ -269,8 +281,13 @@ class Pictures(Dataset[torch.Tensor]):
             picture = Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
         if picture.mode in ("I", "F", "La") or 0 in picture.size:  # Pillow would cut I and F at 255
             raise ValueError(
-                f"expected a picture such as RGB, got {picture.width} x {picture.height} pixels "
-                f"in mode {picture.mode}: convert it first"
+                tr(
+                    "expected a picture such as RGB, got {} x {} pixels in mode {}: convert it "
+                    "first",
+                    picture.width,
+                    picture.height,
+                    picture.mode,
+                )
             )
         if picture.has_transparency_data:
             picture = picture.convert("RGBA")
@@ -292,32 +309,36 @@ def _find_pictures(folder: Path) -> tuple[list[Path], Counter[str]]:
     """
     if os.path.isfile(folder):
         raise ValueError(
-            f"{brief(str(folder))} is a file: give the folder that holds your pictures, and unpack "
-            "an archive first"
+            tr(
+                "{} is a file: give the folder that holds your pictures, and unpack an archive "
+                "first",
+                brief(str(folder)),
+            )
         )
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"there is no folder {brief(str(folder))}: check the path")
+        raise FileNotFoundError(tr("there is no folder {}: check the path", brief(str(folder))))
     formats, files, skipped, seen = _formats(), [], Counter[str](), set()
     for file, target in _walk(folder, skipped):
         ending, hidden = file.suffix.lower(), file.name.startswith(".")
         if ending not in formats:
             if not hidden:  # nobody misses a .DS_Store
-                skipped[f"{ending[:12] or 'without an ending'} (not readable here)"] += 1
+                skipped[tr("{} (not readable here)", ending[:12] or tr("without an ending"))] += 1
         elif hidden:
-            skipped["hidden"] += 1
+            skipped[tr("hidden")] += 1
         elif not os.path.isfile(file):
-            skipped[f"{ending} (not a file)"] += 1
+            skipped[tr("{} (not a file)", ending)] += 1
         elif target in seen:
-            skipped["linked twice"] += 1
+            skipped[tr("linked twice")] += 1
         else:
             seen.add(target)
             files.append(file)
     if not files:
-        others = f"; skipped: {_counted(skipped)}" if skipped else ""
-        raise ValueError(
-            f"no pictures found in {brief(str(folder))}: it looks for files such as .jpg, .png, "
-            f".webp and .tif{others}"
+        sentence = tr(
+            "no pictures found in {}: it looks for files such as .jpg, .png, .webp and .tif",
+            brief(str(folder)),
         )
+        others = "; " + tr("skipped: {}", _counted(skipped)) if skipped else ""
+        raise ValueError(sentence + others)
     return sorted(files), skipped
 
 
@@ -329,17 +350,17 @@ def _walk(folder: Path, skipped: Counter[str]) -> Iterator[tuple[Path, str]]:
     """
 
     def closed(error: OSError) -> None:
-        skipped[f"closed ({error.strerror})"] += 1
+        skipped[tr("closed ({})", error.strerror)] += 1
 
     seen = {str(above) for above in Path(os.path.realpath(folder)).parents}
     for place, folders, names in os.walk(folder, onerror=closed, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
-            skipped["linked twice"] += 1
+            skipped[tr("linked twice")] += 1
             folders.clear()
             continue
         seen.add(real)
-        skipped.update("hidden" for name in folders if name.startswith("."))
+        skipped.update(tr("hidden") for name in folders if name.startswith("."))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for file in (Path(place, name) for name in sorted(names)):
             yield (
@@ -352,7 +373,9 @@ def _counted(skipped: Counter[str]) -> str:
     """How many files or folders were skipped for each reason, the most frequent ones first."""
     frequent = skipped.most_common(NAMED)
     others = skipped.total() - sum(n for _, n in frequent)
-    reasons = [f"{n:,} {reason}" for reason, n in frequent] + [f"{others:,} others"] * (others > 0)
+    reasons = [f"{n:,} {reason}" for reason, n in frequent] + [tr("{:,} others", others)] * (
+        others > 0
+    )
     return utf8_safe(", ".join(reasons))
 
 
@@ -369,7 +392,7 @@ def _with_progress(files: list[Path]) -> Iterator[Path]:
         yield file
         now = time.monotonic()
         if now - said > 3 or (said > began and i == len(files)):
-            say(f"\rreading pictures: {i:,} of {len(files):,}", end="")
+            say(tr("\rreading pictures: {:,} of {:,}", i, len(files)), end="")
             said = now
     if said > began:
         say("")
@@ -384,7 +407,7 @@ def _upright(picture: Image.Image) -> Image.Image:
 def _fault(item: Any, problem: Exception) -> str:
     """The name of a picture and, in brackets, why Pillow cannot read it."""
     if isinstance(problem, UnidentifiedImageError):  # its own words name a file, and no reason
-        reason = "no format that Pillow knows"
+        reason = tr("no format that Pillow knows")
     else:
         reason = getattr(problem, "strerror", None) or str(problem) or type(problem).__name__
     name = str(item) if isinstance(item, Path) else brief(item)
@@ -395,9 +418,10 @@ def _unreadable(faults: list[str]) -> ValueError:
     """One sentence about all pictures that cannot be read."""
     named = ", ".join(faults[:NAMED])
     if len(faults) == 1:
-        return ValueError(f"{named} cannot be read as a picture: remove it or save it again")
-    more = "" if len(faults) <= NAMED else f" and {len(faults) - NAMED:,} more"
-    return ValueError(f"{named}{more} cannot be read as pictures: remove them or save them again")
+        return ValueError(tr("{} cannot be read as a picture: remove it or save it again", named))
+    if len(faults) > NAMED:
+        named = tr("{} and {:,} more", named, len(faults) - NAMED)
+    return ValueError(tr("{} cannot be read as pictures: remove them or save them again", named))
 
 
 def _bytes_of(item: Any) -> np.ndarray:
@@ -405,17 +429,25 @@ def _bytes_of(item: Any) -> np.ndarray:
     is_float = torch.is_tensor(item) and item.is_floating_point()
     if not is_float and not (torch.is_tensor(item) and item.dtype == torch.uint8):
         raise ValueError(
-            f"expected a PIL picture or a tensor (C, H, W) of uint8 or floats, got {brief(item)}"
+            tr(
+                "expected a PIL picture or a tensor (C, H, W) of uint8 or floats, got {}",
+                brief(item),
+            )
         )
     if item.ndim != 3 or item.shape[0] not in (1, 3) or 0 in item.shape or item.is_meta:
         raise ValueError(
-            f"expected a PIL picture or a tensor (C, H, W) with 1 or 3 channels, got {brief(item)}"
+            tr(
+                "expected a PIL picture or a tensor (C, H, W) with 1 or 3 channels, got {}",
+                brief(item),
+            )
         )
     if is_float:
         if not (item.min() >= 0 and item.max() <= 1):  # NaN is neither
             raise ValueError(
-                "float pictures given to Pictures must lie in [0, 1], like torchvision's; "
-                "pictures already in [-1, 1] need no Pictures around them"
+                tr(
+                    "float pictures given to Pictures must lie in [0, 1], like torchvision's; "
+                    "pictures already in [-1, 1] need no Pictures around them"
+                )
             )
         item = (item * 255).round().byte()
     array = rearrange(item.cpu(), "c h w -> h w c").numpy()

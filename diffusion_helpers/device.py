@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from .checks import brief
+from .languages import tr
 
 ALL_THREADS = torch.get_num_threads()  # as PyTorch or OMP_NUM_THREADS chose when we were imported
 
@@ -33,7 +34,10 @@ def as_device(device: torch.device | str | None = None) -> torch.device:
         return torch.empty(0, device=device).device
     except Exception:  # torch has several, and the same sentence answers all of them
         raise ValueError(
-            f"this machine has no device {brief(device)}: leave `device` out to get the fastest one"
+            tr(
+                "this machine has no device {}: leave `device` out to get the fastest one",
+                brief(device),
+            )
         ) from None
 
 

@@ -22,6 +22,7 @@ from .checks import (
     is_bounded,
 )
 from .denoiser import Denoiser, schedule_of
+from .languages import marked, tr
 from .noising import Schedule, check_schedule
 from .sampling import predict
 from .text import EncodedText, Text, empty_text
@@ -61,12 +62,14 @@ def landing_velocity(
 
 def _step(x_t, other, t, t_next, schedule):
     """DDIM's step is keep * x_t + turn * velocity; both (B, 1, 1, 1), at least in 32 bits."""
-    if check_images(other, what="the other pictures", like=x_t).shape != x_t.shape:
-        raise ValueError(f"both need one shape, got {brief(x_t)} and {brief(other)}")
+    if check_images(other, what=marked("the other pictures"), like=x_t).shape != x_t.shape:
+        raise ValueError(tr("both need one shape, got {} and {}", brief(x_t), brief(other)))
     most = len(check_schedule(schedule)) - 1
     t, t_next = check_t(t, len(x_t), 0, most), check_t(t_next, len(x_t), -1, most)
     if (t_next >= t).any():
-        raise ValueError(f"a step leads to less noise: t_next must be below t, got {t_next}, {t}")
+        raise ValueError(
+            tr("a step leads to less noise: t_next must be below t, got {}, {}", t_next, t)
+        )
     exact = torch.empty(len(x_t), dtype=torch.float64)  # near levels: small differences
     signal, noise = schedule.rates(t, like=exact)
     signal_next, noise_next = schedule.rates(t_next, like=exact)
@@ -111,13 +114,13 @@ def guided_velocity(
     or (B,), text of length B or 1. Raises ValueError otherwise.
     """
     check_images(x_t, what="x_t")
-    check_kind(text, (Text, EncodedText), "text made by load_words().encode([...])")
+    check_kind(text, (Text, EncodedText), marked("text made by load_words().encode([...])"))
     if not hasattr(teacher, "encode_text"):
-        raise ValueError(f"expected a network that hears text, got {brief(teacher)}")
+        raise ValueError(tr("expected a network that hears text, got {}", brief(teacher)))
     if not torch.is_tensor(scale) or scale.ndim == 0:
         scale = x_t.new_full((len(x_t),), check_number(scale, "scale"))
-    if not is_bounded(check_floats(scale, "B", "scales", x_t, B=len(x_t))):
-        raise ValueError(f"the scales hold NaN, infinite or huge values: {brief(scale)}")
+    if not is_bounded(check_floats(scale, "B", marked("scales"), x_t, B=len(x_t))):
+        raise ValueError(tr("the scales hold NaN, infinite or huge values: {}", brief(scale)))
     with torch.no_grad():
         said, nothing = teacher.encode_text(text), teacher.encode_text(empty_text(1))
         both = EncodedText.join([nothing.expand_to(x_t), said.expand_to(x_t)])

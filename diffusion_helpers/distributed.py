@@ -5,6 +5,8 @@ import os
 import torch
 from torch import nn
 
+from .languages import tr
+
 
 class ProcessGroup:
     """The processes that `accelerate launch` started; alone, nothing is shared.
@@ -19,13 +21,16 @@ class ProcessGroup:
     def __init__(self, batch: int):
         self.accelerator, rank, size = None, 0, int(os.environ.get("WORLD_SIZE", 1))
         if batch % size:
-            raise ValueError(f"{size} devices cannot share batches of {batch}: choose a multiple")
+            raise ValueError(
+                tr("{} devices cannot share batches of {}: choose a multiple", size, batch)
+            )
         if size > 1:
             try:
                 from accelerate import Accelerator
             except ImportError:
-                sentence = "several devices need Accelerate: pip install accelerate"
-                raise ImportError(sentence) from None
+                raise ImportError(
+                    tr("several devices need Accelerate: pip install accelerate")
+                ) from None
             self.accelerator = Accelerator()
             rank = self.accelerator.process_index
         self.shard, self.is_main = slice(rank, None, size), rank == 0

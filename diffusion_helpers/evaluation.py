@@ -25,6 +25,7 @@ from .checks import (
 )
 from .data import DATA
 from .denoiser import Prediction, velocity
+from .languages import marked, tr
 from .noising import Schedule, add_noise, check_schedule
 from .sampling import predict
 
@@ -64,7 +65,7 @@ def _features(images, centres=None):
 
 
 def _check_emoji(images):
-    check_floats(check_images(images), "B C H W", "pictures for the judge", C=3, H=32, W=32)
+    check_floats(check_images(images), "B C H W", marked("pictures for the judge"), C=3, H=32, W=32)
 
 
 def similarity(images: torch.Tensor, gallery: torch.Tensor) -> torch.Tensor:
@@ -87,7 +88,9 @@ def rank_among(images: torch.Tensor, gallery: torch.Tensor, truth: torch.Tensor)
     scores = similarity(images, gallery)
     truth = check_rows(truth, len(gallery), "truth").to(scores.device)
     if len(truth) != len(images):
-        raise ValueError(f"expected one true row a picture, got {len(truth)} for {len(images)}")
+        raise ValueError(
+            tr("expected one true row a picture, got {} for {}", len(truth), len(images))
+        )
     right = scores.gather(1, rearrange(truth, "b -> b 1"))
     return (scores > right).sum(1)
 
@@ -95,11 +98,14 @@ def rank_among(images: torch.Tensor, gallery: torch.Tensor, truth: torch.Tensor)
 def nearest(images: torch.Tensor, gallery: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Row of the gallery picture with the smallest squared error, and that error: (B,), (B,)."""
     check_images(images)
-    check_images(gallery, what="a gallery of pictures", like=images)
+    check_images(gallery, what=marked("a gallery of pictures"), like=images)
     if images.shape[1:] != gallery.shape[1:]:
         raise ValueError(
-            "pictures and gallery need one shape, "
-            f"got {tuple(images.shape)} and {tuple(gallery.shape)}"
+            tr(
+                "pictures and gallery need one shape, got {} and {}",
+                tuple(images.shape),
+                tuple(gallery.shape),
+            )
         )
     exact = torch.promote_types(images.dtype, torch.float32)  # cdist knows no shorter one
     a, b = (rearrange(x, "n c h w -> n (c h w)").to(exact) for x in (images, gallery))
@@ -133,7 +139,7 @@ class FeatureNet(nn.Module):
         self.group, self.style = nn.Linear(64, groups), nn.Linear(64, styles)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        check_floats(images, "B C H W", "pictures", self.features.weight, C=3)
+        check_floats(images, "B C H W", marked("pictures"), self.features.weight, C=3)
         h = self.convs(images)  # (B, 128, 4, 4)
         pooled = torch.cat([h.mean((2, 3)), h.amax((2, 3))], dim=1)  # (B, 256)
         return self.features(pooled)
@@ -158,14 +164,14 @@ def extract_features(images: torch.Tensor, batch: int = 250) -> torch.Tensor:
 
 def _check_sets(real, fake, least):
     """Both in float64, or one sentence."""
-    check_floats(real, "N D", "features")
-    check_floats(fake, "N D", "features", like=real, D=real.shape[1])
+    check_floats(real, "N D", marked("features"))
+    check_floats(fake, "N D", marked("features"), like=real, D=real.shape[1])
     if min(len(real), len(fake)) < least:
         raise ValueError(
-            f"need at least {least} pictures on each side, got {len(real)} and {len(fake)}"
+            tr("need at least {} pictures on each side, got {} and {}", least, len(real), len(fake))
         )
     if not (torch.isfinite(real).all() and torch.isfinite(fake).all()):
-        raise ValueError("the features hold NaN or infinite values: check the pictures")
+        raise ValueError(tr("the features hold NaN or infinite values: check the pictures"))
     return real.detach().double(), fake.detach().double()
 
 
@@ -209,12 +215,15 @@ def decided_by_scale(cleans: torch.Tensor) -> dict[str, list[float]]:
     because what all pictures share was never undecided. The number, S for each part, is then the
     correlation with the same part at the last step: 0 where nothing is decided yet, 1 at the end.
     """
-    check_floats(cleans, "S B C H W", "predicted clean pictures")
+    check_floats(cleans, "S B C H W", marked("predicted clean pictures"))
     _, batch, _, height, width = cleans.shape
     if batch < 2 or height % 8 or width % 8 or 0 in cleans.shape:
         raise ValueError(
-            "expected predictions of at least 2 pictures, height and width multiples of 8, "
-            f"got {tuple(cleans.shape)}"
+            tr(
+                "expected predictions of at least 2 pictures, height and width multiples of 8, "
+                "got {}",
+                tuple(cleans.shape),
+            )
         )
 
     check_images(cleans.flatten(0, 1))

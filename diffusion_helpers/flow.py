@@ -8,6 +8,7 @@ import torch
 from einops import rearrange, reduce
 
 from .checks import check_floats, check_images
+from .languages import marked, tr
 
 DARK = -0.1  # the mean of a pixel's three colours, in [-1, 1]: lines are below it, paint is above
 
@@ -24,9 +25,9 @@ def dark_points(picture: torch.Tensor) -> torch.Tensor:
 
 def share_on_dark(points: torch.Tensor, picture: torch.Tensor) -> float:
     """The share of points (N, 2) that lie on a dark pixel of `picture`, placed as `dark_points`."""
-    check_floats(points, "N xy", "points", xy=2)
+    check_floats(points, "N xy", marked("points"), xy=2)
     if len(points) == 0:
-        raise ValueError("expected at least one point, got none")
+        raise ValueError(tr("expected at least one point, got none"))
     _, centre, scale = _measured(picture)
     height, width = picture.shape[1:]
     column, row = (points.to(scale) * scale + centre).round().unbind(1)
@@ -37,7 +38,9 @@ def share_on_dark(points: torch.Tensor, picture: torch.Tensor) -> float:
 
 
 def _dark(picture):
-    check_images(rearrange(check_floats(picture, "C H W", "a picture", C=3), "c h w -> 1 c h w"))
+    check_images(
+        rearrange(check_floats(picture, "C H W", marked("a picture"), C=3), "c h w -> 1 c h w")
+    )
     return reduce(picture, "c h w -> h w", "mean") < DARK
 
 
@@ -45,7 +48,7 @@ def _measured(picture):
     """The dark pixels (N, 2) as columns and negative rows, their centre (2,) and their scale."""
     rows, columns = _dark(picture).nonzero(as_tuple=True)
     if len(rows) < 2:
-        raise ValueError(f"expected a picture with two dark pixels or more, got {len(rows)}")
+        raise ValueError(tr("expected a picture with two dark pixels or more, got {}", len(rows)))
     points = torch.stack([columns, -rows], 1).float()  # (N, 2)
     centre = points.mean(0)
     return points, centre, (points - centre).std()

@@ -4,6 +4,7 @@ import torch
 from einops import rearrange
 
 from .checks import check_images
+from .languages import tr
 
 SIDE = 4  # pixels of a patch: small enough to find walls beside any emoji
 FLAT = 1e-3  # the standard deviation below which a patch counts as flat: far below 1/255
@@ -14,7 +15,11 @@ def patches(images: torch.Tensor) -> torch.Tensor:
     check_images(images)
     if images.shape[2] % SIDE or images.shape[3] % SIDE:
         raise ValueError(
-            f"expected pictures whose sides are multiples of {SIDE}, got {tuple(images.shape)}"
+            tr(
+                "expected pictures whose sides are multiples of {}, got {}",
+                SIDE,
+                tuple(images.shape),
+            )
         )
     return rearrange(images, "b c (h a) (w d) -> (b h w) (c a d)", a=SIDE, d=SIDE)
 
@@ -36,10 +41,12 @@ def patch_errors(clean: torch.Tensor, truth: torch.Tensor) -> tuple[float, float
     Raises ValueError when the shapes differ, or when all patches are of one kind.
     """
     if not torch.is_tensor(clean) or clean.shape != truth.shape:
-        raise ValueError(f"expected predicted pictures like the true ones, {tuple(truth.shape)}")
+        raise ValueError(
+            tr("expected predicted pictures like the true ones, {}", tuple(truth.shape))
+        )
     off, flat = patches(clean - truth).std(1), flat_patches(truth)
     if flat.all() or not flat.any():
-        raise ValueError("expected pictures that have flat patches and textured ones")
+        raise ValueError(tr("expected pictures that have flat patches and textured ones"))
     return off[flat].mean().item(), off[~flat].mean().item()
 
 

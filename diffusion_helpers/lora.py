@@ -28,6 +28,7 @@ from .checks import (
 )
 from .data import Emoji, load_emoji
 from .denoiser import unwrap
+from .languages import marked, tr
 from .noising import Schedule
 from .text import SIZE, STYLES, Captions, Text
 from .training import (
@@ -79,7 +80,9 @@ class LoraLayer(nn.Module):
             self.down = nn.Conv2d(base.in_channels, rank, *place, bias=False)  # type: ignore[arg-type]
             self.up = zeroed(nn.Conv2d(rank, base.out_channels, 1, bias=False))
         else:
-            raise ValueError(f"an adapter stands beside a Linear or a Conv2d, got {brief(base)}")
+            raise ValueError(
+                tr("an adapter stands beside a Linear or a Conv2d, got {}", brief(base))
+            )
         self.to(base.weight)  # type: ignore[call-overload] # the device and number format of base
         self.base = base.requires_grad_(False)
 
@@ -132,17 +135,19 @@ def add_lora(model: UNet, rank: int = RANK, layers: Sequence[str] = LAYERS) -> N
     net, check = _unet(model), check_count(rank, "rank")
     if not isinstance(layers, (tuple, list)) or not all(isinstance(n, str) for n in layers):
         raise ValueError(
-            f"layers are last parts of names, such as {LAYERS[:2]}, got {brief(layers)}"
+            tr("layers are last parts of names, such as {}, got {}", LAYERS[:2], brief(layers))
         )
     if lora_layers(net):
-        raise ValueError("this network has adapters already: call remove_lora(model) first")
+        raise ValueError(tr("this network has adapters already: call remove_lora(model) first"))
     places = [
         (name, part)
         for name, part in net.named_modules()
         if isinstance(part, (nn.Linear, nn.Conv2d)) and name.rpartition(".")[2] in layers
     ]
     if not places:
-        raise ValueError(f"this network has no layer whose name ends with one of {brief(layers)}")
+        raise ValueError(
+            tr("this network has no layer whose name ends with one of {}", brief(layers))
+        )
     net.requires_grad_(False)
     for name, part in places:
         replace_part(net, name, LoraLayer(part, check))
@@ -167,7 +172,7 @@ def get_adapter(model: UNet, words: Mapping[str, torch.Tensor] | None = None) ->
         for name, layer in lora_layers(net).items()
     }
     if not layers:
-        raise ValueError("this network has no adapters: call add_lora(model), then teach it")
+        raise ValueError(tr("this network has no adapters: call add_lora(model), then teach it"))
     words = {} if words is None else words
     load_words().with_words(words)  # or one sentence
     vectors = {word: vector.detach().float().cpu() for word, vector in words.items()}
@@ -187,15 +192,21 @@ def blend(
     adapters = [adapters] if isinstance(adapters, Adapter) else adapters
     if not isinstance(adapters, (tuple, list)) or not all(isinstance(a, Adapter) for a in adapters):
         raise ValueError(
-            f"expected a list of adapters, such as [load_adapter(...)], got {brief(adapters)}"
+            tr("expected a list of adapters, such as [load_adapter(...)], got {}", brief(adapters))
         )
     strengths = [1.0] * len(adapters) if strengths is None else strengths
     if not isinstance(strengths, (tuple, list)) or len(strengths) != len(adapters):
         raise ValueError(
-            f"expected {len(adapters)} strengths, one for each adapter, got {brief(strengths)}"
+            tr(
+                "expected {} strengths, one for each adapter, got {}",
+                len(adapters),
+                brief(strengths),
+            )
         )
     if lora_layers(net):
-        raise ValueError("this network learns with adapters: blend into the network without them")
+        raise ValueError(
+            tr("this network learns with adapters: blend into the network without them")
+        )
     for adapter in adapters:
         _check_fits(adapter, net)
     blended = copy.deepcopy(net).eval()
@@ -219,7 +230,7 @@ def network_digest(model: UNet) -> str:
 
 
 def _unet(model: Any) -> UNet:
-    return check_kind(unwrap(model), UNet, 'a UNet, such as load_checkpoint("demiurge")')
+    return check_kind(unwrap(model), UNet, marked('a UNet, such as load_checkpoint("demiurge")'))
 
 
 def lora_layers(net: nn.Module) -> dict[str, LoraLayer]:
@@ -248,8 +259,10 @@ def _check_fits(adapter: Adapter, net: UNet) -> None:
         for name, weight in weights.items()
     ):
         raise ValueError(
-            "this adapter belongs to another network: an adapter fits only the network beside "
-            "which it was taught"
+            tr(
+                "this adapter belongs to another network: an adapter fits only the network beside "
+                "which it was taught"
+            )
         )
 
 
@@ -258,7 +271,7 @@ def _check_fits(adapter: Adapter, net: UNet) -> None:
 
 def save_adapter(adapter: Adapter, path: str | Path) -> None:
     """Write an adapter with its words into a .safetensors file, bit by bit; see `load_adapter`."""
-    check_kind(adapter, Adapter, "an adapter, made by get_adapter or teach_word")
+    check_kind(adapter, Adapter, marked("an adapter, made by get_adapter or teach_word"))
     # clones: two spellings of a word may share one vector
     tensors = {WORD + word: vector.clone() for word, vector in adapter.words.items()}
     for name, (down, up) in adapter.layers.items():
@@ -285,7 +298,7 @@ def load_adapter(path: str | Path) -> Adapter:
             raise ValueError
         return Adapter(layers, words, notes["adapter_of"])
     except (KeyError, TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{path} holds no adapter: save one with save_adapter") from None
+        raise ValueError(tr("{} holds no adapter: save one with save_adapter", path)) from None
 
 
 # ---- teaching a word ----------------------------------------------------------------------------
@@ -448,7 +461,7 @@ def teach_vector(
 def _copy_that_listens(model: Any) -> UNet:
     net = copy.deepcopy(_unet(model))
     if net.text is None:
-        raise ValueError("this network never learned to listen: no word can be taught to it")
+        raise ValueError(tr("this network never learned to listen: no word can be taught to it"))
     return net
 
 
@@ -467,11 +480,11 @@ def _check_drawings(drawings: Any, net: UNet) -> torch.Tensor:
         or len(drawings) == 0
     ):
         raise ValueError(
-            f'expected drawings, such as Pictures("my_drawings"), got {brief(drawings)}'
+            tr('expected drawings, such as Pictures("my_drawings"), got {}', brief(drawings))
         )
     x_0 = fetch(drawings, torch.arange(len(drawings)), net)
     channels, height, width = net.image_shape
-    check_floats(x_0, "B C H W", "drawings", C=channels, H=height, W=width)
+    check_floats(x_0, "B C H W", marked("drawings"), C=channels, H=height, W=width)
     if not x_0.abs().max() <= 1.01:
-        raise ValueError("drawings must lie in [-1, 1]: wrap them in Pictures(...)")
+        raise ValueError(tr("drawings must lie in [-1, 1]: wrap them in Pictures(...)"))
     return x_0.float().cpu()

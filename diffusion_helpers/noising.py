@@ -18,6 +18,7 @@ from .checks import (
     check_pair,
     check_t,
 )
+from .languages import marked
 
 T = 1000  # steps of noise; t = 0 is the cleanest picture, t = T - 1 is pure noise
 LONGEST = 1_000_000  # steps of a schedule: more would only take long
@@ -81,7 +82,7 @@ def linear_schedule(steps: int = T, beta_start: float = 1e-4, beta_end: float = 
 
 def check_schedule(schedule: Schedule) -> Schedule:
     """schedule, or one sentence unless it is a `Schedule`: a row of numbers is not enough."""
-    return check_kind(schedule, Schedule, "a Schedule, such as cosine_schedule()")
+    return check_kind(schedule, Schedule, marked("a Schedule, such as cosine_schedule()"))
 
 
 def add_noise(

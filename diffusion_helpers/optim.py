@@ -9,6 +9,7 @@ from torch import nn
 from .checks import check_count, check_floats, check_network, check_number
 from .device import fast_dtype
 from .distributed import ProcessGroup
+from .languages import marked, tr
 
 LEARNING_RATE = 3e-3  # measured: best for both halves of the optimizer, with the decay of `train`
 CLIP = 1.0  # longest gradient allowed
@@ -42,7 +43,7 @@ class Muon(torch.optim.Optimizer):
 
 def orthogonalise(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     """Push the singular values of a matrix towards 1, by a quintic Newton-Schulz iteration."""
-    check_floats(matrix, "N M", "a matrix"), check_count(steps, "steps", least=0)
+    check_floats(matrix, "N M", marked("a matrix")), check_count(steps, "steps", least=0)
     a, b, c = 3.4445, -4.7750, 2.0315  # Jordan's coefficients: steep at 0, so that few steps do
     x = matrix / (matrix.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
@@ -61,7 +62,7 @@ def make_optimizers(
     embeddings, norms and biases.
     """
     if not hasattr(check_network(model), "enter") or not hasattr(model, "leave"):
-        raise ValueError(f"expected a UNet or a TwinsNet, got {type(model).__name__}")
+        raise ValueError(tr("expected a UNet or a TwinsNet, got {}", type(model).__name__))
     check_number(learning_rate, "learning_rate", least=0)
     outside = set(model.enter.parameters()) | set(model.leave.parameters())
     outside |= {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
@@ -91,7 +92,7 @@ def optimizer_step(
     when the loss is no longer a number.
     """
     if not torch.isfinite(loss):
-        raise FloatingPointError("the loss is no longer a number: try a smaller learning_rate")
+        raise FloatingPointError(tr("the loss is no longer a number: try a smaller learning_rate"))
     for optimizer in optimizers:
         optimizer.zero_grad()  # of whoever called backward before
     loss.backward()

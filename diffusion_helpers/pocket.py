@@ -15,13 +15,13 @@ import torch
 from .checks import as_path, brief, check_count, check_floats, check_images, check_t, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
-from .languages import tr
+from .languages import marked, tr
 from .lora import RANK, LoraLayer, as_kept, lora_layers, replace_part
 from .words import PromptWarning, name_emoji
 
 POCKET = DATA / "pocket-stable-diffusion"
 STYLES = ("noto", "twemoji", "fluent")  # the hands it knows; a prompt ends with one: "rocket, noto"
-MISSING = (
+MISSING = marked(
     "this needs diffusers and transformers, which belong to the course: run  "
     "%pip install diffusers transformers  in a cell, then restart the kernel"
 )
@@ -52,19 +52,23 @@ def load_pipeline(name_or_folder: str | Path, device: torch.device | str | None 
         from diffusers.utils import logging as of_diffusers
         from transformers.utils import logging as of_transformers
     except ImportError:
-        raise ImportError(MISSING) from None
+        raise ImportError(tr(MISSING)) from None
     of_diffusers.disable_progress_bar()
     of_transformers.disable_progress_bar()
     folder = as_path(name_or_folder)
     here = folder.is_dir()
     name = str(folder if here else name_or_folder)
     if here and not Path(folder, "model_index.json").is_file():
-        raise ValueError(f"there is no pipeline to load in {brief(name)}")
+        raise ValueError(tr("there is no pipeline to load in {}", brief(name)))
     code = sorted(folder.rglob("*.py")) if here else []
     if code:  # older versions of diffusers would run it
         raise ValueError(
-            f"there is no pipeline to load at {name!r}: it brings code of its own, "
-            f"{code[0].name}, which is never run here"
+            tr(
+                "there is no pipeline to load at {!r}: it brings code of its own, {}, which is "
+                "never run here",
+                name,
+                code[0].name,
+            )
         )
     try:
         pipe = DiffusionPipeline.from_pretrained(
@@ -77,7 +81,7 @@ def load_pipeline(name_or_folder: str | Path, device: torch.device | str | None 
     except Exception as problem:  # each library has its own; the reader needs one sentence
         first = str(problem).strip().splitlines() or [type(problem).__name__]
         raise ValueError(
-            f"there is no pipeline to load at {brief(name)}: {first[0][:200]}"
+            tr("there is no pipeline to load at {}: {}", brief(name), first[0][:200])
         ) from None
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
@@ -91,7 +95,7 @@ def format_prompt(pipe: Any, words: str, style: str | None = None) -> str:
     """
     if style is not None and (not isinstance(style, str) or style not in STYLES):
         raise ValueError(
-            f"the pocket model knows the styles {', '.join(STYLES)}, got {brief(style)}"
+            tr("the pocket model knows the styles {}, got {}", ", ".join(STYLES), brief(style))
         )
     _check_pipe(pipe)
     words = utf8_safe(name_emoji(words))  # the tokenizer refuses half an emoji
@@ -110,7 +114,9 @@ def format_prompt(pipe: Any, words: str, style: str | None = None) -> str:
 
 def _check_pipe(pipe):
     if not hasattr(pipe, "tokenizer") or not hasattr(pipe, "vae"):
-        raise ValueError(f"expected a Stable Diffusion such as load_pocket(), got {brief(pipe)}")
+        raise ValueError(
+            tr("expected a Stable Diffusion such as load_pocket(), got {}", brief(pipe))
+        )
     return pipe
 
 
@@ -118,8 +124,8 @@ def _check_pipe(pipe):
 def to_pictures(pipe: Any, latents: torch.Tensor) -> torch.Tensor:
     """Latents (B, C, h, w), as the UNet sees them, to pictures (B, 3, H, W) on the CPU."""
     vae = _check_pipe(pipe).vae
-    check_images(latents, what="latents")
-    check_floats(latents, "B C h w", "latents", C=vae.config.latent_channels)
+    check_images(latents, what=marked("latents"))
+    check_floats(latents, "B C h w", marked("latents"), C=vae.config.latent_channels)
     latents = latents.to(vae.device, vae.dtype)
     pictures = vae.decode(latents / vae.config.scaling_factor).sample
     return pictures.clamp(-1, 1).float().cpu()
@@ -129,14 +135,14 @@ def to_pictures(pipe: Any, latents: torch.Tensor) -> torch.Tensor:
 def to_latents(pipe: Any, pictures: torch.Tensor) -> torch.Tensor:
     """Pictures (B, 3, H, W) in [-1, 1] to the latents (B, C, h, w) that the UNet sees."""
     vae = _check_pipe(pipe).vae
-    check_floats(check_images(pictures), "B C H W", "pictures", C=3)
+    check_floats(check_images(pictures), "B C H W", marked("pictures"), C=3)
     pictures = pictures.to(vae.device, vae.dtype)
     return vae.encode(pictures).latent_dist.mean * vae.config.scaling_factor
 
 
 # ---- a word of your own --------------------------------------------------------------------------
 
-MISSING_PEFT = (
+MISSING_PEFT = marked(
     "diffusers needs peft for adapters, and it belongs to the course: run  %pip install peft  in a "
     "cell, then restart the kernel"
 )
@@ -152,7 +158,7 @@ def add_lora(pipe: Any, rank: int = RANK) -> None:
     """
     unet, check = _check_pipe(pipe).unet, check_count(rank, "rank")
     if lora_layers(unet) or getattr(unet, "peft_config", None):
-        raise ValueError("this pipeline has adapters already: load it anew, then add others")
+        raise ValueError(tr("this pipeline has adapters already: load it anew, then add others"))
     unet.requires_grad_(False)
     for name in [name for name, _ in unet.named_modules() if LORA_LAYERS.search(name)]:
         replace_part(unet, name, LoraLayer(unet.get_submodule(name), check))
@@ -167,7 +173,9 @@ def take_lora(pipe: Any) -> dict[str, torch.Tensor]:
     unet, tensors = _check_pipe(pipe).unet, {}
     layers = lora_layers(unet)
     if not layers:
-        raise ValueError("this pipeline has no adapters of ours: call pocket.add_lora(pipe) first")
+        raise ValueError(
+            tr("this pipeline has no adapters of ours: call pocket.add_lora(pipe) first")
+        )
     for name, layer in layers.items():
         for part, learned in (("lora_A", layer.down), ("lora_B", layer.up)):
             tensors[f"unet.{name}.{part}.weight"] = as_kept(learned.weight)
@@ -178,30 +186,33 @@ def take_lora(pipe: Any) -> dict[str, torch.Tensor]:
 def check_peft() -> None:
     """Raises ImportError with what to do where peft, which loads adapters, is not installed."""
     if importlib.util.find_spec("peft") is None:
-        raise ImportError(MISSING_PEFT)
+        raise ImportError(tr(MISSING_PEFT))
 
 
 # ---- what is inside, here and in the large ones --------------------------------------------------
 
-# Settings of Stable Diffusion 1: its repository and the configuration files of its weights, v1-5.
-SD1 = {
-    "picture, in pixels": "512",
-    "latent: channels, factor": "4, a side 8 times smaller",
-    "millions of parameters: text encoder": "123",
-    "millions of parameters: UNet": "860",
-    "millions of parameters: autoencoder": "84",
-    "noise schedule": "scaled_linear",
-    "the network predicts": "epsilon",
-    "spacing of the steps": "leading",
-    "cross-attention where the latent's side is": "64, 32, 16, 8",
-    "second entrance for the prompt, beside the timestep": "no",
-}
+
+def settings_of_sd1() -> dict[str, str]:
+    """Settings of Stable Diffusion 1: its repository and the files of its weights, v1-5."""
+    return {
+        tr("picture, in pixels"): "512",
+        tr("latent: channels, factor"): tr("{}, a side {} times smaller", 4, 8),
+        tr("millions of parameters: text encoder"): "123",
+        tr("millions of parameters: UNet"): "860",
+        tr("millions of parameters: autoencoder"): "84",
+        tr("noise schedule"): "scaled_linear",
+        tr("the network predicts"): "epsilon",
+        tr("spacing of the steps"): "leading",
+        tr("cross-attention where the latent's side is"): "64, 32, 16, 8",
+        tr("second entrance for the prompt, beside the timestep"): tr("no"),
+    }
+
 
 # The backbones of published models: the class of diffusers, and the settings that its own do not
 # have by themselves (from the config.json beside the published weights).
 BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "Stable Diffusion 1": ("UNet2DConditionModel", {"cross_attention_dim": 768}),
-    "ControlNet for it": ("ControlNetModel", {"cross_attention_dim": 768}),
+    marked("ControlNet for it"): ("ControlNetModel", {"cross_attention_dim": 768}),
     "SDXL": (
         "UNet2DConditionModel",
         {
@@ -247,21 +258,21 @@ def count_backbones() -> dict[str, float]:
     try:
         import diffusers
     except ImportError:
-        raise ImportError(MISSING) from None
+        raise ImportError(tr(MISSING)) from None
     counted = {}
     for name, (kind, settings) in BACKBONES.items():
         if hasattr(diffusers, kind):
             with torch.device("meta"):
                 network = getattr(diffusers, kind)(**settings)
-            counted[name] = sum(weight.numel() for weight in network.parameters()) / 1e6
+            counted[tr(name)] = sum(weight.numel() for weight in network.parameters()) / 1e6
             if name == "Stable Diffusion 1":
                 thin = (sum(w.shape) for n, w in network.named_parameters() if ATTENTION.search(n))
-                counted["LoRA of rank 4 for it"] = 4 * sum(thin) / 1e6
+                counted[tr("LoRA of rank 4 for it")] = 4 * sum(thin) / 1e6
     return counted
 
 
 def settings_of(pipe: Any) -> dict[str, str]:
-    """What `SD1` says of Stable Diffusion 1, read from the parts of `pipe`."""
+    """What `settings_of_sd1` says of Stable Diffusion 1, read from the parts of `pipe`."""
     vae, unet, text = _check_pipe(pipe).vae, pipe.unet, pipe.text_encoder
     factor = 2 ** (len(vae.config.block_out_channels) - 1)
     kinds = enumerate(unet.config.down_block_types)
@@ -271,15 +282,15 @@ def settings_of(pipe: Any) -> dict[str, str]:
     millions = [sum(w.numel() for w in part.parameters()) / 1e6 for part in (text, unet, vae)]
     values = (
         f"{unet.config.sample_size * factor}",
-        f"{vae.config.latent_channels}, a side {factor} times smaller",
+        tr("{}, a side {} times smaller", vae.config.latent_channels, factor),
         *(f"{number:.1f}" for number in millions),
         pipe.scheduler.config.beta_schedule,
         pipe.scheduler.config.prediction_type,
         pipe.scheduler.config.get("timestep_spacing", "leading"),
         ", ".join(str(side) for side in dict.fromkeys(sides)),
-        "no" if unet.config.addition_embed_type is None else "yes",
+        tr("no") if unet.config.addition_embed_type is None else tr("yes"),
     )
-    return dict(zip(SD1, values, strict=True))
+    return dict(zip(settings_of_sd1(), values, strict=True))
 
 
 @torch.no_grad()
@@ -289,12 +300,12 @@ def shapes_inside(pipe: Any, latents: torch.Tensor, t: int, prompt: torch.Tensor
     latents (B, C, h, w); prompt (B, tokens, D), what the text encoder made of it.
     """
     unet, found = _check_pipe(pipe).unet, {}
-    check_images(latents, what="latents")
-    check_floats(latents, "B C h w", "latents", C=unet.config.in_channels)
+    check_images(latents, what=marked("latents"))
+    check_floats(latents, "B C h w", marked("latents"), C=unet.config.in_channels)
     sizes = {"B": len(latents), "D": unet.config.cross_attention_dim}
-    check_floats(prompt, "B tokens D", "the encoded prompt", **sizes)
+    check_floats(prompt, "B tokens D", marked("the encoded prompt"), **sizes)
     if prompt.shape[1] == 0:
-        raise ValueError("expected an encoded prompt of one token or more, got none")
+        raise ValueError(tr("expected an encoded prompt of one token or more, got none"))
     level = check_t(t, len(latents), most=999).to(latents.device)
     places = {"enter": unet.conv_in}
     places |= {f"down {i}": block for i, block in enumerate(unet.down_blocks, start=1)}

@@ -31,6 +31,7 @@ from .checks import (
 )
 from .denoiser import Denoiser, Prediction, as_prediction, schedule_of
 from .device import as_device
+from .languages import marked, tr
 from .noising import Schedule, check_schedule
 from .text import EncodedText, Text, empty_text
 from .words import Words, load_words
@@ -233,7 +234,7 @@ def with_end(steps: Iterable[Step]) -> Iterator[Step]:
     for last in steps if isinstance(steps, Iterable) else ():
         yield last
     if last is None or not all(hasattr(last, part) for part in Step._fields):
-        raise ValueError("expected at least one step of a sampler, such as ddim(model, x_T)")
+        raise ValueError(tr("expected at least one step of a sampler, such as ddim(model, x_T)"))
     yield Step(-1, last.clean, last.clean, last.noise)
 
 
@@ -241,9 +242,11 @@ def _check_falling(ts, schedule):
     """Levels given as a list, or one sentence unless each is a t with less noise than before."""
     most = len(schedule)
     for t in ts:
-        most = check_count(t, "each t of a list lies below the one before it: this t", 0, most - 1)
+        most = check_count(
+            t, tr("each t of a list lies below the one before it: this t"), 0, most - 1
+        )
     if not ts:
-        raise ValueError("expected at least one level to visit, got an empty list")
+        raise ValueError(tr("expected at least one level to visit, got an empty list"))
     return list(ts)
 
 
@@ -273,8 +276,12 @@ def _prepare(model, x_T, schedule, text, clip_sample):
     schedule = check_schedule(taught if schedule is None else schedule)
     if len(schedule) != len(taught) and hasattr(model, "schedule"):  # else nobody knows
         warnings.warn(
-            f"this schedule has {len(schedule)} steps, and the network was taught with "
-            f"{len(taught)}: the same t is another amount of noise for it",
+            tr(
+                "this schedule has {} steps, and the network was taught with {}: the same t is "
+                "another amount of noise for it",
+                len(schedule),
+                len(taught),
+            ),
             stacklevel=3,
         )
     if text is not None or getattr(model, "text", None) is not None:
@@ -335,12 +342,14 @@ def guided(
     scale = check_number(scale, "guidance_scale")
     negative = empty_text(1) if negative is None else negative
     for each in (text, negative):
-        check_kind(each, Text, "text made by load_words().encode([...])")
+        check_kind(each, Text, marked("text made by load_words().encode([...])"))
     distilled = getattr(model, "distilled_steps", None) is not None
     if distilled and (negative.mask.any() or negative.styles.any()):
         raise ValueError(
-            "this network has its guidance built in and takes no negative prompt: for one, use "
-            'load_checkpoint("demiurge")'
+            tr(
+                "this network has its guidance built in and takes no negative prompt: for one, "
+                'use load_checkpoint("demiurge")'
+            )
         )
     if distilled:
         text = _encoded(model, text, guidance_scale=scale)
@@ -349,7 +358,7 @@ def guided(
 
     def guided_model(x_t, t, more=None):
         if more is not None:
-            raise ValueError("a guided network has its text already: leave `text` out")
+            raise ValueError(tr("a guided network has its text already: leave `text` out"))
         if distilled:
             return model(x_t, t, text)
         if scale in (0, 1):
@@ -416,21 +425,23 @@ def sample(
     """
     weight = next(check_network(model).parameters())
     if not callable(sampler):
-        raise ValueError(f"sampler is ddim, ddpm or dpm_solver, got {brief(sampler)}")
+        raise ValueError(tr("sampler is ddim, ddpm or dpm_solver, got {}", brief(sampler)))
     steps = _steps_for(model, steps, sampler)
     shape: Any = getattr(model, "image_shape", None)
     start = functools.partial(pure_noise, image_shape=shape, seed=seed)
     if prompt is None and style is None and negative is None:
         x_T = start(n)
     elif getattr(model, "text", None) is None:
-        raise ValueError("this network never learned to listen: it takes no prompt and no style")
+        raise ValueError(
+            tr("this network never learned to listen: it takes no prompt and no style")
+        )
     else:
-        words = load_words() if words is None else check_kind(words, Words, "a word table")
+        words = load_words() if words is None else check_kind(words, Words, marked("a word table"))
         text = words.encode(prompt, style)
         x_T = start(len(text) * check_count(n))
         unwanted = words.encode(negative)
         if len(unwanted) not in (1, len(text)):
-            raise ValueError(f"got {len(unwanted)} negative prompts for {len(text)} prompts")
+            raise ValueError(tr("got {} negative prompts for {} prompts", len(unwanted), len(text)))
         unwanted = unwanted if len(unwanted) == 1 else unwanted.repeat(n)
         model = guided(model, text.repeat(n), unwanted, guidance_scale)
     seeded = {"seed": seed} if "seed" in inspect.signature(sampler).parameters else {}
@@ -445,8 +456,11 @@ def _steps_for(model, steps, sampler):
     steps = (own or 20) if steps is None else steps
     if own is not None and (steps != own or sampler is not ddim):
         warnings.warn(
-            f"this network was taught to draw in {own} steps of ddim: leave `steps` and `sampler` "
-            "out",
+            tr(
+                "this network was taught to draw in {} steps of ddim: leave `steps` and `sampler` "
+                "out",
+                own,
+            ),
             stacklevel=3,
         )
     return steps

@@ -19,6 +19,7 @@ from .checks import (
     check_rows,
     seeded_generator,
 )
+from .languages import marked, tr
 
 SIDE = 32
 SIZES = {"big": 6.5, "small": 4.0}  # half of the height and the width, in pixels
@@ -108,8 +109,8 @@ def is_held_out(attributes: torch.Tensor) -> torch.Tensor:
 def draw_scenes(attributes: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Scenes (n, 7) as pictures (n, 3, 32, 32); chance decides where exactly an object stands."""
     attributes = check_attributes(attributes, ATTRIBUTES)
-    check_count(len(attributes), "the number of scenes")
-    check_kind(generator, torch.Generator, "dice such as torch.Generator()")
+    check_count(len(attributes), tr("the number of scenes"))
+    check_kind(generator, torch.Generator, marked("dice such as torch.Generator()"))
     upright = (attributes[:, 3] % 2 == 0).float()  # one above the other, not side by side
     first_side = torch.where(attributes[:, 3] < 2, -1.0, 1.0)
     pictures = torch.ones(len(attributes), 3, SIDE, SIDE)
@@ -129,13 +130,13 @@ def rasterise(
     x: torch.Tensor, y: torch.Tensor, half: torch.Tensor, shape: torch.Tensor
 ) -> torch.Tensor:
     """How much of each pixel a shape covers: centres and half sizes (n,) -> (n, 1, 32, 32)."""
-    shape = check_rows(shape, len(SHAPES), "shapes")
+    shape = check_rows(shape, len(SHAPES), marked("shapes"))
     for numbers in (x, y, half):
         fits = torch.is_tensor(numbers) and not numbers.is_complex() and not numbers.is_meta
         if not fits or numbers.shape != shape.shape:
-            raise ValueError(f"expected {len(shape)} real numbers, got {brief(numbers)}")
+            raise ValueError(tr("expected {} real numbers, got {}", len(shape), brief(numbers)))
         if not numbers.isfinite().all():
-            raise ValueError("a shape needs finite numbers for its centre and its size")
+            raise ValueError(tr("a shape needs finite numbers for its centre and its size"))
     places = (torch.arange(SIDE * FINE) + 0.5) / FINE
     dx = rearrange(places, "w -> 1 1 w") - rearrange(x, "n -> n 1 1")
     dy = rearrange(places, "h -> 1 h 1") - rearrange(y, "n -> n 1 1")
@@ -158,7 +159,7 @@ def read_scenes(pictures: torch.Tensor) -> Reading:
     """
     check_images(pictures, channels=3)
     if pictures.shape[-2:] != (SIDE, SIDE):
-        raise ValueError(f"scenes have shape (B, 3, 32, 32), got {tuple(pictures.shape)}")
+        raise ValueError(tr("scenes have shape (B, 3, 32, 32), got {}", tuple(pictures.shape)))
     pictures = pictures.detach().float().cpu()
     labels = patches_of_paint(pictures.amin(1) < 0)
     readings = [_read_one(p, label) for p, label in zip(pictures, labels, strict=True)]
@@ -174,7 +175,7 @@ def patches_of_paint(mask: torch.Tensor) -> torch.Tensor:
     Every pixel starts with a number of its own and takes the largest of its four neighbours'.
     """
     if not torch.is_tensor(mask) or mask.dtype != torch.bool or mask.ndim != 3 or 0 in mask.shape:
-        raise ValueError(f"expected a mask (B, H, W) of bool, got {brief(mask)}")
+        raise ValueError(tr("expected a mask (B, H, W) of bool, got {}", brief(mask)))
     numbers = 1 + torch.arange(mask[0].numel()).view_as(mask[0])
     labels = numbers * mask
     while True:
@@ -228,7 +229,7 @@ def same_scene(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Whether two lists of scenes (n, 7) say the same: "A above B" is "B below A". (n,) bool."""
     a, b = (check_attributes(x, ATTRIBUTES, least=-1) for x in (a, b))
     if len(a) != len(b):
-        raise ValueError(f"expected as many scenes on both sides, got {len(a)} and {len(b)}")
+        raise ValueError(tr("expected as many scenes on both sides, got {} and {}", len(a), len(b)))
     return (_upper_left_first(a) == _upper_left_first(b)).all(1)
 
 
@@ -243,7 +244,7 @@ def _upper_left_first(attributes):
 def captions(attributes: torch.Tensor, language: str = "en") -> list[str]:
     """Sentences for scenes (n, 7): "a big red circle above a small blue square", or in Russian."""
     if not isinstance(language, str) or language not in ("en", "ru"):
-        raise ValueError(f"language is 'en' or 'ru', got {brief(language)}")
+        raise ValueError(tr("language is 'en' or 'ru', got {}", brief(language)))
     return [_sentence(row, language) for row in check_attributes(attributes, ATTRIBUTES).tolist()]
 
 

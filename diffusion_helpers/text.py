@@ -15,6 +15,7 @@ from torch import nn
 from .attention import TokenBlock, zeroed
 from .checks import as_tensor, brief, check_count, check_kind
 from .device import as_device
+from .languages import marked, tr
 
 SIZE = 128  # numbers for each word
 MAX_WORDS = 16  # the longest emoji name has 8 words; later words of a prompt are not heard
@@ -24,7 +25,7 @@ STYLES = ("noto", "twemoji", "fluent", "noto-v1", "emojione", "fxemoji")
 def style_number(style: str | None) -> int:
     """0 for None, else 1 + the place in STYLES. Raises ValueError for an unknown style."""
     if style is not None and (not isinstance(style, str) or style not in STYLES):
-        raise ValueError(f"styles are {', '.join(STYLES)}, got {brief(style)}")
+        raise ValueError(tr("styles are {}, got {}", ", ".join(STYLES), brief(style)))
     return 0 if style is None else 1 + STYLES.index(style)
 
 
@@ -55,7 +56,7 @@ class Text:
         Raises ValueError for a tensor of integers or a device that is not there.
         """
         if torch.is_tensor(like) and not like.is_floating_point():
-            raise ValueError(f"expected a device or a tensor of floats, got {brief(like)}")
+            raise ValueError(tr("expected a device or a tensor of floats, got {}", brief(like)))
         device = like.device if torch.is_tensor(like) else as_device(like)
         dtype = like.dtype if torch.is_tensor(like) else self.vectors.dtype
         return Text(self.vectors.to(device, dtype), self.mask.to(device), self.styles.to(device))
@@ -98,9 +99,9 @@ def empty_text(n: int) -> Text:
 def _times(texts: int, x_t: torch.Tensor) -> int:
     """How often each of so many texts is needed for the pictures x_t (B, C, H, W)."""
     if not torch.is_tensor(x_t) or x_t.ndim != 4:
-        raise ValueError(f"expected pictures (B, C, H, W), got {brief(x_t)}")
+        raise ValueError(tr("expected pictures (B, C, H, W), got {}", brief(x_t)))
     if texts not in (1, len(x_t)):
-        raise ValueError(f"expected one prompt per picture, got {texts} for {len(x_t)}")
+        raise ValueError(tr("expected one prompt per picture, got {} for {}", texts, len(x_t)))
     return len(x_t) // texts
 
 
@@ -149,16 +150,18 @@ class Captions:
 
 def _check_captions(words: Any, captions: Any, styles: Any, shares: Any) -> None:
     if not hasattr(words, "row_numbers"):
-        raise ValueError(f"expected the word table of load_words(), got {brief(words)}")
+        raise ValueError(tr("expected the word table of load_words(), got {}", brief(words)))
     for several in (captions, styles):
-        check_kind(several, (list, tuple), "a list with one entry a picture")
+        check_kind(several, (list, tuple), marked("a list with one entry a picture"))
     if not len(captions) == len(styles) > 0:
-        raise ValueError(f"got captions for {len(captions)} pictures and {len(styles)} styles")
+        raise ValueError(
+            tr("got captions for {} pictures and {} styles", len(captions), len(styles))
+        )
     if not all(c and isinstance(c, (list, tuple)) for c in captions):
-        raise ValueError('every picture needs a list of captions; [""] says nothing')
+        raise ValueError(tr('every picture needs a list of captions; [""] says nothing'))
     fit = shares is None or (isinstance(shares, (list, tuple)) and len(shares) == len(captions))
     if not fit or not all(_are_shares(s, len(c)) for s, c in zip(shares or [], captions)):
-        raise ValueError("every caption needs its share, a number from 0 up, not all of them 0")
+        raise ValueError(tr("every caption needs its share, a number from 0 up, not all of them 0"))
 
 
 def _are_shares(shares: Any, n: int) -> bool:

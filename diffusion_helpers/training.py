@@ -30,6 +30,7 @@ from .checks import (
 from .denoiser import schedule_of, target, unwrap
 from .device import choose_thread_count
 from .distributed import ProcessGroup
+from .languages import tr
 from .noising import Schedule, add_noise, check_schedule
 from .optim import LEARNING_RATE, make_optimizers, optimizer_step, set_rate
 from .text import Captions, Text
@@ -73,7 +74,7 @@ def print_progress(run: TrainingResult, share: float, model: nn.Module) -> None:
     """One line per report; `share` is the part of the budget that is spent."""
     recent = run.losses[-100:]
     loss = sum(recent) / len(recent)
-    say(f"{share:4.0%}  step {run.steps}  {run.seconds:.0f} s  loss {loss:.4f}")
+    say(tr("{:4.0%}  step {}  {:.0f} s  loss {:.4f}", share, run.steps, run.seconds, loss))
 
 
 def denoising_loss(
@@ -97,7 +98,7 @@ def denoising_loss(
     t          (B,) the noise levels; left out, each is as likely as any other
     """
     if x_0.abs().max() > 1.01:
-        raise ValueError("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)")
+        raise ValueError(tr("pictures must lie in [-1, 1]: wrap the data set in Pictures(...)"))
     like = next(model.parameters())
     t = torch.randint(len(schedule), (len(rows),), generator=generator) if t is None else t
     t = t[shard]
@@ -160,7 +161,7 @@ def fetch(pictures: PictureSet, rows: torch.Tensor, model: Any) -> torch.Tensor:
     items = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
     if not all(torch.is_tensor(i) and i.shape == items[0].shape for i in items):
         raise ValueError(
-            "pictures of different shapes or kinds: wrap the data set in Pictures(...)"
+            tr("pictures of different shapes or kinds: wrap the data set in Pictures(...)")
         )
     x_0 = torch.stack(items)
     check_images(x_0, channels=model.image_shape[0])
@@ -253,10 +254,23 @@ def train(
                 _choose_threads(net, seconds)
             if stopped and not run.finished:
                 if processes.is_main:
-                    where = f", and in {checkpoint}: call train again to go on" if saved else ""
-                    say(f"stopped at step {run.steps}; the network keeps what it learned{where}")
+                    _say_stopped(run.steps, checkpoint if saved else None)
                 break
     return run
+
+
+def _say_stopped(step, checkpoint):
+    if checkpoint is None:
+        say(tr("stopped at step {}; the network keeps what it learned", step))
+        return
+    say(
+        tr(
+            "stopped at step {}; the network keeps what it learned, and in {}: call train again "
+            "to go on",
+            step,
+            checkpoint,
+        )
+    )
 
 
 def _choose_threads(net, seconds):
@@ -276,15 +290,25 @@ def _picture_warnings(net):
         theirs, ours = tuple(x_0.shape[1:]), tuple(net.image_shape)
         if len(lowest) == 1 and theirs != ours:
             warnings.warn(
-                f"the pictures are {theirs[1]} x {theirs[2]} pixels, and this network was made for "
-                f"{ours[1]} x {ours[2]}, which `sample` will draw: make both alike, with "
-                f"Pictures(..., size={ours[1]}) or with image_shape={theirs}",
+                tr(
+                    "the pictures are {} x {} pixels, and this network was made for {} x {}, "
+                    "which `sample` will draw: make both alike, with Pictures(..., size={}) or "
+                    "with image_shape={}",
+                    theirs[1],
+                    theirs[2],
+                    ours[1],
+                    ours[2],
+                    ours[1],
+                    theirs,
+                ),
                 stacklevel=3,
             )
         if len(lowest) == FIRST_BATCHES and min(lowest) >= 0:
             warnings.warn(
-                "nothing in the first pictures is below 0: if they lie in [0, 1], give "
-                "train(model, Pictures(your_data), ...), which brings them to [-1, 1]",
+                tr(
+                    "nothing in the first pictures is below 0: if they lie in [0, 1], give "
+                    "train(model, Pictures(your_data), ...), which brings them to [-1, 1]"
+                ),
                 stacklevel=3,
             )
 
@@ -348,12 +372,18 @@ class _TrainingFile:
         tensors, notes = load_tensors(self.path)
         schedule = pop_schedule(tensors)
         if "losses" not in tensors:
-            raise ValueError(f"{self.path} holds no training to go on with: choose another name")
+            raise ValueError(
+                tr("{} holds no training to go on with: choose another name", self.path)
+            )
         self._recheck_first_picture(pictures, notes.get("first_picture"))
         if other := self._difference(notes, schedule):
             raise ValueError(
-                f"{self.path} belongs to {other}: go on with the same, delete the file, or choose "
-                "another name"
+                tr(
+                    "{} belongs to {}: go on with the same, delete the file, or choose another "
+                    "name",
+                    self.path,
+                    other,
+                )
             )
         self.net.load_state_dict(network_weights(tensors))
         for i, optimizer in enumerate(self.optimizers):
@@ -364,7 +394,7 @@ class _TrainingFile:
                     state["state"].setdefault(int(p), {})[name] = value
             optimizer.load_state_dict(state)
         if notes["finished"] and self.is_main:
-            say(f"{self.path} holds a finished training: delete it to start a new one")
+            say(tr("{} holds a finished training: delete it to start a new one", self.path))
         return TrainingResult(tensors["losses"].tolist(), notes["seconds"], notes["finished"])
 
     def _difference(self, notes, schedule):
@@ -376,15 +406,16 @@ class _TrainingFile:
         if not isinstance(config, dict) or any(
             name not in our_config or our_config[name] != value for name, value in config.items()
         ):
-            return "another network"
+            return tr("another network")
         for name, ours in self.settings.items():
             theirs = notes.get(name, ours)
             if theirs != ours and "picture" in name:
-                return "a training with other pictures"
+                return tr("a training with other pictures")
             if theirs != ours:
-                return f"a training with {name.replace('_', ' ')} {theirs} in place of {ours}"
+                setting = name.replace("_", " ")
+                return tr("a training with {} {} in place of {}", setting, theirs, ours)
         same = torch.equal(schedule.alpha_bar, self.schedule.alpha_bar)
-        return None if same else "a training with another noise schedule"
+        return None if same else tr("a training with another noise schedule")
 
     def note_first_picture(self, x_0) -> None:
         """Note the first picture of all, by which the data set will be recognised."""
@@ -423,7 +454,7 @@ class _TrainingFile:
         try:
             save_tensors(self.path, tensors, notes | self.settings)
         except OSError as problem:
-            say(f"{problem}. What was learned so far is kept in the network.")
+            say(tr("{}. What was learned so far is kept in the network.", problem))
             return False
         return True
 
@@ -434,7 +465,7 @@ class _TrainingFile:
             yield
         except BaseException:
             if run.losses and self.save(run):
-                say(f"What was learned until step {run.steps} is kept in {self.path}.")
+                say(tr("What was learned until step {} is kept in {}.", run.steps, self.path))
             raise
 
 

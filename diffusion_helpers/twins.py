@@ -26,7 +26,7 @@ from .checks import (
 )
 from .data import DATA
 from .device import as_device, fast_math
-from .languages import tr
+from .languages import marked, tr
 from .noising import add_noise, cosine_schedule
 from .recorded import share_interval
 from .sampling import pure_noise
@@ -107,7 +107,7 @@ def compare_colours(pictures: torch.Tensor) -> Verdict:
     """
     check_images(pictures, channels=3)
     if pictures.shape[-2:] != (SIDE, SIDE):
-        raise ValueError(f"scenes have shape (B, 3, 32, 32), got {tuple(pictures.shape)}")
+        raise ValueError(tr("scenes have shape (B, 3, 32, 32), got {}", tuple(pictures.shape)))
     colours = torch.cat([PALETTE, torch.tensor([[WHITE_GROUND] * 3, [BLACK_GROUND] * 3])])
     away = rearrange(pictures, "b c y x -> b 1 y x c")
     away = away - rearrange(colours.to(pictures), "k c -> k 1 1 c")
@@ -210,7 +210,8 @@ class PlaceNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(check_count(channels, "channels"), 1, 1))
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
-        check_floats(h, "B C H W", "features", C=len(self.weight))  # one would be spread over all
+        # one would be spread over all
+        check_floats(h, "B C H W", marked("features"), C=len(self.weight))
         return h * (h.square().mean(1, keepdim=True) + 1e-6).rsqrt() * self.weight
 
 
@@ -226,7 +227,8 @@ class NearBlock(nn.Module):
         self.focus = SpatialAttention(norm(WIDTH), WIDTH, None, HEADS) if attention else None
 
     def forward(self, h: torch.Tensor, time: torch.Tensor) -> torch.Tensor:
-        check_floats(time, "B C", "time", B=len(h))  # one picture would be spread over all times
+        # one picture would be spread over all times
+        check_floats(time, "B C", marked("time"), B=len(h))
         scale, shift = rearrange(self.time(time), "b (two c) -> two b c 1 1", two=2)
         change = self.conv(self.norm(h) * (1 + scale) + shift)
         h = h + self.think(F.silu(change))
@@ -250,7 +252,7 @@ class TwinsNet(nn.Module):
     def __init__(self, attention: bool = True, norm: Callable[[int], nn.Module] = PlaceNorm):
         super().__init__()
         if not callable(norm):
-            raise ValueError(f"norm makes a normalisation from a width, got {brief(norm)}")
+            raise ValueError(tr("norm makes a normalisation from a width, got {}", brief(norm)))
         self.config = {"attention": attention}
         self.schedule = cosine_schedule()
         c_time = 128
@@ -263,8 +265,8 @@ class TwinsNet(nn.Module):
         self.leave = nn.Conv2d(WIDTH, 3 * PATCH**2, 1)
 
     def forward(self, x_t: torch.Tensor, t: int | torch.Tensor) -> torch.Tensor:
-        check_images(x_t, 3, "pictures", like=self.enter.weight)
-        check_floats(x_t, "B C H W", "scenes", H=SIDE, W=SIDE)
+        check_images(x_t, 3, marked("pictures"), like=self.enter.weight)
+        check_floats(x_t, "B C H W", marked("scenes"), H=SIDE, W=SIDE)
         with fast_math(x_t):
             time = self.time(expand_t(t, x_t))
             # (B, 3, 32, 32) -> (B, 48, 8, 8) -> (B, WIDTH, 8, 8)

@@ -28,6 +28,7 @@ from .checks import (
     explain_errors_with,
 )
 from .device import fast_math
+from .languages import marked, tr
 from .noising import Schedule, cosine_schedule
 from .text import EncodedText, Text, TextEmbedding, empty_text
 
@@ -64,7 +65,7 @@ class Block(nn.Module):
         super().__init__()
         optional = [c for c in (c_time, c_text) if c is not None]
         for channels in (c_in, c_out, *optional):
-            check_count(channels, "each of c_in, c_out, c_time and c_text")
+            check_count(channels, tr("each of c_in, c_out, c_time and c_text"))
         self.norm1 = group_norm(c_in)
         self.conv1 = nn.Conv2d(c_in, c_out, 3, padding=1)
         self.norm2 = group_norm(c_out)
@@ -81,11 +82,13 @@ class Block(nn.Module):
 
     def _check_inputs(self, x, time=None, tokens=None, mask=None):
         """Raises ValueError. Runs after a failure, and where torch would not fail."""
-        check_floats(x, "B C H W", "features", self.conv1.weight, C=self.conv1.in_channels)
+        check_floats(x, "B C H W", marked("features"), self.conv1.weight, C=self.conv1.in_channels)
         if self.time is not None:
-            check_floats(time, "B C", "time", self.time.weight, B=len(x), C=self.time.in_features)
+            check_floats(
+                time, "B C", marked("time"), self.time.weight, B=len(x), C=self.time.in_features
+            )
         if self.listen is not None:
-            check_floats(tokens, "B M C", "tokens of a text", x, B=len(x))
+            check_floats(tokens, "B M C", marked("tokens of a text"), x, B=len(x))
 
     @explain_errors_with(_check_inputs)
     def forward(
@@ -191,7 +194,9 @@ class UNet(nn.Module):
         if distilled_steps is not None:
             self.config["distilled_steps"] = check_count(distilled_steps, "distilled_steps")
             if not text:
-                raise ValueError("a distilled network hears the guidance scale: give it text=True")
+                raise ValueError(
+                    tr("a distilled network hears the guidance scale: give it text=True")
+                )
 
         c_time = embedding_width if time or text else None
         channels, height, width = self.image_shape
@@ -229,7 +234,7 @@ class UNet(nn.Module):
         t: int | torch.Tensor | None = None,
         text: Text | EncodedText | None = None,
     ) -> torch.Tensor:
-        check_images(x_t, self.image_shape[0], "pictures", like=self.enter.weight)
+        check_images(x_t, self.image_shape[0], marked("pictures"), like=self.enter.weight)
         with fast_math(x_t):  # bf16 autocast where the hardware has it
             condition = self._condition(x_t, t, text)
             h = self.enter(x_t.contiguous(memory_format=torch.channels_last))
@@ -265,16 +270,18 @@ class UNet(nn.Module):
         Raises ValueError for anything else, and for a network without text.
         """
         if self.text is None:
-            raise ValueError("this network never learned to listen: call it as model(x_t, t)")
+            raise ValueError(tr("this network never learned to listen: call it as model(x_t, t)"))
         if guidance_scale is not None and (self.guidance is None or isinstance(text, EncodedText)):
             raise ValueError(
-                "only a distilled network is told a guidance_scale, and with a Text: for others, "
-                "use guided(model, text, scale=...)"
+                tr(
+                    "only a distilled network is told a guidance_scale, and with a Text: for "
+                    "others, use guided(model, text, scale=...)"
+                )
             )
         if isinstance(text, EncodedText):
             return text
         text = empty_text(1) if text is None else text
-        check_kind(text, Text, "text made by load_words().encode([...])")
+        check_kind(text, Text, marked("text made by load_words().encode([...])"))
         weight = self.enter.weight
         with fast_math(weight):
             encoded = self.text(text.to(weight))
@@ -286,7 +293,7 @@ class UNet(nn.Module):
     def _condition(self, x_t, t, text):
         """What every block is told: the step, or with text (step + pooled text, tokens, mask)."""
         if t is None and self.time is not None:
-            raise ValueError("this network has Sense of Time: call it as model(x_t, t)")
+            raise ValueError(tr("this network has Sense of Time: call it as model(x_t, t)"))
         time = None if self.time is None else self.time(expand_t(t, x_t))
         if self.text is None and text is None:
             return (time,)
@@ -302,9 +309,9 @@ def _check_scales(guidance_scale, n):
     if not torch.is_tensor(guidance_scale):
         number = 1.0 if guidance_scale is None else guidance_scale
         return torch.full((n,), check_number(number, "guidance_scale", least, most))
-    scales = check_floats(guidance_scale, "B", "a guidance_scale for each text", B=n)
+    scales = check_floats(guidance_scale, "B", marked("a guidance_scale for each text"), B=n)
     if not ((scales >= least) & (scales <= most)).all():
-        raise ValueError(f"each guidance_scale is a number from {least} to {most}")
+        raise ValueError(tr("each guidance_scale is a number from {} to {}", least, most))
     return scales
 
 
@@ -319,14 +326,14 @@ def look_inside(
     afterwards. x_t is (B, C, H, W). Raises ValueError for a part that the network does not have or
     does not use.
     """
-    check_kind(net, nn.Module, "a network")
+    check_kind(net, nn.Module, marked("a network"))
     check_floats(x_t, "B C H W", "x_t")
     there = dict(net.named_modules())
     if isinstance(parts, str) or not isinstance(parts, Sequence):
-        raise ValueError(f"expected a list of names of parts, got {brief(parts)}")
+        raise ValueError(tr("expected a list of names of parts, got {}", brief(parts)))
     for name in parts:
         if not isinstance(name, str) or name not in there:
-            raise ValueError(f"expected parts among {brief(list(there))}, got {brief(name)}")
+            raise ValueError(tr("expected parts among {}, got {}", brief(list(there)), brief(name)))
     seen = {}
 
     def write_down(name):
@@ -339,5 +346,5 @@ def look_inside(
         for hook in hooks:
             hook.remove()
     if unused := [name for name in parts if name not in seen]:
-        raise ValueError(f"net(x_t) does not use {brief(unused)}: name parts that it calls")
+        raise ValueError(tr("net(x_t) does not use {}: name parts that it calls", brief(unused)))
     return {name: seen[name] for name in parts}

@@ -1,6 +1,7 @@
 """Bring the newest edition of the course, and keep what you made.
 
     python -m diffusion_helpers.update
+    python -m diffusion_helpers.update --language ru
 
 A lesson that you ran or changed, and that the new edition changes as well, is kept beside the new
 one, as my_01_forward_noising_2026-11-29.ipynb. All other work of yours stays where it is: changed
@@ -10,6 +11,7 @@ git does the work, without a commit: no name and no address of yours is needed. 
 there is no conflict to solve. If you made commits of your own, a branch keeps them.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .checks import as_path, brief, say
+from .languages import ENGLISH, languages, marked, speaking, tr
 
 ROOT = Path(__file__).resolve().parents[1]
 UNFINISHED = {  # files in .git: what git has not finished, and how to leave it
@@ -27,10 +30,10 @@ UNFINISHED = {  # files in .git: what git has not finished, and how to leave it
     "rebase-merge": "rebase",
     "rebase-apply": "rebase",
 }
-NO_CHECKOUT = (
-    "no git checkout, so it cannot update itself. If the course came as a wheel, install the new "
-    "one. If it came as a zip, get the new edition by git clone, and copy sculptor_progress.json, "
-    "the folder gallery and your own notebooks into its folder notebooks"
+NO_CHECKOUT = marked(
+    "{} is no git checkout, so it cannot update itself. If the course came as a wheel, install the "
+    "new one. If it came as a zip, get the new edition by git clone, and copy "
+    "sculptor_progress.json, the folder gallery and your own notebooks into its folder notebooks"
 )
 
 
@@ -57,7 +60,7 @@ def update(folder: str | Path = ROOT) -> Update | None:
     changed = _names(folder, "diff", "--name-only", "--no-renames", "-z", "HEAD", newest)
     for name in changed:
         if Path(folder, name).is_dir():
-            raise ValueError(f"your folder {name} stands where a new file belongs: rename it")
+            raise ValueError(tr("your folder {} stands where a new file belongs: rename it", name))
     kept = {name: _keep(folder, name) for name in _own(folder, changed, newest)}
     branch = None if _is_part_of(folder, "HEAD", newest) else _keep_commits(folder)
     _switch(folder, changed, newest)
@@ -75,8 +78,9 @@ def _git(folder, *words, told=""):
     told = told.encode("utf-8", "surrogateescape")  # a file's name may be any bytes
     done = subprocess.run(command, input=told, capture_output=True, env=environment, check=False)
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise ValueError(f"git {words[0]} failed: {said[0]}")
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = said[0] if said else tr("no reason given")
+        raise ValueError(tr("git {} failed: {}", words[0], reason))
     return done.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -105,17 +109,23 @@ def _blobs(folder, edition):
 def _check_checkout(folder):
     """One sentence unless git is at rest in a checkout of the course."""
     if not shutil.which("git"):
-        raise ValueError("updating needs git: install it from https://git-scm.com, then try again")
+        raise ValueError(
+            tr("updating needs git: install it from https://git-scm.com, then try again")
+        )
     if not Path(folder, ".git").exists():
-        raise ValueError(f"{brief(str(folder))} is {NO_CHECKOUT}")
+        raise ValueError(tr(NO_CHECKOUT, brief(str(folder))))
     for mark, action in UNFINISHED.items():
         if Path(folder, _git(folder, "rev-parse", "--git-path", mark).strip()).exists():
             raise ValueError(
-                f"git has not finished a {action}: finish it, or leave it by  git {action} "
-                "--abort  in the folder of the course; then try again"
+                tr(
+                    "git has not finished a {}: finish it, or leave it by  git {} --abort  in the "
+                    "folder of the course; then try again",
+                    action,
+                    action,
+                )
             )
     if _git(folder, "ls-files", "--unmerged"):
-        raise ValueError("git holds a conflict: git status names it; solve it, then try again")
+        raise ValueError(tr("git holds a conflict: git status names it; solve it, then try again"))
 
 
 def _fetch(folder):
@@ -124,7 +134,7 @@ def _fetch(folder):
     upstream = _knows(folder, "rev-parse", "--symbolic-full-name", "@{upstream}")
     known = _git(folder, "remote").split()
     if not known:
-        raise ValueError("this checkout knows no address: git remote add origin ADDRESS")
+        raise ValueError(tr("this checkout knows no address: git remote add origin ADDRESS"))
     remote = "origin" if "origin" in known else known[0]
     if upstream:
         remote = _git(folder, "config", f"branch.{branch}.remote").strip()
@@ -132,13 +142,13 @@ def _fetch(folder):
         _git(folder, "fetch", "--quiet", remote)
     except ValueError as problem:
         raise ValueError(
-            f"the newest edition cannot be fetched ({problem}): try again when you are online"
+            tr("the newest edition cannot be fetched ({}): try again when you are online", problem)
         ) from None
     places = [f"refs/remotes/{remote}/{name}" for name in ("HEAD", "main", "master")]
     for place in filter(None, [upstream, *places]):
         if _knows(folder, "rev-parse", "--verify", "--quiet", f"{place}^{{commit}}"):
             return place
-    raise ValueError(f"no edition is known at {remote}: its branch main is missing")
+    raise ValueError(tr("no edition is known at {}: its branch main is missing", remote))
 
 
 # ---- what is yours ------------------------------------------------------------------------------
@@ -208,27 +218,36 @@ def install(folder: Path) -> bool:
 
 def main(arguments: list[str]) -> None:
     """Update the course that this package belongs to, and say what happened."""
-    if arguments:
-        sys.exit("Say nothing more than: python -m diffusion_helpers.update")
+    parser = argparse.ArgumentParser("python -m diffusion_helpers.update")
+    parser.add_argument("more", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("--language", default=ENGLISH, choices=languages(), help="of what is said")
+    asked = parser.parse_args(arguments)
+    with speaking(asked.language):
+        if asked.more:
+            sys.exit(tr("Say nothing more than: python -m diffusion_helpers.update"))
+        _update_and_say()
+
+
+def _update_and_say():
     try:
         done = update(ROOT)
     except ValueError as problem:
-        sys.exit(f"Not updated: {problem}.")
+        sys.exit(tr("Not updated: {}.", problem))
     except OSError as problem:
-        sys.exit(f"{problem.filename} cannot be written: {problem.strerror}.")
+        sys.exit(tr("{} cannot be written: {}.", problem.filename, problem.strerror))
     if done is None:
-        say("You have the newest edition.")
+        say(tr("You have the newest edition."))
         return
-    say(f"This is the edition of {done.edition} now.")
+    say(tr("This is the edition of {} now.", done.edition))
     for name, kept in done.kept.items():
-        say(f"{name} is new; yours is {kept}.")
+        say(tr("{} is new; yours is {}.", name, kept))
     if done.branch:
-        say(f"Your own commits are kept on the branch {done.branch}.")
+        say(tr("Your own commits are kept on the branch {}.", done.branch))
     if done.packages:
-        say("Installing what the new edition needs ...")
+        say(tr("Installing what the new edition needs ..."))
         if not install(ROOT):
-            say(f"That failed. Do it by hand: {sys.executable} -m pip install -e .")
-    say("In open lessons, choose File, Reload Notebook from Disk, and restart the kernel.")
+            say(tr("That failed. Do it by hand: {} -m pip install -e .", sys.executable))
+    say(tr("In open lessons, choose File, Reload Notebook from Disk, and restart the kernel."))
 
 
 if __name__ == "__main__":

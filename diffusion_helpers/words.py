@@ -104,7 +104,7 @@ def name_emoji(prompt: str) -> str:
     """
     if not isinstance(prompt, str):
         raise ValueError(
-            f"a prompt is a piece of text, such as 'a red apple', got {type(prompt).__name__}"
+            tr("a prompt is a piece of text, such as 'a red apple', got {}", type(prompt).__name__)
         )
     if not re.search(SIGN, prompt):
         return prompt  # without reading the list of emoji
@@ -181,13 +181,13 @@ class Words:
         """
         if not isinstance(new, Mapping):
             raise ValueError(
-                f'new words come with their vectors: {{"zubrik": ...}}, got {brief(new)}'
+                tr('new words come with their vectors: {{"zubrik": ...}}, got {}', brief(new))
             )
         rows, last = dict(self.rows), len(self.vectors) - 1
         for i, (word, vector) in enumerate(new.items()):
-            check_floats(vector, "C", f"a vector for {brief(word)}", C=SIZE)
+            check_floats(vector, "C", tr("a vector for {}", brief(word)), C=SIZE)
             if not torch.isfinite(vector).all():
-                raise ValueError(f"the vector for {brief(word)} holds NaN or infinite values")
+                raise ValueError(tr("the vector for {} holds NaN or infinite values", brief(word)))
             rows[self.check_new(word)] = last + i
         added = [vector.detach().float().cpu() for vector in new.values()]
         vectors = torch.cat([self.vectors[:-1], *(rearrange(v, "c -> 1 c") for v in added)])
@@ -198,11 +198,14 @@ class Words:
         said = split_words(word) if isinstance(word, str) else []
         if len(said) != 1 or len(said[0]) > LONGEST:
             raise ValueError(
-                f'a new word is one word of at most {LONGEST} letters, such as "zubrik", '
-                f"got {brief(word)}"
+                tr(
+                    'a new word is one word of at most {} letters, such as "zubrik", got {}',
+                    LONGEST,
+                    brief(word),
+                )
             )
         if said[0] in self:
-            raise ValueError(f"{said[0]!r} means something already: choose a word that is new")
+            raise ValueError(tr("{!r} means something already: choose a word that is new", said[0]))
         return said[0]
 
     def unknown(self, prompt: str, n: int = 3) -> dict[str, list[str]]:
@@ -297,7 +300,7 @@ class Words:
         styles = _as_list(styles)
         n = max(len(spoken), len(styles))
         if {len(spoken), len(styles)} - {1, n} or n == 0:
-            raise ValueError(f"got {len(spoken)} prompts for {len(styles)} styles")
+            raise ValueError(tr("got {} prompts for {} styles", len(spoken), len(styles)))
         rows = torch.tensor([self.row_numbers(prompt) for prompt in spoken])
         numbers = torch.tensor([style_number(style) for style in styles])
         text = self.text(rows.expand(n, -1), numbers.expand(n))
@@ -311,7 +314,7 @@ class Words:
 
 def _as_list(x: Any) -> list:
     if isinstance(x, (Set, Mapping, torch.Tensor)):  # whose order, or words, mean nothing
-        raise ValueError(f"prompts and styles are a text or a list of them, got {brief(x)}")
+        raise ValueError(tr("prompts and styles are a text or a list of them, got {}", brief(x)))
     return list(x) if isinstance(x, Iterable) and not isinstance(x, (str, bytes)) else [x]
 
 

@@ -25,7 +25,6 @@ from diffusion_helpers.lora import LoraLayer
 from diffusion_helpers.pocket import (
     BACKBONES,
     POCKET,
-    SD1,
     STYLES,
     add_lora,
     check_peft,
@@ -34,6 +33,7 @@ from diffusion_helpers.pocket import (
     load_pipeline,
     load_pocket,
     settings_of,
+    settings_of_sd1,
     shapes_inside,
     take_lora,
     to_latents,
@@ -349,7 +349,7 @@ def test_a_backbone_that_diffusers_does_not_know_is_left_out(monkeypatch):
 
 def test_the_settings_are_those_of_the_files(pipe):
     ours = settings_of(pipe)
-    assert list(ours) == list(SD1)
+    assert list(ours) == list(settings_of_sd1())
     assert list(ours.values()) == [
         "64",
         "4, a side 4 times smaller",

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ..checkpoints import load_checkpoint
 from ..checks import as_path, check_number
+from ..languages import tr
 
 
 def _told(convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -28,7 +29,7 @@ def _told(convert: Callable[[str], Any]) -> Callable[[str], Any]:
 @_told
 def seconds(word: str) -> float:
     """A time that a training may take."""
-    return check_number(float(word), "the time in seconds", least=1)
+    return check_number(float(word), tr("the time in seconds"), least=1)
 
 
 @_told
@@ -43,7 +44,7 @@ def picture_file(word: str) -> Path:
     """Where a picture can be saved; its folder is made."""
     path = as_path(word)
     if path.suffix.lower() not in Image.registered_extensions():
-        raise ValueError(f"{path} is no name of a picture: end it in .png")
+        raise ValueError(tr("{} is no name of a picture: end it in .png", path))
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -53,7 +54,7 @@ def lesson(word: str) -> Path:
     """A notebook that is there."""
     path = as_path(word)
     if not path.is_file() or path.suffix != ".ipynb":
-        raise ValueError(f"there is no lesson {path}")
+        raise ValueError(tr("there is no lesson {}", path))
     return path
 
 
@@ -62,5 +63,5 @@ def folder(word: str) -> Path:
     """A folder that is there."""
     path = as_path(word)
     if not path.is_dir():
-        raise ValueError(f"there is no folder {path}")
+        raise ValueError(tr("there is no folder {}", path))
     return path

@@ -10,6 +10,10 @@ import re
 import symtable
 from pathlib import Path
 
+from ..languages import languages, speaking, spoken, tr
+
+CHOICE = r'^speak\("(\w+)"\)'
+
 
 def explain(shell, kind, error, trace, tb_offset=None):
     """Show a NameError as IPython does, and below it the cell that makes the name."""
@@ -18,12 +22,17 @@ def explain(shell, kind, error, trace, tb_offset=None):
     asking = getattr(shell, "get_parent", dict)().get("metadata", {}).get("cellId")
     cells = _notebook(set(ran) - {""}, asking)
     here = [i for i, c in enumerate(cells) if c.get("id") == asking or _source(c) == ran[-1]]
-    where = _maker(error.name, cells, here[0] if here else len(cells))
-    if where:
-        lines.append(
-            f"`{error.name}` is made {where}. Run that cell first, or choose Run → Run All Above "
-            "Selected Cell."
-        )
+    with speaking(_language(cells)):
+        where = _maker(error.name, cells, here[0] if here else len(cells))
+        if where:
+            lines.append(
+                tr(
+                    "`{}` is made {}. Run that cell first, or choose Run → Run All Above Selected "
+                    "Cell.",
+                    error.name,
+                    where,
+                )
+            )
     shell._showtraceback(kind, error, lines)
 
 
@@ -41,6 +50,12 @@ def _notebook(ran, asking):
     return best
 
 
+def _language(cells):
+    """The language of a lesson, whose first cell may not have run; else the spoken one."""
+    chosen = re.search(CHOICE, "\n".join(map(_source, cells)), re.M)
+    return chosen[1] if chosen and chosen[1] in languages() else spoken().code
+
+
 def _maker(name, cells, here):
     """In words, the cell that makes `name`: the last above `here`, or else the first below."""
     makers, heading, first = {}, "", None
@@ -52,8 +67,8 @@ def _maker(name, cells, here):
             first = i
         if cell["cell_type"] == "code" and i != here and name in _made(source):
             begins = source.partition("\n")[0]
-            words = f"below “{heading}”, in the cell that begins with `{begins}`"
-            makers[i] = "in the first code cell" if i == first else words
+            words = tr("below “{}”, in the cell that begins with `{}`", heading, begins)
+            makers[i] = tr("in the first code cell") if i == first else words
     above = [i for i in makers if i < here]
     return makers.get(above[-1] if above else min(makers, default=None))
 
