@@ -15,7 +15,7 @@ import torch
 from .checks import as_path, brief, check_count, check_floats, check_images, check_t, utf8_safe
 from .data import DATA, read_data, shipped
 from .device import as_device
-from .languages import marked, tr
+from .languages import marked, tr, trn
 from .lora import RANK, LoraLayer, as_kept, lora_layers, replace_part
 from .words import PromptWarning, name_emoji
 
@@ -196,7 +196,7 @@ def settings_of_sd1() -> dict[str, str]:
     """Settings of Stable Diffusion 1: its repository and the files of its weights, v1-5."""
     return {
         tr("picture, in pixels"): "512",
-        tr("latent: channels, factor"): tr("{}, a side {} times smaller", 4, 8),
+        tr("latent: channels, factor"): _latent(4, 8),
         tr("millions of parameters: text encoder"): "123",
         tr("millions of parameters: UNet"): "860",
         tr("millions of parameters: autoencoder"): "84",
@@ -271,6 +271,12 @@ def count_backbones() -> dict[str, float]:
     return counted
 
 
+def _latent(channels: int, factor: int) -> str:
+    return trn(
+        "{}, a side {} time smaller", "{}, a side {} times smaller", factor, channels, factor
+    )
+
+
 def settings_of(pipe: Any) -> dict[str, str]:
     """What `settings_of_sd1` says of Stable Diffusion 1, read from the parts of `pipe`."""
     vae, unet, text = _check_pipe(pipe).vae, pipe.unet, pipe.text_encoder
@@ -282,7 +288,7 @@ def settings_of(pipe: Any) -> dict[str, str]:
     millions = [sum(w.numel() for w in part.parameters()) / 1e6 for part in (text, unet, vae)]
     values = (
         f"{unet.config.sample_size * factor}",
-        tr("{}, a side {} times smaller", vae.config.latent_channels, factor),
+        _latent(vae.config.latent_channels, factor),
         *(f"{number:.1f}" for number in millions),
         pipe.scheduler.config.beta_schedule,
         pipe.scheduler.config.prediction_type,

@@ -104,13 +104,16 @@ def write(edition, folder, notebooks=NOTEBOOKS, language=ENGLISH):
     lessons = sorted(notebooks.glob("[0-9][0-9]_*.ipynb"))
     known = editions()
     if not isinstance(edition, str) or edition not in known:
-        raise ValueError(f"There is no edition {brief(edition)}: choose {', '.join(known)}.")
+        raise ValueError(tr("There is no edition {}: choose {}.", brief(edition), ", ".join(known)))
     if not lessons:
         raise ValueError(
-            f"There are no lessons in {brief(str(notebooks))}: run this in a copy of the course."
+            tr(
+                "There are no lessons in {}: run this in a copy of the course.",
+                brief(str(notebooks)),
+            )
         )
     if any((folder / path.name).resolve() == path.resolve() for path in lessons):  # links, too
-        raise ValueError(f"{folder} holds the lessons themselves: choose another folder.")
+        raise ValueError(tr("{} holds the lessons themselves: choose another folder.", folder))
     make, own = known[edition]
     with speaking(own or language):
         made = {  # all of them first: a lesson that fails leaves no half edition
@@ -253,16 +256,22 @@ def main(arguments=None):
     parser.add_argument("folder", help="where it goes")
     parser.add_argument("--language", default=ENGLISH, choices=languages())
     asked = parser.parse_args(arguments)
+    _, own = editions().get(asked.edition, (None, None))
+    with speaking(own or asked.language):
+        _write_and_say(asked)
+
+
+def _write_and_say(asked):
     try:
         paths = write(asked.edition, asked.folder, language=asked.language)
     except ValueError as problem:
         sys.exit(str(problem))
     except OSError as problem:
-        sys.exit(f"{asked.folder} cannot be written: {problem.strerror}.")
-    say(f"{len(paths)} lessons ({asked.edition}) in {asked.folder}.")
-    code = editions()[asked.edition][1] or asked.language
+        sys.exit(tr("{} cannot be written: {}.", asked.folder, problem.strerror))
+    say(tr("{} lessons ({}) in {}.", len(paths), asked.edition, asked.folder))
+    code = spoken().code
     if code != ENGLISH and (n := len(missing(code))):
-        say(f"{n} texts have no translation yet and stay English; authoring.texts lists them.")
+        say(tr("{} texts have no translation yet and stay English; authoring.texts lists them.", n))
 
 
 if __name__ == "__main__":
