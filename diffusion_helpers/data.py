@@ -333,12 +333,23 @@ def _find_pictures(folder: Path) -> tuple[list[Path], Counter[str]]:
             seen.add(target)
             files.append(file)
     if not files:
-        sentence = tr(
-            "no pictures found in {}: it looks for files such as .jpg, .png, .webp and .tif",
-            brief(str(folder)),
+        place = brief(str(folder))
+        if not skipped:
+            raise ValueError(
+                tr(
+                    "no pictures found in {}: it looks for files such as .jpg, .png, .webp and "
+                    ".tif",
+                    place,
+                )
+            )
+        raise ValueError(
+            tr(
+                "no pictures found in {}: it looks for files such as .jpg, .png, .webp and .tif; "
+                "skipped: {}",
+                place,
+                _counted(skipped),
+            )
         )
-        others = "; " + tr("skipped: {}", _counted(skipped)) if skipped else ""
-        raise ValueError(sentence + others)
     return sorted(files), skipped
 
 

@@ -16,6 +16,7 @@ from diffusion_helpers import checks
 from diffusion_helpers.authoring import commands
 from diffusion_helpers.classroom.__main__ import readable
 from diffusion_helpers.exercises import exercise, hint
+from diffusion_helpers.languages import load_language
 from diffusion_helpers.widgets.html import HtmlOutput
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -171,12 +172,17 @@ def test_a_wrong_word_gets_one_sentence(words, sentence, tmp_path, monkeypatch, 
     assert stopped.value.code == sentence and not capsys.readouterr().out
 
 
+WHERE_TO = "Say where the lessons go: python -m diffusion_helpers FOLDER."
+RUSSIAN = load_language("ru")
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ([], "Say where the lessons go: python -m diffusion_helpers FOLDER."),
+        ([], WHERE_TO),
         (["notebooks"], "notebooks holds the lessons themselves: choose another folder."),
         (["README.md"], "README.md cannot be written: File exists."),
+        (["--language", "ru"], RUSSIAN.text(WHERE_TO)),
     ],
 )
 def test_lessons_that_cannot_be_laid_out(words, sentence, monkeypatch, capsys):
@@ -184,6 +190,19 @@ def test_lessons_that_cannot_be_laid_out(words, sentence, monkeypatch, capsys):
     with pytest.raises(SystemExit) as stopped:
         run("__main__", words, monkeypatch)
     assert stopped.value.code == sentence and not capsys.readouterr().out
+
+
+def test_lessons_are_laid_out_in_russian(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run("__main__", ["уроки", "--language", "ru"], monkeypatch)
+    names = sorted(path.name for path in (tmp_path / "уроки").glob("*.ipynb"))
+    new = RUSSIAN.text("New in {}: {}.").format("уроки", ", ".join(names))
+    assert capsys.readouterr().out == f"{new}\n" and len(names) == len(LESSONS)
+    for name in names:
+        assert 'speak(\\"ru\\")' in (tmp_path / "уроки" / name).read_text("utf-8")
+    (tmp_path / "уроки" / names[1]).unlink()  # it comes back, and nothing else does
+    run("__main__", ["уроки", "--language", "ru"], monkeypatch)
+    assert RUSSIAN.text("New in {}: {}.").format("уроки", names[1]) in capsys.readouterr().out
 
 
 def test_a_class_in_a_folder_that_is_not_there_yet_can_be_prepared(tmp_path):

@@ -10,12 +10,26 @@ from pathlib import Path
 import nbformat
 import polib
 import pytest
+import torch
 from nbclient import NotebookClient
 from shorten_lessons import shorter
 
-from diffusion_helpers import exercises, languages
+from diffusion_helpers import (
+    Pictures,
+    checks,
+    exercises,
+    languages,
+    load_checkpoint,
+    lora,
+    noising,
+    sampling,
+    training,
+    unet,
+    update,
+)
 from diffusion_helpers.authoring import editions, texts
 from diffusion_helpers.authoring.texts import Source, faults
+from diffusion_helpers.device import as_device
 from diffusion_helpers.exercises import questions
 from diffusion_helpers.languages import (
     Language,
@@ -28,6 +42,7 @@ from diffusion_helpers.languages import (
 )
 from diffusion_helpers.languages.code import MAGIC, PLACE, inside, texts_in, translate_code
 from diffusion_helpers.languages.notebooks import NOTEBOOKS, translated
+from diffusion_helpers.words import load_words
 
 LESSONS = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
 OTHERS = [code for code in languages.languages() if code != "en"]
@@ -267,6 +282,70 @@ def test_a_language_is_spoken_for_a_while_also_where_something_fails():
         assert languages.spoken().code == OTHERS[0]
         raise RuntimeError
     assert languages.spoken().code == "en"
+
+
+WRONG_CALLS = {
+    "a count": lambda: sampling.timesteps(0),
+    "a number": lambda: checks.check_number("half", "eta", 0, 1),
+    "a shape": lambda: checks.check_images(torch.zeros(3, 32, 32)),
+    "noise": lambda: checks.check_pair(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8)),
+    "a device for numbers": lambda: checks.check_floats(torch.zeros(2, device="meta"), "N"),
+    "a kind": lambda: noising.check_schedule(7),
+    "rows": lambda: checks.check_rows([5], 3),
+    "t": lambda: noising.cosine_schedule(10).rates(10, torch.zeros(1, 1)),
+    "a budget": lambda: training.train(None, [], steps=1, seconds=1),
+    "a network": lambda: load_checkpoint("nobody"),
+    "a file": lambda: load_checkpoint("nobody.safetensors"),
+    "a style": lambda: load_words().encode("cat", "sketch"),
+    "a device": lambda: as_device("nowhere"),
+    "pictures": lambda: Pictures("nowhere"),
+    "parts": lambda: unet.UNet(widths=(31, 64)),
+    "an adapter": lambda: lora.get_adapter(unet.UNet(widths=(16, 16))),
+    "an edition": lambda: editions.write("posters", "out"),
+    "a checkout": lambda: update.update("/"),
+}
+
+
+@others
+@pytest.mark.parametrize("call", WRONG_CALLS)
+def test_a_wrong_call_gets_one_sentence_in_every_language(code, call):
+    wrong = WRONG_CALLS[call]
+    with pytest.raises((ValueError, OSError)) as english:
+        wrong()
+    with speaking(code), pytest.raises(type(english.value)) as told:
+        wrong()
+    said = str(told.value)
+    assert texts.CYRILLIC.search(said) and "\n" not in said and "{" not in said
+    # no part of it is left in English
+    assert not re.search(r"\b(a|the|is|of|for|from|to|with|expected|got|such|as)\b", said)
+
+
+CORE = sorted(
+    path
+    for pattern in ("*.py", "classroom/*.py", "authoring/*.py")
+    for path in texts.PACKAGE.glob(pattern)
+)
+SAY = {"say", "warn", "exit", "ArgumentTypeError"}
+FOR_AUTHORS = {"texts.py"}  # what it says is for authors of the course alone
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_every_sentence_is_said_by_tr(path):
+    """Those of errors and warnings, and those that are printed, in the core and its commands."""
+    calls = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
+    bare = [
+        f"line {call.lineno}: {ast.unparse(call.args[0])[:60]}"
+        for call in calls
+        if call.args and (name_of(call.func) in SAY or name_of(call.func).endswith("Error"))
+        if isinstance(call.args[0], (ast.JoinedStr, ast.BinOp, ast.IfExp))
+        or (isinstance(call.args[0], ast.Constant) and " " in str(call.args[0].value))
+    ]
+    assert not bare or path.name in FOR_AUTHORS
+
+
+def name_of(function):
+    """The last name of what is called: "warn" of `warnings.warn`."""
+    return getattr(function, "attr", getattr(function, "id", ""))
 
 
 # ---- what is made of it -------------------------------------------------------------------------

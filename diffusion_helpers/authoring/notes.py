@@ -40,11 +40,13 @@ def stage_notes(lesson):
     """The notes to a lesson ("01"), in their order. Raises ValueError where there are none."""
     if not isinstance(lesson, str) or lesson not in lessons():
         there = ", ".join(lessons())
-        raise ValueError(f"there are no notes to lesson {brief(lesson)}: there are to {there}")
+        raise ValueError(
+            tr("there are no notes to lesson {}: there are to {}", brief(lesson), there)
+        )
     start, *parts = HEAD.split((FOLDER / f"lesson_{lesson}.md").read_text("utf-8"))
     if start.strip() or any("\n## " in words for words in parts[3::4]):
         raise ValueError(
-            f"lesson_{lesson}.md: a note begins with ## Below `cell`, 2 minutes: title"
+            tr("lesson_{}.md: a note begins with ## Below `cell`, 2 minutes: title", lesson)
         )
     say = spoken().text
     return [

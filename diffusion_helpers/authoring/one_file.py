@@ -9,6 +9,7 @@ The page grows by the engine and its networks, and then needs no folder `packs` 
 import argparse
 
 from ..checks import as_path, say
+from ..languages import tr
 from ..living.pages import in_one_file
 
 
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(problem))
     except OSError as problem:
         parser.error(f"{problem.filename}: {problem.strerror}")
-    say(f"{asked.out}: {len(page) / 1e6:.0f} MB.")
+    say(tr("{}: {:.0f} MB.", asked.out, len(page) / 1e6))
 
 
 if __name__ == "__main__":

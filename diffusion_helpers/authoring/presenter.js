@@ -3,7 +3,7 @@
   const order = talk.slides.flatMap((slide) => slide.cells);
   const whole = talk.notes.reduce((sum, note) => sum + note.minutes, 0);
 
-  const PAGE = `<head><meta charset="utf-8"><title>Notes to lesson ${talk.lesson}</title><style>
+  const PAGE = `<head><meta charset="utf-8"><title>${tr("Notes to lesson {}", talk.lesson)}</title><style>
     :root { color-scheme: light dark; font: 22px/1.5 system-ui, sans-serif; }
     body { margin: 0 auto; max-width: 46em; padding: 1em; }
     h1 { font-size: 1.4em; line-height: 1.25; margin: .3em 0; }
@@ -18,8 +18,10 @@
     <div role="status"><h1></h1><p class="when"></p></div>
     <div class="words"></div>
     <p class="next"></p>
-    <p><button data-go="back">Back</button> <button data-go="forward">Forward</button>
-    <button data-go="down">Down</button> <button class="again">Start the clock again</button></p>
+    <p><button data-go="back">${tr("Back")}</button>
+    <button data-go="forward">${tr("Forward")}</button>
+    <button data-go="down">${tr("Down")}</button>
+    <button class="again">${tr("Start the clock again")}</button></p>
     </main></body>`;
   const KEYS = { ArrowRight: "forward", PageDown: "forward", ArrowLeft: "back", PageUp: "back",
     ArrowDown: "down", ArrowUp: "up" };
@@ -42,18 +44,19 @@
   const pace = (note, seconds) => {
     const late = Math.floor(seconds / 60 - note.begins - note.minutes);
     const early = Math.round(note.begins - seconds / 60);
-    return late > 0 ? `, ${late} min late` : early > 0 ? `, ${early} min early` : "";
+    return late > 0 ? tr(", {} min late", late) : early > 0 ? tr(", {} min early", early) : "";
   };
   const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 
   const open = (root) => {
     const panel = root.closest(".jp-NotebookPanel"), said = root.querySelector(".caption");
-    if (!panel) return set(said, "The notes follow the slides in JupyterLab only.");
+    if (!panel) return set(said, tr("The notes follow the slides in JupyterLab only."));
     const view = window.open("", `sculptor-notes-${talk.lesson}`, "width=900,height=1000");
-    if (!view) return set(said, "The browser keeps the window shut: allow pop-ups for this page.");
+    if (!view)
+      return set(said, tr("The browser keeps the window shut: allow pop-ups for this page."));
     set(said, "");
     panel.stopNotes?.(); // opened before: it is the same window
-    view.document.documentElement.lang = "en";
+    view.document.documentElement.lang = talk.language;
     view.document.documentElement.innerHTML = PAGE;
     const find = (selector) => view.document.querySelector(selector);
     let begun = null, shown = null; // the clock waits for the slides
@@ -67,16 +70,16 @@
       const active = panel.querySelector(".jp-Cell.jp-mod-active")?.dataset.jpfCellId;
       const { note, below, next } = (shown = place(active) ?? shown ?? place(order[0]));
       const seconds = begun === null ? 0 : (Date.now() - begun) / 1000;
-      set(find(".clock"), `${clock(seconds)} of ${whole}:00${pace(note, seconds)}`);
-      set(find(".when"), `${note.minutes} min, from minute ${note.begins}`);
+      set(find(".clock"), tr("{} of {}:00", clock(seconds), whole) + pace(note, seconds));
+      set(find(".when"), tr("{} min, from minute {}", note.minutes, note.begins));
       if (find("h1").textContent !== note.title) {
         find("h1").textContent = note.title;
         find(".words").innerHTML = note.page;
         view.scrollTo(0, 0);
       }
-      const ways = [next && `Next slide: ${next}`, below && `below: ${below}`];
-      set(find(".next"), presenting() ? ways.filter(Boolean).join("; ") || "The last slide"
-        : "Start the slides: they lead, the notes follow.");
+      const ways = [next && tr("Next slide: {}", next), below && tr("below: {}", below)];
+      set(find(".next"), presenting() ? ways.filter(Boolean).join("; ") || tr("The last slide")
+        : tr("Start the slides: they lead, the notes follow."));
     };
     const stop = () => {
       clearInterval(timer);

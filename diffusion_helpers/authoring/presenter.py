@@ -9,6 +9,8 @@ import re
 from pathlib import Path
 
 from ..checks import brief
+from ..languages import speaking, spoken, tr
+from ..languages.javascript import in_scope
 from ..widgets.html import CSS, HtmlOutput, as_html
 from .notes import lessons
 
@@ -25,24 +27,37 @@ def open_notes(lesson):
     may be yours. Raises ValueError for an unknown lesson, or where there are no notes.
     """
     if not isinstance(lesson, str) or lesson not in lessons():
-        raise ValueError(f"expected one of the lessons {', '.join(lessons())}, got {brief(lesson)}")
+        raise ValueError(
+            tr("expected one of the lessons {}, got {}", ", ".join(lessons()), brief(lesson))
+        )
     paths = sorted(Path().glob(f"{lesson}_*.ipynb"))
-    cells = json.loads(paths[0].read_text("utf-8"))["cells"] if paths else []
+    notebook = json.loads(paths[0].read_text("utf-8")) if paths else {"cells": [], "metadata": {}}
+    # this cell runs before the one that chooses the language
+    with speaking(notebook["metadata"].get("language", spoken().code)):
+        return _button(lesson, notebook["cells"])
+
+
+def _button(lesson, cells):
     talk = {"lesson": lesson, "slides": _slides(cells), "notes": _notes(cells)}
     if not talk["notes"]:
         raise ValueError(
-            f"there is no lesson {lesson} with notes in this folder: open the instructor's edition"
+            tr(
+                "there is no lesson {} with notes in this folder: open the instructor's edition",
+                lesson,
+            )
         )
+    talk["language"] = spoken().code
     data = json.dumps(talk, ensure_ascii=False).replace("<", "\\u003c")  # no tag ends the script
+    asleep = tr("Run this cell for a button that opens the notes in a window of their own.")
     page = f"""
-<div class="sculptor notes" role="group" aria-label="Notes to lesson {lesson}">
+<div class="sculptor notes" role="group" aria-label="{tr("Notes to lesson {}", lesson)}">
 <style>{CSS}</style>
-<button type="button" hidden="hidden" data-lm-suppress-shortcuts>Open the notes</button>
+<button type="button" hidden="hidden" data-lm-suppress-shortcuts>{tr("Open the notes")}</button>
 <p class="caption" role="status"></p>
-<p class="asleep">Run this cell for a button that opens the notes in a window of their own.</p>
-<script>{SCRIPT.replace("TALK", data, 1)}</script>
+<p class="asleep">{asleep}</p>
+<script>{in_scope(SCRIPT).replace("TALK", data, 1)}</script>
 </div>"""
-    return HtmlOutput(page, f"Notes to lesson {lesson}: open this notebook in JupyterLab")
+    return HtmlOutput(page, tr("Notes to lesson {}: open this notebook in JupyterLab", lesson))
 
 
 def _slides(cells):
@@ -55,7 +70,7 @@ def _slides(cells):
             section = _title(text)
         if kind in ("slide", "subslide"):
             code = cell["cell_type"] == "code"  # its first line tells a speaker nothing
-            title = f"{section}: what the code shows" if code else _title(text)
+            title = tr("{}: what the code shows", section) if code else _title(text)
             slides.append({"kind": kind, "title": title, "cells": []})
         if kind in ("slide", "subslide", None) and slides:
             slides[-1]["cells"].append(cell["id"])
