@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Sequence
 
 from .data import read_data
-from .languages import tr
+from .languages import marked, tr
 
 FIGURES = ("distance", "precision", "recall", "grain")
 STUDENT_T = {2: 12.706, 3: 4.303}  # for a 95 % interval over two or three seeds
@@ -17,7 +17,7 @@ def seed_interval(values: Sequence[float]) -> tuple[float, float]:
         times = STUDENT_T[len(values)]
         middle, spread = statistics.mean(values), statistics.stdev(values)
     except (TypeError, KeyError, AttributeError, statistics.StatisticsError):
-        raise ValueError("expected two or three numbers, one for each seed") from None
+        raise ValueError(tr("expected two or three numbers, one for each seed")) from None
     return middle, times * spread / len(values) ** 0.5
 
 
@@ -31,8 +31,8 @@ def share_interval(right: float, n: int, z: float = 1.96) -> tuple[float, float]
 
 def twins_runs(net: str, what: str) -> list[float]:
     """One number for each seed: `what` is "well_formed", "agrees" or "luck" (data/twins.json)."""
-    runs = _of(json.loads(read_data("twins.json"))["runs"], net, "net")
-    return [_of(run, what, "figure") for run in runs]
+    runs = _of(json.loads(read_data("twins.json"))["runs"], net, marked("net"))
+    return [_of(run, what, marked("figure")) for run in runs]
 
 
 def twins_by_level(net: str, what: str) -> tuple[list[int], list[float]]:
@@ -41,8 +41,8 @@ def twins_by_level(net: str, what: str) -> tuple[list[int], list[float]]:
     `what` is "velocity", the error on new scenes, or "agrees", the share of pairs that match when
     sampling starts from a real scene at that level.
     """
-    runs = _of(json.loads(read_data("twins.json"))["runs"], net, "net")
-    over_seeds = zip(*(_of(run["levels"], what, "figure") for run in runs), strict=True)
+    runs = _of(json.loads(read_data("twins.json"))["runs"], net, marked("net"))
+    over_seeds = zip(*(_of(run["levels"], what, marked("figure")) for run in runs), strict=True)
     return runs[0]["levels"]["t"], [statistics.mean(values) for values in over_seeds]
 
 
@@ -53,7 +53,7 @@ def ladder_step(below: str, above: str) -> dict[str, dict[str, tuple[float, floa
     change is that within a seed.
     """
     rungs = json.loads(read_data("ladder.json"))["rungs"]
-    below_runs, above_runs = (_of(rungs, rung, "rung") for rung in (below, above))
+    below_runs, above_runs = (_of(rungs, rung, marked("rung")) for rung in (below, above))
     figures = {
         "velocity error": lambda run: statistics.mean(run["loss"]["velocity"]),
         "distance, DDIM": lambda run: run["ddim"]["distance"],
@@ -120,7 +120,7 @@ def straight_table(figure: str = "distance") -> dict[str, list[str]]:
     `figure` is "distance", the Fréchet distance, or "miss", the squared error to the picture of 20
     steps; the steps are 1, 2, 4, 8 and 20 (data/straight.json). Raises ValueError for another one.
     """
-    rows, digits = {}, _of({"distance": 1, "miss": 3}, figure, "figure")
+    rows, digits = {}, _of({"distance": 1, "miss": 3}, figure, marked("figure"))
     for kind, runs in json.loads(read_data("straight.json"))["runs"].items():
         means = [seed_interval(seeds) for seeds in zip(*(run[figure] for run in runs), strict=True)]
         rows[kind] = [f"{mean:.{digits}f} ± {half:.{digits}f}" for mean, half in means]
@@ -200,5 +200,5 @@ def own_word_table() -> dict[str, list[str]]:
 def _of(found, name, kind):
     """found[name], or one sentence with the names that there are."""
     if not isinstance(name, str) or name not in found:
-        raise ValueError(f"there is no {kind} {name!r:.60}, only {', '.join(found)}")
+        raise ValueError(tr("there is no {} {!r:.60}, only {}", tr(kind), name, ", ".join(found)))
     return found[name]
