@@ -365,13 +365,13 @@ MIRRORS = (
     *(LESSON_08, LESSON_09, LESSON_10),
 )
 FIRST_PAGE = {  # of the site: authoring/site/first_page.py
-    "15d6578db6b96387118ac21d6283149b8fc6a588e22146d494208e0b3b3cd32f": Mirror(
+    "4304a10ce4f9ac7d64a109b855dffba2daa13b537369a055a7e208093f5d2012": Mirror(
         "create", ("swift", "demiurge")
     ),
-    "daf762e5819ece89fed44961633fbb8d6133f6302144c358804aecf4e884b852": Mirror(
+    "f07c71aa167bbadb165ff9cb4eb7d30cc0be6c04f7b6d6f11785201ca72e74de": Mirror(
         "sheet", ("swift", "demiurge")
     ),
-    "f2de05b1eac48dd7e4ad8add7334681d9313dada69676bf9d04b5ad26651633b": Mirror(
+    "12a47e759fa7289b41b15ba987ddafdc0434e4e22929a8dbe476fbf328547b10": Mirror(
         "morph", ("swift", "demiurge")
     ),
 }

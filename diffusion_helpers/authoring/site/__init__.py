@@ -2,11 +2,14 @@
 
 python -m diffusion_helpers.authoring.site OUT
 
-It runs all lessons (half an hour or more; what ran is kept in OUT_executed, and used again while
-lessons and package are unchanged) and lets Sphinx make pages of them. `python -m http.server` in
-OUT shows it to a class.
+It runs all lessons in each language (an hour or more; what ran is kept in OUT_executed, and used
+again while lessons and package are unchanged) and lets Sphinx make pages of them: English ones in
+OUT, those of another language in a folder of its own, OUT/ru. `--language en` makes one language
+alone. `python -m http.server` in OUT shows the site to a class.
 """
 
+import argparse
+import copy
 import json
 import shutil
 import sys
@@ -15,6 +18,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ...checks import as_path, brief, say
+from ...languages import ENGLISH, languages, load_language, speaking, spoken
+from ...languages.javascript import in_scope
+from ...languages.notebooks import translated
 from ...living import pages as living
 from ...widgets.controls import SCRIPT
 from ...widgets.html import CSS
@@ -34,11 +40,12 @@ ONE_FILE = "sculptor_of_chaos.html"  # the top of the first page, with all that 
 MARK = ".sculptor-site"  # in a folder that we made, and may make anew
 
 
-def build(folder, notebooks=NOTEBOOKS):
+def build(folder, notebooks=NOTEBOOKS, language=None):
     """Make the site of the lessons in `notebooks` in `folder`; returns the path of its first page.
 
-    What stood in the folder goes, if it was a site of ours. Raises ValueError for another folder
-    that is not empty, where there are no lessons, or where this is no checkout of the course;
+    It is in all languages, or in one, given by its code. What stood in the folder goes, if it was
+    a site of ours. Raises ValueError for another folder that is not empty, for a language that the
+    course does not speak, where there are no lessons, or where this is no checkout of the course;
     RuntimeError where a lesson fails or Sphinx complains; OSError where nothing can be written.
     """
     folder, notebooks = as_path(folder).resolve(), as_path(notebooks)
@@ -51,16 +58,16 @@ def build(folder, notebooks=NOTEBOOKS):
         raise ValueError(f"{folder} is not empty, and no site of ours: choose another folder.")
     if any(find_spec(name) is None for name in ("sphinx", "myst_nb", "furo")):
         raise ValueError('The site needs Sphinx: .venv/bin/pip install -e ".[site]" installs it.')
+    codes = languages() if language is None else [load_language(language).code]
+    english = {path.name: json.loads(path.read_text("utf-8")) for path in lessons}
     cache = folder.with_name(folder.name + "_executed")
-    ran = {path.name: executed(path, cache) for path in lessons}
     with tempfile.TemporaryDirectory() as place:
-        source, made = Path(place, "source"), Path(place, "site")
-        top = play()
-        needs = living.needs_of("".join([top, *map(living.html_of, ran.values())]))
-        _write_pages(source, ran, top, living.page_script(needs, SCRIPT))
-        _run_sphinx(source, made)
-        _write_packs(made / living.PACKS, living.packs(needs))
-        (made / ONE_FILE).write_text(one_file(top), "utf-8")
+        made, needs = Path(place, "site"), set()
+        for code in codes:  # the first one stands on top, the others below it
+            with speaking(code):
+                top = made if code == codes[0] else made / code
+                needs |= _make(Path(place, code), top, english, cache, codes)
+        _write_packs(made / living.PACKS, living.packs(sorted(needs)))
         (made / MARK).touch()
         (made / ".nojekyll").touch()  # GitHub leaves out folders that begin with _ otherwise
         shutil.rmtree(folder, ignore_errors=True)
@@ -68,26 +75,54 @@ def build(folder, notebooks=NOTEBOOKS):
     return folder / "index.html"
 
 
-def _write_pages(source, ran, top, script):
+def _make(place, made, english, cache, codes):
+    """The pages in the spoken language, in the folder `made`; returns what their controls need."""
+    code, source = spoken().code, place / "source"
+    spelled = {name: _in_language(notebook, name) for name, notebook in english.items()}
+    kept = cache if code == ENGLISH else cache / code
+    ran = {name: executed(name, notebook, kept) for name, notebook in spelled.items()}
+    top = play()
+    needs = living.needs_of("".join([top, *map(living.html_of, ran.values())]))
+    _write_pages(source, ran, english, top, living.page_script(needs, SCRIPT))
+    _run_sphinx(source, made, codes)
+    (made / ONE_FILE).write_text(one_file(top), "utf-8")
+    return set(needs)
+
+
+def _in_language(notebook, name):
+    """A lesson in the spoken language."""
+    return notebook if spoken().code == ENGLISH else translated(notebook, name, spoken())
+
+
+def _write_pages(source, ran, english, top, script):
     """All that Sphinx reads: settings, style, scripts, and the pages as Markdown and notebooks."""
     shutil.copytree(SPHINX, source)
     shutil.copy(SPHINX.with_name("conf.py"), source)
-    (source / "static" / "control.css").write_text(CSS, "utf-8")
-    (source / "static" / "living.js").write_text(script, "utf-8")
-    (source / "static" / PREVIEW).write_bytes(preview())
+    static = source / "static"
+    (static / "site.js").write_text(in_scope((static / "site.js").read_text("utf-8")), "utf-8")
+    (static / "control.css").write_text(CSS, "utf-8")
+    (static / "living.js").write_text(script, "utf-8")
+    (static / PREVIEW).write_bytes(preview())
     links = Links(ROOT, {f"notebooks/{name}": name for name in ran} | pages.PLACES)
     for name, notebook in ran.items():
-        for cell in notebook["cells"]:
-            if cell["cell_type"] == "markdown":
-                cell["source"] = links.relink(source_of(cell), f"notebooks/{name}", name)
-        made = site_edition(notebook, name[:2])
+        made = _relinked(site_edition(notebook, name[:2], english[name]), name, links)
         (source / name).write_text(json.dumps(made, ensure_ascii=False), "utf-8")
-    written = pages.all_pages(ROOT, ran, top, links) | {"glossary.md": glossary_page(ran)}
-    for name, text in written.items():
+    told = {name: _relinked(notebook, name, links) for name, notebook in ran.items()}
+    written = pages.all_pages(ROOT, told, english, top, links)
+    for name, text in (written | {"glossary.md": glossary_page(told)}).items():
         (source / name).write_text(text, "utf-8")
     (source / "files").mkdir()
     for path, page in links.wanted.items():
         (source / page).write_text(file_page(path, (ROOT / path).read_text("utf-8")), "utf-8")
+
+
+def _relinked(notebook, name, links):
+    """A copy of a lesson whose links lead to pages of the site."""
+    made = copy.deepcopy(notebook)
+    for cell in made["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = links.relink(source_of(cell), f"notebooks/{name}", name)
+    return made
 
 
 def _write_packs(folder, packs):
@@ -97,24 +132,29 @@ def _write_packs(folder, packs):
         (folder / name).write_bytes(content)
 
 
-def _run_sphinx(source, made):
+def _run_sphinx(source, made, codes):
     from sphinx.cmd.build import build_main  # the rest of the course does not need it
 
     words = ["--quiet", "--fail-on-warning", "--keep-going", "-d", str(source.parent / "trees")]
+    words += ["-D", f"languages={','.join(codes)}"]
     if build_main([*words, str(source), str(made)]) != 0:
         raise RuntimeError("Sphinx complained, see above: the site was not made.")
 
 
 def main(arguments):
     """Make the site in the folder that the command line names; one sentence where that fails."""
-    if len(arguments) != 1:
+    parser = argparse.ArgumentParser(prog="python -m diffusion_helpers.authoring.site")
+    parser.add_argument("folder", nargs="?", help="where the site is to stand")
+    parser.add_argument("--language", choices=languages(), help="one language alone")
+    asked = parser.parse_args(arguments)
+    if asked.folder is None:
         sys.exit(f"{USAGE}.")
     try:
-        page = build(arguments[0])
+        page = build(asked.folder, language=asked.language)
     except (ValueError, RuntimeError) as problem:
         sys.exit(str(problem))
     except OSError as problem:
-        sys.exit(f"{arguments[0]} cannot be written: {problem.strerror}.")
+        sys.exit(f"{asked.folder} cannot be written: {problem.strerror}.")
     files = [path for path in page.parent.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files) / 1e6
     say(f"{page}: {len(files)} files, {size:.1f} MB.")

@@ -1,17 +1,22 @@
 """Sphinx makes the site: its settings. __init__.py puts them beside the pages that it has made."""
 
-from importlib.metadata import metadata
-
 from docutils import nodes
 
 from diffusion_helpers.authoring.export import mathml
+from diffusion_helpers.authoring.site.anchors import name_paragraphs, name_sections
 from diffusion_helpers.authoring.site.pictures import PREVIEW, favicon
+from diffusion_helpers.authoring.site.switch import others, up_to
+from diffusion_helpers.languages import spoken, tr
 from diffusion_helpers.living.pages import LIVING, PACKS, linked
 
-project = "Sculptor of Chaos"
-SUMMARY = metadata("sculptor-of-chaos")["Summary"]
+project = tr("Sculptor of Chaos")
+SUMMARY = tr(
+    "A notebook course on diffusion models: build one, train it on emoji, break it, and see why it "
+    "works."
+)
 ICON = favicon()
-language = "en"
+language = spoken().code
+locale_dirs = []
 extensions = ["myst_nb"]
 highlight_language = "none"  # of code that says no language; what ran is Python
 templates_path = ["templates"]
@@ -22,8 +27,8 @@ suppress_warnings = ["myst.xref_missing"]  # links of files that the site does n
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # no library from the internet
 nb_merge_streams = True
-nb_code_prompt_show = "Show code"
-nb_code_prompt_hide = "Hide code"
+nb_code_prompt_show = tr("Show code")
+nb_code_prompt_hide = tr("Hide code")
 myst_enable_extensions = ["dollarmath", "amsmath", "attrs_block"]
 myst_dmath_allow_digits = False  # "$5 and $6" are prices
 myst_heading_anchors = 3
@@ -63,9 +68,12 @@ def describe(app, page, template, context, doctree):
     context["description"] = SUMMARY if first else " ".join(words.split())[:200]
     context["page_title"] = project if first else context.get("title", project)
     context["preview"] = PREVIEW
+    context["tr"] = tr
+    codes = app.config.languages.split(",")
+    context["others"] = others(page, codes)
     if LIVING.search(context.get("body", "")):
-        path = context["pathto"]
-        context["living"] = linked(path("_static/living.js", 1), path(PACKS, 1))
+        script = context["pathto"]("_static/living.js", 1)
+        context["living"] = linked(script, up_to(page, codes) + PACKS)
     context["favicon_url"] = ICON
     if first:  # it shows no code, and loads faster without the style of code
         names = ("mystnb", "pygments")
@@ -74,6 +82,16 @@ def describe(app, page, template, context, doctree):
         ]
 
 
+def name_places(app, doctree):
+    """The same anchors in all languages; those of the first language stand in its pages."""
+    codes, page = app.config.languages.split(","), app.env.docname
+    if spoken().code != codes[0]:
+        name_sections(doctree, app.outdir.parent / f"{page}.html")
+    name_paragraphs(doctree)
+
+
 def setup(app):
+    app.add_config_value("languages", spoken().code, "html")
+    app.connect("doctree-read", name_places, priority=100)  # before the tables of contents
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("html-page-context", describe)

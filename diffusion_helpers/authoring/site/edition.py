@@ -7,22 +7,21 @@ folded in the notebook is folded on the page, and the style of all controls stan
 import copy
 import re
 import textwrap
+from collections.abc import Iterator
 
 from ...exercises import find
+from ...languages import spoken, tr
 from ...widgets.html import CSS
 from ..editions import stubs
 
 INSTALLING = re.compile(r"^# (Package missing\?|In Colab,).*\n", re.MULTILINE)
 FOR_A_KERNEL = re.compile(r"(card|show_gallery)\(.*\)")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-HINT = re.compile(r" (?:Stuck\? )?(?:Write )?(?:`hint\([^`]*`[^`.]*)+\.")  # they stand folded below
+# Sentences that name `hint`, with a question before them ("Stuck?"): hints stand folded below.
+HINT = re.compile(r"(?: [^.?!`\n]+\?)?(?: [^.?!`\n]+)?(?:[ \xa0]`hint\([^`]*`[^`.]*)+\.")
 VERDICT = '<div data-verdict="'  # what an exercise says of the line that is missing
-HEAD = (
-    "```{{note}}\nThis page shows the lesson as Python ran it. Sliders, controls and predictions "
-    "work here. Hints and solutions stand below each exercise. To change code and run it, "
-    "[get Python](python.md){more}.\n```"
-)
-# What is true in JupyterLab only: {(lesson, cell): [(words there, words here)]}.
+# What is true in JupyterLab only: {(lesson, cell): [(words there, words here)]}. It is replaced in
+# the English cell; what comes of it is a text of its own for every other language.
 WORDS = {
     ("00", "title"): [
         (
@@ -85,37 +84,66 @@ WORDS = {
 }
 
 
-def site_edition(notebook: dict, lesson: str) -> dict:
-    """The executed `notebook` of a lesson ("01") as the site shows it.
+def site_edition(notebook: dict, lesson: str, english: dict | None = None) -> dict:
+    """The executed `notebook` of a lesson ("01") as the site shows it, in the spoken language.
 
-    Raises ValueError where a sentence of WORDS is no longer in its cell.
+    `english` is the lesson as it was written, where `notebook` is in another language. Raises
+    ValueError where a sentence of WORDS is no longer in its cell.
     """
     made = copy.deepcopy(notebook)
     made["metadata"].pop("widgets", None)  # would call for a library on the internet
+    here = dict(in_a_browser(english or notebook, lesson))
     cells = []
     for cell in made["cells"]:
         if cell["cell_type"] == "markdown":
-            cells += _markdown(cell, lesson)
+            words = here.get(cell["id"])
+            text = HINT.sub("", source_of(cell)) if words is None else spoken().text(words)
+            cells += [cell | {"source": text}] if text.strip() else []
         elif not FOR_A_KERNEL.fullmatch(source_of(cell).strip()):
             cells += _code(cell)
-    more = "" if lesson == "00" else " and open this lesson there"
-    cells.insert(1, _words("site-head", HEAD.format(more=more)))
+    cells.insert(1, _words("site-head", _head(lesson)))
     return made | {"cells": cells}
+
+
+def in_a_browser(notebook: dict, lesson: str) -> Iterator[tuple[str, str]]:
+    """The cells of an English lesson that say something else on the site: (id, its text there).
+
+    Raises ValueError where a sentence of WORDS is no longer in its cell.
+    """
+    for cell in notebook["cells"]:
+        if not (words := WORDS.get((lesson, cell["id"]))):
+            continue
+        text = HINT.sub("", source_of(cell))
+        for there, here in words:
+            pattern = there if isinstance(there, re.Pattern) else re.compile(re.escape(there))
+            if not pattern.search(text):
+                raise ValueError(
+                    f"cell {cell['id']} of lesson {lesson} no longer says {there!r:.90}"
+                )
+            text = pattern.sub(lambda _, here=here: here, text, count=1)
+        yield cell["id"], text
+
+
+def _head(lesson):
+    """The note below a lesson's title."""
+    if lesson == "00":
+        words = tr(
+            "This page shows the lesson as Python ran it. Sliders, controls and predictions work "
+            "here. Hints and solutions stand below each exercise. To change code and run it, "
+            "[get Python](python.md)."
+        )
+    else:
+        words = tr(
+            "This page shows the lesson as Python ran it. Sliders, controls and predictions work "
+            "here. Hints and solutions stand below each exercise. To change code and run it, "
+            "[get Python](python.md) and open this lesson there."
+        )
+    return f"```{{note}}\n{words}\n```"
 
 
 def source_of(cell: dict) -> str:
     """The text of a cell, which a notebook may hold as lines."""
     return "".join(cell["source"])
-
-
-def _markdown(cell, lesson):
-    text = HINT.sub("", source_of(cell))
-    for there, here in WORDS.get((lesson, cell["id"]), []):
-        pattern = there if isinstance(there, re.Pattern) else re.compile(re.escape(there))
-        if not pattern.search(text):
-            raise ValueError(f"cell {cell['id']} of lesson {lesson} no longer says {there!r:.90}")
-        text = pattern.sub(lambda _, here=here: here, text, count=1)
-    return [cell | {"source": text}] if text.strip() else []
 
 
 def _code(cell):
@@ -150,12 +178,16 @@ def _help(name):
     """Below an exercise: how to do it, our solution, and whose line drew what follows."""
     exercise = find(name)
     hints = "\n".join(f"{i}. {hint}" for i, hint in enumerate(exercise.hints, start=1))
+    how = tr(
+        "**To do exercise {}** you need [Python](python.md): it tells you at once whether your "
+        "line is right. What this page shows next was made with our solution.",
+        name,
+    )
     return _words(
         "help-" + name.replace(".", "-"),
-        f"**To do exercise {name}** you need [Python](python.md): it tells you at once whether "
-        "your line is right. What this page shows next was made with our solution.\n\n"
-        f"<details><summary>Hints to {name}</summary>\n\n{hints}\n\n</details>\n"
-        f"<details><summary>Our solution to {name}</summary>\n\n"
+        f"{how}\n\n"
+        f"<details><summary>{tr('Hints to {}', name)}</summary>\n\n{hints}\n\n</details>\n"
+        f"<details><summary>{tr('Our solution to {}', name)}</summary>\n\n"
         f"```python\n{textwrap.dedent(exercise.source)}\n```\n\n</details>",
     )
 

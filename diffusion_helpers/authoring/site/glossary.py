@@ -2,15 +2,11 @@
 
 import re
 
+from ...languages import ENGLISH, spoken, tr
 from .edition import source_of
 
-HEAD = """\
-# Glossary
-
-Each word of the story has one meaning. After its first mention the lessons use the field's term.
-{ref}`All terms from A to Z <genindex>`
-"""
 ROW = re.compile(r"^\| *(.+?) *\| *(.+?) *\| *(.+?) *\| *(.+?) *\|$", re.MULTILINE)
+HEAD = re.compile(r"^\|.*\|\n(?=\|[-|]+\|$)", re.MULTILINE)  # of a table
 FOLD = "<details>"  # in the cell glossary-more; after it come the field's terms
 
 
@@ -28,27 +24,36 @@ def glossary_page(lessons: dict[str, dict]) -> str:
     field = [_of_the_field(*row, files) for row in _rows(terms)]
     if not story or not field:
         raise ValueError("lesson 00 has no tables in its cells glossary and glossary-more")
-    parts = [HEAD, "## Words of the story\n", *_terms(story)]
-    return "\n".join([*parts, "\n## The field's terms\n", *_terms(field)])
+    head = tr(
+        "Each word of the story has one meaning. After its first mention the lessons use the "
+        "field's term."
+    )
+    index = f"{{ref}}`{tr('All terms from A to Z')} <genindex>`\n"
+    titles = f"# {tr('Glossary')}\n", f"## {tr('Words of the story')}\n"
+    below = "\n## " + tr("The field's terms") + "\n"
+    return "\n".join([titles[0], head, index, titles[1], *_terms(story), below, *_terms(field)])
 
 
 def _rows(text):
     """The rows of all tables in a text, without their heads."""
-    rows = ROW.findall(text)
-    return [row for row in rows if row[0] not in ("in the story", "term") and "---" not in row[0]]
+    return [row for row in ROW.findall(HEAD.sub("", text)) if "---" not in row[0]]
 
 
 def _of_the_story(word, english, russian, formula):
-    return word, f"{english}; {_russian(russian)}. {formula}"
+    both = [_marked(words) for words in (english, russian)]
+    return word, f"{'; '.join(both if spoken().code == ENGLISH else both[::-1])}. {formula}"
 
 
 def _of_the_field(term, russian, sentence, lesson, files):
-    where = f"[lesson {lesson}]({files[lesson]})" if lesson in files else f"lesson {lesson}"
-    return term, f"{sentence} ({_russian(russian)}; {where})"
+    where = tr("lesson {}", lesson)
+    where = f"[{where}]({files[lesson]})" if lesson in files else where
+    return term, f"{sentence} ({_marked(russian)}; {where})"
 
 
-def _russian(words):
-    return f'<span lang="ru">{words}</span>' if re.search("[а-яё]", words) else words
+def _marked(words):
+    """Words in another language than the page's, marked for voices."""
+    language = "ru" if re.search("[а-яё]", words) else ENGLISH
+    return words if language == spoken().code else f'<span lang="{language}">{words}</span>'
 
 
 def _terms(pairs):

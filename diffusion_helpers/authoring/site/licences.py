@@ -9,6 +9,9 @@ import textwrap
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from ...languages import ENGLISH, spoken, tr
+from ..readme import in_blocks
+
 # What each package puts into the pages; all are installed by the extra `site`.
 MAKERS = {
     "sphinx": "the frame of the pages, and their search",
@@ -64,18 +67,25 @@ names. `pip show --verbose NAME` says the licence of each.
 def licences_page(root: Path) -> str:
     """Markdown: what a reader may do, all credits, and the terms of what makes the pages.
 
+    Our words are in the spoken language, the credits and terms in English.
+
     `root` is a checkout. Links lead to files of the checkout, from its root. Raises
     FileNotFoundError where a package of MAKERS or the text of its licence is missing.
     """
     credits = _section(root, "data/licences/CREDITS.md")
     engine = _section(root, "diffusion_helpers/living/vendor/README.md")
-    makers = "## What makes these pages\n\n" + "\n\n".join(map(_maker, MAKERS))
-    return "\n\n".join(part.strip() for part in (RIGHTS, credits, engine, makers, ABSENT)) + "\n"
+    makers = f"## {tr('What makes these pages')}\n\n" + "\n\n".join(map(_maker, MAKERS))
+    rights, absent = in_blocks(RIGHTS), in_blocks(ABSENT)
+    return "\n\n".join(part.strip() for part in (rights, credits, engine, makers, absent)) + "\n"
 
 
 def _section(root, file):
-    """A file of the checkout, its headings one step lower, its links from the root."""
-    text = re.sub(r"^#", "##", (root / file).read_text("utf-8"), flags=re.MULTILINE)
+    """A file of the checkout, its headings one step lower, its links from the root.
+
+    In another language it stays as it is, and is marked as English for voices.
+    """
+    mark = "" if spoken().code == ENGLISH else "{.language-en}\n"
+    text = re.sub(r"^#", f"{mark}##", (root / file).read_text("utf-8"), flags=re.MULTILINE)
 
     def from_root(link):
         path = (root / file).parent.joinpath(link[1]).resolve().relative_to(root.resolve())
@@ -95,8 +105,8 @@ def _maker(name):
         raise FileNotFoundError(f"{name} {package.version} has no text of its licence")
     text = terms[0].locate().read_text("utf-8").strip()
     return (
-        f"- **{package.metadata['Name']}** {package.version}: {MAKERS[name]}.\n\n"
-        f"  <details><summary>The licence of {package.metadata['Name']}</summary>\n\n"
+        f"- **{package.metadata['Name']}** {package.version}: {spoken().text(MAKERS[name])}.\n\n"
+        f"  <details><summary>{tr('The licence of {}', package.metadata['Name'])}</summary>\n\n"
         + textwrap.indent(f"````text\n{text}\n````", "  ")
         + "\n\n  </details>"
     )

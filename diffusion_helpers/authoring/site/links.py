@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(((?:\.\./)*[\w.-][\w./-]*)?(#[\w.-]+)?\)")
+OWN = ("index.md", "glossary.md", "python.md")  # pages that our own words link to
 TEXTS = {".py": "python", ".txt": "text", ".json": "json", ".yaml": "yaml", "": "text"}
 
 
@@ -21,6 +22,8 @@ class Links:
 
         def led(match):
             words, target, anchor = match[1], match[2], match[3] or ""
+            if target in OWN:
+                return match[0]
             path = normpath(PurePosixPath(file).parent / (target or ""))
             there = self._page_of(path) if target else None
             if there is not None:

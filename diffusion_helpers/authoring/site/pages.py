@@ -4,6 +4,8 @@ import os
 import re
 from pathlib import Path
 
+from ...languages import spoken, tr
+from ..readme import in_blocks, readme
 from .edition import source_of
 from .glossary import ROW
 from .licences import licences_page
@@ -22,49 +24,63 @@ MINUTES = re.compile(r"^\| \*\*Time\*\* \| (?:The path about )?(\d+) minutes", r
 WITH_DEEPER = re.compile(r"with everything \*Deeper\* about (\d+)")
 TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
 INSTALL = re.compile(r"^python3 -m venv .* && .*jupyter lab.*$", re.MULTILINE)  # in the README
+INDEX = Path(__file__).with_name("sphinx") / "index.md"
 ORPHAN = "---\norphan: true\n---\n\n"  # in no table of contents
 
 
-def all_pages(root: Path, lessons: dict[str, dict], play: str, links: Links) -> dict[str, str]:
-    """{name: Markdown} of the pages beside the lessons and the glossary.
+def all_pages(
+    root: Path, lessons: dict[str, dict], english: dict[str, dict], play: str, links: Links
+) -> dict[str, str]:
+    """{name: Markdown} of the pages beside the lessons and the glossary, in the spoken language.
 
-    `root` is a checkout, `lessons` maps the file of each lesson to its notebook, `play` is the HTML
-    on top of the first page. Raises ValueError where a part of the README is gone.
+    `root` is a checkout, `lessons` maps the file of each lesson to its notebook, `english` to the
+    one that was translated; `play` is the HTML on top of the first page. Raises ValueError where a
+    part of the README is gone.
     """
-    readme = (root / "README.md").read_text("utf-8")
-    data = (root / "data" / "README.md").read_text("utf-8")
-    python = [section(readme, "Start"), "## In Colab and VS Code"]
-    python = ["# Get Python", *python, section(readme, "In Colab and VS Code")]
-    instructors = [f"## {name}\n\n{section(readme, name)}" for name in FOR_INSTRUCTORS]
+    told, data = readme(root), (root / "data" / "README.md").read_text("utf-8")
+    colab = _part("In Colab and VS Code", told)
+    instructors = "\n\n".join(_part(name, told) for name in FOR_INSTRUCTORS)
     written = {
-        "python.md": "\n\n".join(python),
-        "instructors.md": "\n\n".join(["# For instructors", *instructors]),
+        "python.md": f"# {tr('Get Python')}\n\n{_part('Start', told, head=False)}\n\n{colab}",
+        "instructors.md": f"# {tr('For instructors')}\n\n{instructors}",
     }
     written["licences.md"] = licences_page(root)
     written = {page: links.relink(text, "README.md", page) for page, text in written.items()}
     return written | {
-        "index.md": index_page(lessons, play, readme),
+        "index.md": index_page(lessons, english, play, told),
         "data.md": ORPHAN + links.relink(data, "data/README.md", "data.md"),
     }
 
 
-def index_page(lessons: dict[str, dict], play: str, readme: str) -> str:
-    """sphinx/index.md with what lessons and README say, and with `play`."""
+def _part(name, told, head=True):
+    """The part of the README in the spoken language that is called `name` in English."""
+    title = spoken().text(f"## {name}")
+    words = section(told, title.removeprefix("## "))
+    return f"{title}\n\n{words}" if head else words
+
+
+def index_page(lessons: dict[str, dict], english: dict[str, dict], play: str, told: str) -> str:
+    """sphinx/index.md with what the lessons and the README, `told`, say, and with `play`."""
     start = next(iter(lessons))
     cells = {cell["id"]: source_of(cell) for cell in lessons[start]["cells"]}
+    source = {cell["id"]: source_of(cell) for cell in english[start]["cells"]}
+    know = [block.startswith("**Your progress**") for block in source["before"].split("\n\n")]
     parts = {
         "PLAY": play,
         "START": start,
-        "MAP": _map(lessons, cells["map"]),
-        "KNOW": cells["before"].partition("\n\n")[2].partition("\n\n**Your progress**")[0],
-        "COMMANDS": _commands(readme),
+        "MAP": _map(lessons, english, cells["map"]),
+        "KNOW": "\n\n".join(cells["before"].split("\n\n")[1 : know.index(True)]),
+        "FORGET": tr("Forget what I read and predicted"),
+        "COMMANDS": _commands(told),
         "LESSONS": "\n".join(lessons),
+        "LESSONS-CAPTION": tr("Lessons"),
+        "BESIDE-CAPTION": tr("Beside them"),
     }
-    text = Path(__file__).with_name("sphinx").joinpath("index.md").read_text("utf-8")
-    return re.sub("<!--([A-Z]+)-->", lambda place: parts[place[1]], text)
+    text = in_blocks(INDEX.read_text("utf-8"))
+    return re.sub("<!--([A-Z-]+)-->", lambda place: parts[place[1]], text)
 
 
-def _map(lessons, table):
+def _map(lessons, english, table):
     """The lessons as a list: what each is about, what one builds, and its minutes."""
     rows = {row[0][1:3]: row for row in ROW.findall(table) if row[0].startswith("[")}
     entries = []
@@ -72,18 +88,21 @@ def _map(lessons, table):
         if file[:2] not in rows:
             continue
         _, _, term, built = rows[file[:2]]
-        head = source_of(notebook["cells"][0])
-        deeper = WITH_DEEPER.search(head)
-        minutes = f"{MINUTES.search(head)[1]} minutes"
-        minutes += f"; {deeper[1]} with all that is *Deeper*" if deeper else ""
-        about = f"{term[0].upper()}{term[1:]}. You build {built}."
-        entries.append(f"- [{TITLE.search(head)[1]}]({file})\n\n  {about}\n\n  {minutes}")
+        title = TITLE.search(source_of(notebook["cells"][0]))[1]
+        head = source_of(english[file]["cells"][0])
+        minutes, deeper = MINUTES.search(head)[1], WITH_DEEPER.search(head)
+        if deeper:
+            minutes = tr("{} minutes; {} with all that is *Deeper*", minutes, deeper[1])
+        else:
+            minutes = tr("{} minutes", minutes)
+        about = tr("{}. You build {}.", f"{term[0].upper()}{term[1:]}", built)
+        entries.append(f"- [{title}]({file})\n\n  {about}\n\n  {minutes}")
     return "{.map}\n" + "\n\n".join(entries)
 
 
-def _commands(readme):
+def _commands(told):
     """The README's first command, in two lines."""
-    install, _, start = INSTALL.search(readme)[0].rpartition(" && ")
+    install, _, start = INSTALL.search(told)[0].rpartition(" && ")
     repository = os.environ.get("GITHUB_REPOSITORY")  # known where the workflow makes the site
     clone = f"git clone https://github.com/{repository} course && cd course\n" if repository else ""
     return f"{clone}{install}\n{start}"

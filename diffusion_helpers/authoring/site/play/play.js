@@ -7,7 +7,7 @@ const SIZE = 32, NOISE = 32, WIDE = 2; // of the recording, see recording() in f
 const LONGEST = 2000; // letters of a link's fragment
 const FILM = 60; // pictures that can be played again, of what the hand did last
 const AS_EVER = { network: "demiurge" }; // of a link from before there was a choice: it brings its picture
-const CREATING = ["the picture so far", "predicted clean picture"];
+const CREATING = [tr("the picture so far"), tr("predicted clean picture")];
 const UNSEEN = /[\s\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu; // the last ones would turn our words around
 const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const place = document.currentScript.closest(".play"), hero = place.querySelector(".hero");
@@ -21,28 +21,33 @@ function button(text, act, attributes = {}) {
 
 // ---- a wish in a link: #wish=a+red+apple&style=noto&network=swift&guidance=3&seed=0 --------------
 
-const nameOf = ({ label }) => (label === "seeds" ? "seed" : label);
+// A link is the same in all languages: it has the names of the controls, and "any" for any style.
+const nameOf = ({ name }) => (name === "seeds" ? "seed" : name);
+const inLink = (option) => (option === tr("any") ? "any" : option);
 
 // What `text` says to a control, as the `start` in its spec; undefined where it says nothing sensible.
 function understood({ kind, longest, options, first, last, step }, text) {
   if (kind === "prompt") return text.length > longest ? undefined : text.replace(UNSEEN, " ").trim();
-  if (kind === "choice") return options.includes(text) ? options.indexOf(text) : undefined;
+  if (kind === "choice") {
+    const at = options.map(inLink).indexOf(text);
+    return at < 0 ? undefined : at;
+  }
   const number = /^\d{1,10}(\.\d{1,6})?$/.test(text) ? Number(text) : NaN;
   if (kind === "seeds") return number <= last && Number.isInteger(number) ? [number, false] : undefined;
   return first <= number && number <= last ? Math.round(number / step) * step : undefined;
 }
 
-// { starts: { label: start }, damaged }, or null where a fragment brings no wish.
+// { starts: { name: start }, damaged }, or null where a fragment brings no wish.
 function spellIn(hash, parts) {
   const given = new URLSearchParams(hash.slice(1));
   if (!given.has("wish")) return null;
   const starts = {};
   let damaged = hash.length > LONGEST;
   for (const part of parts) {
-    const text = given.get(nameOf(part)) ?? AS_EVER[part.label];
+    const text = given.get(nameOf(part)) ?? AS_EVER[part.name];
     const start = text === undefined ? part.start : understood(part, text);
     damaged ||= start === undefined;
-    starts[part.label] = start;
+    starts[part.name] = start;
   }
   return damaged ? { starts: {}, damaged } : { starts, damaged };
 }
@@ -50,7 +55,9 @@ function spellIn(hash, parts) {
 // The fragment for what stands in the controls now; the inverse of `spellIn`.
 function fragmentOf(rows, parts) {
   const words = parts.map(({ kind, options }, i) => {
-    if (kind === "choice") return options[[...rows[i].querySelectorAll("input")].findIndex((r) => r.checked)];
+    if (kind === "choice") {
+      return inLink(options[[...rows[i].querySelectorAll("input")].findIndex((r) => r.checked)]);
+    }
     return rows[i].querySelector("input").value;
   });
   return `#${new URLSearchParams(parts.map((part, i) => [nameOf(part), words[i]]))}`;
@@ -61,7 +68,7 @@ function takeSpell() {
   const script = hero.querySelector("script.living"), living = JSON.parse(script.textContent);
   const spell = spellIn(location.hash, living.spec.parts);
   if (spell) {
-    for (const part of living.spec.parts) part.start = spell.starts[part.label] ?? part.start;
+    for (const part of living.spec.parts) part.start = spell.starts[part.name] ?? part.start;
     script.textContent = JSON.stringify(living);
   }
   return spell;
@@ -69,18 +76,19 @@ function takeSpell() {
 
 function welcome({ starts, damaged }) {
   place.querySelector(".hint").textContent = damaged
-    ? "This link is damaged, so the usual wish stands here."
-    : `A link brought ${starts.wish ? `the wish “${starts.wish}”` : "an empty wish"}. ` +
-      "Press Draw to see what comes of it.";
+    ? tr("This link is damaged, so the usual wish stands here.")
+    : starts.wish
+      ? tr("A link brought the wish “{0}”. Press Draw to see what comes of it.", starts.wish)
+      : tr("A link brought an empty wish. Press Draw to see what comes of it.");
 }
 
 async function copyLink(rows, parts) {
   history.replaceState(null, "", fragmentOf(rows, parts));
   try {
     await navigator.clipboard.writeText(location.href);
-    return "Copied: the link to this wish.";
+    return tr("Copied: the link to this wish.");
   } catch { // only https and this machine may write there
-    return "The link to this wish stands in the address bar now.";
+    return tr("The link to this wish stands in the address bar now.");
   }
 }
 
@@ -91,7 +99,7 @@ async function copyLink(rows, parts) {
 class Bar {
   constructor(card) {
     Object.assign(this, { card, story: [], timer: null, again: false });
-    this.button = button("Play", () => (this.timer ? this.stop() : this.play()));
+    this.button = button(tr("Play"), () => (this.timer ? this.stop() : this.play()));
     this.range = document.createElement("input");
     Object.assign(this.range, { type: "range", min: 0, autocomplete: "off" });
     this.range.addEventListener("input", () => { this.stop(); this.show(this.range.valueAsNumber); });
@@ -106,8 +114,8 @@ class Bar {
 
   tell(story, at = story.length - 1) { // `at` is what the card shows now
     this.story = story;
-    this.words.data = this.card.closest(".morph") ? "from one to the other"
-      : story.some(({ whole }) => whole) ? "your pictures" : "step";
+    this.words.data = this.card.closest(".morph") ? tr("from one to the other")
+      : story.some(({ whole }) => whole) ? tr("your pictures") : tr("step");
     this.element.hidden = story.length < 2;
     this.range.max = Math.max(0, story.length - 1);
     this.range.value = at;
@@ -129,7 +137,7 @@ class Bar {
 
   play() {
     const end = this.story.length - 1;
-    this.button.textContent = "Pause";
+    this.button.textContent = tr("Pause");
     this.card.querySelector(".caption").ariaLive = "off"; // a voice cannot follow so many captions
     const go = (at) => {
       this.show(at);
@@ -142,7 +150,7 @@ class Bar {
   stop() {
     clearTimeout(this.timer);
     this.timer = null;
-    this.button.textContent = "Play";
+    this.button.textContent = tr("Play");
     this.card.querySelector(".caption").ariaLive = "polite";
   }
 }
@@ -184,11 +192,12 @@ async function recorded() {
       const { data } = predictions(k, i), [nextSignal, nextDust] = rates[k + 1] ?? [1, 0];
       const clean = x.map((_, j) => WIDE * (data[4 * Math.floor(j / 3) + j % 3] / 127.5 - 1)), now = x;
       x = x.map((v, j) => nextSignal * clean[j] + nextDust * (v - signal * clean[j]) / dust);
-      const caption = `recorded: ${wish}, step ${k + 1} of ${rates.length}`;
+      const caption = tr("recorded: {0}, step {1} of {2}", wish, k + 1, rates.length);
       return { names: CREATING, pixels: [imageOf(now), imageOf(clean)], caption, wait: PACE };
     });
     const end = ends(i, 0);
-    const last = { names: CREATING, pixels: [end, end], caption: `recorded: ${wish}, finished`, wait: HOLD };
+    const caption = tr("recorded: {0}, finished", wish);
+    const last = { names: CREATING, pixels: [end, end], caption, wait: HOLD };
     return [...frames, last];
   });
 }
@@ -213,8 +222,9 @@ async function begin(bar, spell, drawn) { // `drawn` says whether the visitor wa
   const story = await recorded();
   if (drawn()) return;
   if (spell && !spell.damaged) { // before it is drawn, a wish is noise
-    const wish = spell.starts.wish || "no wish", [{ pixels: [noise] }] = story;
-    bar.tell([{ names: CREATING, pixels: [noise, noise], caption: `${wish}, still noise: press Draw` }]);
+    const wish = spell.starts.wish || tr("no wish"), [{ pixels: [noise] }] = story;
+    const caption = tr("{0}, still noise: press Draw", wish);
+    bar.tell([{ names: CREATING, pixels: [noise, noise], caption }]);
     bar.show(0);
     return;
   }
@@ -236,7 +246,7 @@ place.addEventListener("living", ({ detail: { model, card } }) => {
   for (const each of boxes) {
     each.addEventListener("keydown", ({ key }) => { if (key === "Enter") draw(); });
   }
-  boxes.at(-1).after(button("Draw", draw, { className: "draw" }));
+  boxes.at(-1).after(button(tr("Draw"), draw, { className: "draw" }));
   const top = document.createElement("div"), bar = new Bar(card);
   top.className = "top"; // where a phone shows its keyboard, wish and pictures stay in sight
   top.append(...rows.filter((row) => row.querySelector("[type=text]")));
@@ -249,8 +259,8 @@ place.addEventListener("living", ({ detail: { model, card } }) => {
     draw();
   }, { once: true });
   const actions = card.querySelector(".actions"), said = actions.querySelector("[role=status]");
-  said.before(button("Copy the link", async () => { said.textContent = await copyLink(rows, parts); },
-    { className: "quiet", title: "It brings this wish, style, guidance and seed to another browser" }));
+  said.before(button(tr("Copy the link"), async () => { said.textContent = await copyLink(rows, parts); },
+    { className: "quiet", title: tr("It brings this wish, style, guidance and seed to another browser") }));
   begin(bar, spell, () => Boolean(model.get("frame").view));
 });
 

@@ -1,6 +1,7 @@
 // What the site remembers of a reader, in this browser only, and what it does before it prints.
 
 const OURS = "sculptor-"; // what the course keeps begins so, predictions too
+const HEAD = 60; // pixels: :target has a margin, other paragraphs do not yet
 const READ = `${OURS}read`, PLACE = `${OURS}place`;
 
 function load(key) {
@@ -20,7 +21,7 @@ function save(key, value) {
 }
 
 const fileOf = (link) => new URL(link.href).pathname.split("/").pop();
-const here = fileOf(location);
+const here = fileOf(location), { lang: language } = document.documentElement;
 const isLesson = /^\d\d_/.test(here);
 
 // ---- a tick at each lesson that was read to its end ---------------------------------------------
@@ -32,7 +33,7 @@ function showTicks() {
     if (read.includes(fileOf(link)) === Boolean(tick)) return;
     if (tick) return tick.remove();
     const made = document.createElement("span");
-    Object.assign(made, { className: "tick", role: "img", ariaLabel: "read", textContent: "✓" });
+    Object.assign(made, { className: "tick", role: "img", ariaLabel: tr("read"), textContent: "✓" });
     link.append(" ", made);
   });
 }
@@ -53,7 +54,8 @@ function keepPlace() {
     .filter((section) => section.getBoundingClientRect().top < innerHeight / 2);
   const words = above.slice(-1).concat(above.slice(0, 1)).reverse()
     .map((section) => section.querySelector("h1, h2, h3").firstChild.textContent);
-  if (above.length) save(PLACE, { file: here, at: above.at(-1).id, words: [...new Set(words)] });
+  if (!above.length) return;
+  save(PLACE, { file: here, at: above.at(-1).id, words: [...new Set(words)], language });
 }
 
 function showPlace() {
@@ -63,7 +65,14 @@ function showPlace() {
   if (!place) return;
   const link = line.querySelector("a");
   link.href = `${place.file}#${place.at}`;
-  link.textContent = `Continue where you were: ${place.words.join(", ")}`;
+  link.textContent = tr("Continue where you were: {0}", wordsOf(place).join(", "));
+}
+
+// What was read in another language is called by its title alone.
+function wordsOf({ file, words, language: theirs }) {
+  if ((theirs ?? "en") === language) return words;
+  const title = [...document.querySelectorAll("ul.map a.reference")].find((link) => fileOf(link) === file);
+  return title ? [title.firstChild.textContent] : words;
 }
 
 function forgetAll() {
@@ -89,12 +98,29 @@ document.querySelectorAll(".forget").forEach((line) => {
   button.hidden = false;
   button.addEventListener("click", () => {
     forgetAll();
-    line.querySelector("[role=status]").textContent = "Forgotten.";
+    line.querySelector("[role=status]").textContent = tr("Forgotten.");
   });
 });
 addEventListener("storage", show); // read in another tab
 addEventListener("pageshow", show); // or before the reader came back to this one
 show();
+
+// ---- the same place in another language ------------------------------------------------------------
+
+// The last paragraph that begins above the place to which a link to it would scroll.
+function paragraphAtTop() {
+  const above = [...document.querySelectorAll("article [id]")].filter((part) => {
+    const { top, height } = part.getBoundingClientRect();
+    return height && top <= parseFloat(getComputedStyle(part).scrollMarginTop) + HEAD;
+  });
+  return scrollY > HEAD && above.length ? above.at(-1).id : "";
+}
+
+document.querySelectorAll("a.language").forEach((link) => {
+  for (const event of ["pointerdown", "focus", "click"]) {
+    link.addEventListener(event, () => { link.hash = paragraphAtTop(); });
+  }
+});
 
 // ---- keys and fingers -----------------------------------------------------------------------------
 
