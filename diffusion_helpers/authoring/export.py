@@ -19,6 +19,7 @@ from nbconvert.filters.markdown_mistune import (
 from traitlets.log import get_logger
 
 from ..checks import utf8_safe
+from ..languages import ENGLISH, languages, speaking, tr
 from ..living import pages
 from ..widgets.controls import SCRIPT
 
@@ -35,7 +36,20 @@ def living_script(notebook, resources):
     folder = pages.PACKS if "unique_key" in resources else ""
     beside = {folder + name: content for name, content in pages.packs(needs).items()}
     resources["outputs"] = (resources.get("outputs") or {}) | beside
-    return pages.inline(pages.page_script(needs, SCRIPT), folder)
+    with speaking(language_of(notebook)):
+        return pages.inline(pages.page_script(needs, SCRIPT), folder)
+
+
+def language_of(notebook):
+    """The code of the language in which a lesson is written; English where it does not say."""
+    code = notebook["metadata"].get("language", ENGLISH)
+    return code if code in languages() else ENGLISH
+
+
+def show_code(notebook):
+    """What stands on folded code."""
+    with speaking(language_of(notebook)):
+        return tr("Show code")
 
 
 @pass_context

@@ -1,13 +1,12 @@
-"""The README in the course's other languages: python -m diffusion_helpers.authoring.readme
+"""The README in the course's other languages, made block by block of README.md and a catalogue.
 
-writes README.ru.md from README.md and the catalogue, block by block.
+`authoring.texts` writes it, README.ru.md, when it brings the catalogue up to date.
 """
 
 import re
 from pathlib import Path
 
-from ..checks import say
-from ..languages import ENGLISH, languages, speaking, spoken
+from ..languages import ENGLISH, languages, load_language, speaking, spoken
 from ..languages.notebooks import NOTEBOOKS
 
 ROOT = NOTEBOOKS.parent
@@ -25,10 +24,27 @@ def in_blocks(text: str) -> str:
 def readme(root: Path = ROOT) -> str:
     """README.md of a checkout in the spoken language. Raises OSError where there is none."""
     english = (root / "README.md").read_text("utf-8")
-    made = in_blocks(english)
-    heads = [map(_anchor, HEADING.findall(BETWEEN.sub("\n\n", text))) for text in (english, made)]
+    made = in_blocks(english).replace(switch(ENGLISH), switch(spoken().code), 1)
+    heads = [_anchors(text) for text in (english, made)]  # links lead to headings by their words
     anchors = dict(zip(*heads, strict=True))
-    return re.sub(r"\]\(#([\w-]+)\)", lambda link: f"](#{anchors.get(link[1], link[1])})", made)
+    return re.sub(r"\]\(#([\w-]+)\)", lambda link: f"](#{anchors[link[1]]})", made)
+
+
+def switch(code: str) -> str:
+    """The line of links to the other languages' READMEs, which stands below the title."""
+    names = {
+        other: "README.md" if other == ENGLISH else f"README.{other}.md" for other in languages()
+    }
+    return " · ".join(
+        load_language(other).name if other == code else f"[{load_language(other).name}]({file})"
+        for other, file in names.items()
+    )
+
+
+def write(code: str) -> None:
+    """Write README.ru.md, or that of another language. Raises OSError where that fails."""
+    with speaking(code):
+        (ROOT / f"README.{code}.md").write_text(readme(), "utf-8")
 
 
 def _block(part):
@@ -36,19 +52,7 @@ def _block(part):
     return part.replace(words, spoken().text(words), 1) if words else part
 
 
-def _anchor(heading):
-    """What GitHub and our site call a heading in a link."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def main() -> None:
-    """Write the README of each language but English."""
-    for code in languages():
-        if code != ENGLISH:
-            with speaking(code):
-                (ROOT / f"README.{code}.md").write_text(readme(), "utf-8")
-            say(f"README.{code}.md")
-
-
-if __name__ == "__main__":
-    main()
+def _anchors(text):
+    """What GitHub and our site call the headings of a text in links."""
+    heads = HEADING.findall(BETWEEN.sub("\n\n", text))
+    return [re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads]

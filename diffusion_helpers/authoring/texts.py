@@ -2,8 +2,8 @@
 
 python -m diffusion_helpers.authoring.texts ru
 
-brings languages/ru.po up to date with the lessons and the package, and says what is missing: a new
-text stands there empty, and one whose English has changed keeps its old translation, marked as
+brings languages/ru.po up to date with the lessons and the package, writes README.ru.md, and says
+what is missing: a new text stands there empty, and one whose English has changed keeps its old translation, marked as
 fuzzy, which counts as missing until somebody has read it and taken the mark away.
 """
 
@@ -26,7 +26,8 @@ from ..languages import ENGLISH, FOLDER, forget, languages, load_language, speak
 from ..languages.code import PLACE, inside, places, texts_in
 from ..languages.javascript import texts_of
 from ..languages.notebooks import NOTEBOOKS
-from . import notes
+from . import notes, readme
+from .site import edition, licences, pages
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = NOTEBOOKS.parent
@@ -65,7 +66,7 @@ def all_sources(notebooks: Path = NOTEBOOKS) -> list[Source]:
             parts.append(of_exercises(number))
         if number in notes.lessons():
             parts.append(of_notes(number))
-    parts.append(of_readme(ROOT / "README.md"))
+    parts += [of_readme(ROOT / "README.md"), of_site()]
     parts += [of_python(path) for path in sorted(PACKAGE.rglob("*.py"))]
     scripts = sorted(PACKAGE.rglob("*.js"))  # a lesson's drawings say what the lesson says
     parts += [of_javascript(path) for path in scripts if not path.match("draws/lesson_*")]
@@ -156,8 +157,35 @@ def of_notes(number: str) -> Iterator[Source]:
 def of_readme(path: Path) -> Iterator[Source]:
     """The blocks of a Markdown file between its empty lines, without code."""
     for i, block in enumerate(blocks(path.read_text("utf-8"))):
-        if _has_words(block) and not block.startswith("```"):
+        if _has_words(block) and not block.startswith("```") and block != readme.switch(ENGLISH):
             yield Source(path.name, str(i), "markdown", block)
+
+
+def of_site() -> Iterator[Source]:
+    """What the site says beside the lessons, and cells of lessons that say something else there."""
+    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+        lesson = json.loads(path.read_text("utf-8"))
+        for name, text in edition.in_a_browser(lesson, path.name[:2]):
+            if text.strip():
+                yield Source(f"notebooks/{path.name}", f"{name}, on the site", "markdown", text)
+    site = PACKAGE / "authoring" / "site"
+    for path in (pages.INDEX, site / "play" / "play.html"):
+        yield from _of_blocks(path.relative_to(PACKAGE.parent), path.read_text("utf-8"))
+    file = (site / "licences.py").relative_to(PACKAGE.parent)
+    yield from _of_blocks(file, licences.RIGHTS + licences.ABSENT)
+    for text in licences.MAKERS.values():
+        yield Source(file.as_posix(), "", "message", text)
+    for label in _control_labels((site / "first_page.py").read_text("utf-8")):
+        yield Source("diffusion_helpers/authoring/site/first_page.py", "", "control label", label)
+    for path in sorted((site / "sphinx" / "templates").glob("*.html")):
+        yield from of_javascript(path)
+
+
+def _of_blocks(file, text):
+    """The blocks of a text of the site that have words beside tags and places, <!--MAP-->."""
+    for block in blocks(text):
+        if not block.startswith("```") and _has_words(re.sub(r"<[^>]*>", " ", block)):
+            yield Source(file.as_posix(), "", "markdown", block)
 
 
 def blocks(text: str) -> list[str]:
@@ -195,7 +223,7 @@ def _control_labels(code):
         for node in ast.walk(ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", code, flags=re.M)))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "live"
         for word in node.keywords
-        if word.arg and isinstance(word.value, ast.Call)
+        if word.arg not in (None, "alt") and isinstance(word.value, ast.Call)
     ]
 
 
@@ -282,6 +310,7 @@ def main(arguments: list[str] | None = None) -> None:
     sources = all_sources()
     update(FOLDER / f"{code}.po", sources)
     forget(code)
+    readme.write(code)
     lacking, wrong = missing(code, sources), faulty(code, sources)
     for source in lacking:
         say(f"missing: {source.file} {source.place}: {brief(source.text)}")

@@ -29,6 +29,7 @@ WORDS = {
             "A browser. To change code and run it, also [Python](python.md).",
         ),
         ("your progress and your gallery, the glossary, and help", "and help"),
+        (re.compile(r"\n\n\*\*In English and in Russian\.\*\* [^\n]*"), ""),
     ],
     ("00", "creation"): [
         (

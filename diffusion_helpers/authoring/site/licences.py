@@ -15,7 +15,7 @@ from ..readme import in_blocks
 # What each package puts into the pages; all are installed by the extra `site`.
 MAKERS = {
     "sphinx": "the frame of the pages, and their search",
-    "snowballstemmer": "the endings of English words, for the search",
+    "snowballstemmer": "the endings of words, for the search",
     "furo": "their look. In it are normalize.css (Nicolas Gallagher and Jonathan Neal), gumshoe "
     "(Chris Ferdinandi), and icons of Just the Docs (Patrick Marsceill), Feather (Cole Bemis) and "
     "Tabler (Paweł Kuna), all under the same MIT licence",

@@ -66,6 +66,7 @@ def index_page(lessons: dict[str, dict], english: dict[str, dict], play: str, to
     source = {cell["id"]: source_of(cell) for cell in english[start]["cells"]}
     know = [block.startswith("**Your progress**") for block in source["before"].split("\n\n")]
     parts = {
+        "TITLE": tr("Sculptor of Chaos"),
         "PLAY": play,
         "START": start,
         "MAP": _map(lessons, english, cells["map"]),
@@ -74,7 +75,7 @@ def index_page(lessons: dict[str, dict], english: dict[str, dict], play: str, to
         "COMMANDS": _commands(told),
         "LESSONS": "\n".join(lessons),
         "LESSONS-CAPTION": tr("Lessons"),
-        "BESIDE-CAPTION": tr("Beside them"),
+        "BESIDE-CAPTION": tr("More on this site"),
     }
     text = in_blocks(INDEX.read_text("utf-8"))
     return re.sub("<!--([A-Z-]+)-->", lambda place: parts[place[1]], text)
