@@ -3,8 +3,9 @@
 python -m diffusion_helpers.authoring.texts ru
 
 brings languages/ru.po up to date with the lessons and the package, writes README.ru.md, and says
-what is missing: a new text stands there empty, and one whose English has changed keeps its old translation, marked as
-fuzzy, which counts as missing until somebody has read it and taken the mark away.
+what is missing: a new text stands there empty, and one whose English has changed keeps its old
+translation, marked as fuzzy, which counts as missing until somebody has read it and taken the mark
+away.
 """
 
 import argparse
@@ -173,8 +174,6 @@ def of_site() -> Iterator[Source]:
         yield from _of_blocks(path.relative_to(PACKAGE.parent), path.read_text("utf-8"))
     file = (site / "licences.py").relative_to(PACKAGE.parent)
     yield from _of_blocks(file, licences.RIGHTS + licences.ABSENT)
-    for text in licences.MAKERS.values():
-        yield Source(file.as_posix(), "", "message", text)
     for label in _control_labels((site / "first_page.py").read_text("utf-8")):
         yield Source("diffusion_helpers/authoring/site/first_page.py", "", "control label", label)
     for path in sorted((site / "sphinx" / "templates").glob("*.html")):

@@ -9,20 +9,22 @@ import textwrap
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from ...languages import ENGLISH, spoken, tr
+from ...languages import ENGLISH, marked, spoken, tr
 from ..readme import in_blocks
 
 # What each package puts into the pages; all are installed by the extra `site`.
 MAKERS = {
-    "sphinx": "the frame of the pages, and their search",
-    "snowballstemmer": "the endings of words, for the search",
-    "furo": "their look. In it are normalize.css (Nicolas Gallagher and Jonathan Neal), gumshoe "
-    "(Chris Ferdinandi), and icons of Just the Docs (Patrick Marsceill), Feather (Cole Bemis) and "
-    "Tabler (Paweł Kuna), all under the same MIT licence",
-    "sphinx-basic-ng": "the style that furo builds on",
-    "myst-nb": "the style of cells and outputs",
-    "pygments": "the colours of code",
-    "accessible-pygments": "colours of code with enough contrast",
+    "sphinx": marked("the frame of the pages, and their search"),
+    "snowballstemmer": marked("the endings of words, for the search"),
+    "furo": marked(
+        "their look. In it are normalize.css (Nicolas Gallagher and Jonathan Neal), gumshoe "
+        "(Chris Ferdinandi), and icons of Just the Docs (Patrick Marsceill), Feather (Cole Bemis) "
+        "and Tabler (Paweł Kuna), all under the same MIT licence"
+    ),
+    "sphinx-basic-ng": marked("the style that furo builds on"),
+    "myst-nb": marked("the style of cells and outputs"),
+    "pygments": marked("the colours of code"),
+    "accessible-pygments": marked("colours of code with enough contrast"),
 }
 RIGHTS = """
 # Licences and credits
@@ -105,7 +107,7 @@ def _maker(name):
         raise FileNotFoundError(f"{name} {package.version} has no text of its licence")
     text = terms[0].locate().read_text("utf-8").strip()
     return (
-        f"- **{package.metadata['Name']}** {package.version}: {spoken().text(MAKERS[name])}.\n\n"
+        f"- **{package.metadata['Name']}** {package.version}: {tr(MAKERS[name])}.\n\n"
         f"  <details><summary>{tr('The licence of {}', package.metadata['Name'])}</summary>\n\n"
         + textwrap.indent(f"````text\n{text}\n````", "  ")
         + "\n\n  </details>"
