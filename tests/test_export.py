@@ -18,9 +18,11 @@ from bs4 import BeautifulSoup
 from hatchling.builders.wheel import WheelBuilder
 from jupyter_core.paths import jupyter_config_path, jupyter_path
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 from nbformat.sign import NotebookNotary
 from page_objects import Hand, check_accessible
 from PIL import Image
+from traitlets.config import Config
 
 from diffusion_helpers.authoring import export
 from diffusion_helpers.living import pages
@@ -252,6 +254,17 @@ def test_packs_lie_beside_a_page_that_needs_them(needs, command, beside):
     assert bool(script) == (needs is not None)
     files = resources.get("outputs") or {}
     assert beside <= files.keys() and bool(files) == bool(beside)
+
+
+def test_a_lesson_in_another_language_is_a_page_in_it(installed):
+    code = nbformat.v4.new_code_cell("1", metadata={"jupyter": {"source_hidden": True}})
+    settings = Config(json.loads(CONFIG.read_text("utf-8")))
+    for language, words in (("ru", "Показать код"), ("xx", "Show code")):
+        notebook = nbformat.v4.new_notebook(metadata={"language": language}, cells=[code])
+        page, _ = HTMLExporter(config=settings).from_notebook_node(notebook)
+        html = BeautifulSoup(page, "html.parser")
+        assert html.html["lang"] == (language if language == "ru" else "en")
+        assert html.select_one("details.folded summary").get_text() == words
 
 
 @pytest.mark.parametrize("look", ["lab", "classic", "dark"])

@@ -1,7 +1,7 @@
 """The course as a static site: its pages hang together, are found, read and operated everywhere.
 
-Two lessons are run for it, the first one and a part of lesson 06; `pytest -m slow` makes the whole
-site.
+Two lessons are run for it, the first one and a part of lesson 06, that one in Russian as well;
+`pytest -m slow` makes the whole site.
 """
 
 import contextlib
@@ -27,6 +27,8 @@ from diffusion_helpers.authoring import site as site_of
 from diffusion_helpers.authoring.editions import stubs
 from diffusion_helpers.authoring.site import edition, first_page, glossary, links, pages, run
 from diffusion_helpers.exercises import find
+from diffusion_helpers.languages import languages, speaking, spoken
+from diffusion_helpers.languages.notebooks import translated
 
 LESSONS = sorted((REPO / "notebooks").glob("[0-9]*.ipynb"))
 START, OTHER = "00_start_here", "06_focus_of_thought"
@@ -42,9 +44,17 @@ def lesson(path):
 # ---- the edition, without running anything ------------------------------------------------------
 
 
+def cells_on_the_site(path, code):
+    """Those of a lesson that did not run, in a language."""
+    with speaking(code):
+        made = lesson(path) if code == "en" else translated(lesson(path), path.name, spoken())
+        return edition.site_edition(made, path.name[:2], lesson(path))["cells"]
+
+
+@pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_what_needs_a_kernel_is_taken_out(path):
-    cells = edition.site_edition(lesson(path), path.name[:2])["cells"]
+def test_what_needs_a_kernel_is_taken_out(path, language):
+    cells = cells_on_the_site(path, language)
     code = [edition.source_of(cell) for cell in cells if cell["cell_type"] == "code"]
     assert code and not [text for text in code if edition.FOR_A_KERNEL.fullmatch(text.strip())]
     assert not any("pip install" in text for text in code)
@@ -106,6 +116,7 @@ def test_outputs_are_those_of_a_page_without_a_kernel(output, left):
         ("[gone](../benchmarks/gone.py)", "gone"),
         ("[paper](https://arxiv.org/abs/2006.11239)", None),
         ("part[0](x_t, t) and f[a](b)", None),
+        ("[get Python](python.md)", None),
         ("![a](../data/readme/prompts.gif)", None),
     ],
 )
@@ -146,23 +157,26 @@ def test_a_lesson_runs_again_only_when_something_changed(tmp_path, monkeypatch):
     path, cache = tmp_path / "01_x.ipynb", tmp_path / "cache"
     for source in ("1", "1", "2", "2"):
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source, id="a")])
-        nbformat.write(notebook, path)
-        assert run.executed(path, cache)["cells"][0]["id"] == "a"
+        assert run.executed(path.name, notebook, cache)["cells"][0]["id"] == "a"
     assert runs == ["1", "2"] and len(list(cache.iterdir())) == 1
     monkeypatch.setattr(run, "PACKAGE", tmp_path)  # another package
     (tmp_path / "noising.py").write_text("x = 1")
-    run.executed(path, cache)
+    run.executed(path.name, notebook, cache)
     (tmp_path / "authoring").mkdir()
     (tmp_path / "authoring" / "notes.py").write_text("y = 1")  # which no lesson uses
-    run.executed(path, cache)
+    run.executed(path.name, notebook, cache)
+    (tmp_path / "ru.po").write_text("#")  # nor does English use this
+    run.executed(path.name, notebook, cache)
     assert runs == ["1", "2", "2"]
+    with speaking("ru"):
+        run.executed(path.name, notebook, cache)
+    assert runs == ["1", "2", "2", "2"]
 
 
 def test_a_lesson_that_fails_is_named(tmp_path):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")])
-    nbformat.write(notebook, tmp_path / "01_x.ipynb")
     with pytest.raises(RuntimeError, match=r"(?s)01_x.ipynb does not run.*ZeroDivisionError"):
-        run.executed(tmp_path / "01_x.ipynb", tmp_path / "cache")
+        run.executed("01_x.ipynb", notebook, tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +206,10 @@ def test_without_lessons_there_is_no_site(tmp_path):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The folder of a site of two lessons, one of them without what comes after its first half."""
+    """The folder of a site of two lessons, one of them without what comes after its first half.
+
+    In Russian the first lesson shows what Python drew for the English one, which saves its run.
+    """
     home = tmp_path_factory.mktemp("site")
     (home / "lessons").mkdir()
     for name in (START, OTHER):
@@ -201,8 +218,20 @@ def site(tmp_path_factory):
             half = [cell.id for cell in notebook.cells].index("twins")
             notebook.cells = notebook.cells[:half] + notebook.cells[-1:]
         nbformat.write(notebook, home / "lessons" / f"{name}.ipynb")
+    started = json.loads((home / "lessons" / f"{START}.ipynb").read_text("utf-8"))
+
+    def executed(name, notebook, cache):
+        if name != f"{START}.ipynb" or spoken().code == "en":
+            return run.executed(name, notebook, cache)
+        with speaking("en"):
+            ran = run.executed(name, started, cache.parent)
+        return translated(ran, name, spoken())
+
     fewer = lambda model, x_T, _: ddim(model, x_T, 4)  # noqa: E731
-    with mock.patch.multiple(first_page, ddim=fewer, SHARES=2):
+    with (
+        mock.patch.multiple(first_page, ddim=fewer, SHARES=2),
+        mock.patch.object(site_of, "executed", executed),
+    ):
         return site_of.build(home / "class" / "site", home / "lessons").parent
 
 
@@ -249,15 +278,45 @@ def test_exercises_say_how_to_get_python(site):
 
 def test_each_page_says_what_it_is(site):
     made = soups(site)
-    del made[site / site_of.ONE_FILE]  # for those who have no other page
-    titles = [page.title.get_text() for page in made.values()]
+    for folder in (site, site / "ru"):
+        del made[folder / site_of.ONE_FILE]  # for those who have no other page
+    titles = [(page.html["lang"], page.title.get_text()) for page in made.values()]
     assert len(set(titles)) == len(titles)
     for path, page in made.items():
-        assert page.html["lang"] == "en" and page.select_one("h1"), path
+        russian = path.is_relative_to(site / "ru")
+        assert page.html["lang"] == ("ru" if russian else "en") and page.select_one("h1"), path
+        name = path.relative_to(site / "ru" if russian else site)
+        for other in page.select("a.language, link[rel=alternate][hreflang]"):
+            assert other["hreflang"] == ("en" if russian else "ru")
+            there = (path.parent / other["href"]).resolve()
+            assert there == (site / name if russian else site / "ru" / name)
+        assert {a.get_text() for a in page.select("a.language")} == {
+            "English" if russian else "Русский"
+        }
         assert len(page.select_one("meta[name=description]")["content"]) > 20, path
         assert page.select_one("link[rel='shortcut icon']")["href"].startswith("data:image/png")
         picture = page.select_one("meta[property='og:image']")["content"]
         assert (path.parent / picture).resolve().is_file()
+
+
+def test_both_languages_have_the_same_anchors(site):
+    made = soups(site)
+    for path in made:
+        name = path.relative_to(site)
+        if name.parts[0] == "ru" or name.name in (site_of.ONE_FILE, "genindex.html"):
+            continue
+        ids = [
+            [tag["id"] for tag in made[page].select("article section[id], article [id*='.']")]
+            for page in (path, site / "ru" / name)
+        ]
+        assert ids[0] == ids[1], name
+        assert name.stem != OTHER or len(ids[0]) > 50
+
+
+def test_the_engine_and_its_networks_lie_there_once(site):
+    assert (site / "packs").is_dir() and not (site / "ru" / "packs").exists()
+    page = BeautifulSoup((site / "ru" / "index.html").read_text("utf-8"), "html.parser")
+    assert page.select_one("script[data-packs]")["data-packs"] == "../packs/"
 
 
 def test_formulas_are_mathml_and_all_there(site):
@@ -332,7 +391,19 @@ def check_page(tab, tmp_path):
     assert font >= 19  # on the projector
 
 
-@pytest.mark.parametrize("name", ["index", OTHER, "glossary", "instructors", "search"])
+PAGES = [
+    "index",
+    OTHER,
+    "glossary",
+    "instructors",
+    "search",
+    "ru/index",
+    f"ru/{OTHER}",
+    "ru/glossary",
+]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_accessible_in_both_themes_and_fits_every_screen(site, visit, name, tmp_path):
     with served(site) as root, visit() as tab:  # from a disk, axe may not read the style
         tab.page.goto(f"{root}/{name}.html{'?q=noise' if name == 'search' else ''}")
@@ -400,6 +471,38 @@ def test_keys_alone_lead_through_the_site(address, visit):
         tab.check_quiet()
 
 
+def test_the_language_changes_and_the_paragraph_stays(address, visit):
+    with visit() as tab:
+        page = tab.page
+        page.goto(f"{address}/{OTHER}.html")
+        paragraph = page.locator("#how-large-are-the-scores > p").nth(1)
+        name = paragraph.get_attribute("id")
+        for language, size in (("ru", PROJECTOR), ("en", PHONE), ("ru", PHONE)):
+            page.set_viewport_size(size)
+            page.locator(f"[id='{name}']").evaluate(
+                "(p) => p.scrollIntoView({ behavior: 'instant' })"
+            )
+            (link,) = [a for a in page.locator("a.language").all() if a.is_visible()]
+            link.press("Enter")
+            page.wait_for_url(f"**/{OTHER}.html#{name}")
+            expect(page.locator("html")).to_have_attribute("lang", language)
+            expect(page.locator(f"[id='{name}']")).to_be_in_viewport()
+        page.evaluate("scrollTo(0, 0)")
+        (link,) = [a for a in page.locator("a.language").all() if a.is_visible()]
+        link.click()
+        page.wait_for_url(re.compile(rf"/{OTHER}\.html#?$"))
+        page.goto(f"{address}/ru/index.html")
+        place = page.locator(".continue")
+        expect(place).to_contain_text("Фокус Мысли")  # read in English, told in Russian
+        place.get_by_role("link").click()
+        page.wait_for_url(f"**/ru/{OTHER}.html#*")
+        box = page.get_by_role("textbox", name="Поиск")
+        box.fill("внимание")
+        box.press("Enter")
+        expect(page.locator("#search-results li a", has_text="06 ·").first).to_be_visible()
+        tab.check_quiet()
+
+
 RUBBISH = """() => {
   localStorage.clear();
   localStorage.setItem("sculptor-read", "7");
@@ -432,6 +535,9 @@ def test_the_site_remembers_what_was_read_and_forgets_it(address, visit):
         place.get_by_role("link").click()
         expect(page.locator("article h2").nth(1)).to_be_in_viewport()
         assert PredictionHand(page, 1).verdict in ("right", "wrong")
+        page.goto(f"{address}/ru/{OTHER}.html")  # the same reader in another language
+        assert PredictionHand(page, 1).verdict in ("right", "wrong")
+        expect(page.locator(".sidebar-tree .tick")).to_have_count(1)
         page.goto(f"{address}/index.html")
         page.get_by_role("button", name="Forget").click()
         expect(page.get_by_text("Forgotten.")).to_be_visible()

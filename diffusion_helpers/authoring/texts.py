@@ -28,7 +28,7 @@ from ..languages.code import PLACE, inside, places, texts_in
 from ..languages.javascript import texts_of
 from ..languages.notebooks import NOTEBOOKS
 from . import notes, readme
-from .site import edition, licences, pages
+from .browser_words import in_a_browser
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = NOTEBOOKS.parent
@@ -166,14 +166,12 @@ def of_site() -> Iterator[Source]:
     """What the site says beside the lessons, and cells of lessons that say something else there."""
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         lesson = json.loads(path.read_text("utf-8"))
-        for name, text in edition.in_a_browser(lesson, path.name[:2]):
+        for name, text in in_a_browser(lesson, path.name[:2]):
             if text.strip():
                 yield Source(f"notebooks/{path.name}", f"{name}, on the site", "markdown", text)
     site = PACKAGE / "authoring" / "site"
-    for path in (pages.INDEX, site / "play" / "play.html"):
+    for path in (*sorted((site / "sphinx").glob("*.md")), site / "play" / "play.html"):
         yield from _of_blocks(path.relative_to(PACKAGE.parent), path.read_text("utf-8"))
-    file = (site / "licences.py").relative_to(PACKAGE.parent)
-    yield from _of_blocks(file, licences.RIGHTS + licences.ABSENT)
     for label in _control_labels((site / "first_page.py").read_text("utf-8")):
         yield Source("diffusion_helpers/authoring/site/first_page.py", "", "control label", label)
     for path in sorted((site / "sphinx" / "templates").glob("*.html")):

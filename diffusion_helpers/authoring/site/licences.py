@@ -12,6 +12,7 @@ from pathlib import Path
 from ...languages import ENGLISH, marked, spoken, tr
 from ..readme import in_blocks
 
+OURS = Path(__file__).with_name("sphinx") / "licences.md"  # what we say ourselves
 # What each package puts into the pages; all are installed by the extra `site`.
 MAKERS = {
     "sphinx": marked("the frame of the pages, and their search"),
@@ -26,44 +27,6 @@ MAKERS = {
     "pygments": marked("the colours of code"),
     "accessible-pygments": marked("colours of code with enough contrast"),
 }
-RIGHTS = """
-# Licences and credits
-
-## What you may do
-
-**Read, copy, change and pass on** all that is here, also for money. What is asked in return is
-mostly a name.
-
-| what | what is asked in return |
-|---|---|
-| code, lessons, networks | [MIT](LICENSE): keep the copyright notice |
-| the emoji of the artists | their names and licences, as below, and a word on what you changed |
-| the word list (`words.json`) | its names, and CC-BY-SA-4.0 also for a list made from it |
-| the site as a whole | copy the whole folder, so that this page goes with it |
-
-**Pictures that you draw here.** We claim no right to them: use them as you like, without naming us.
-Two things are worth knowing.
-
-- The networks learned from the artists' drawings. A picture that comes close to one drawing is
-  better treated as that drawing: name its artists, as below. How close the pictures come was
-  measured ([Copying](data/README.md#the-demiurge)). Creative Commons says where its licences ask
-  for names, and what is still open: [Using CC-Licensed Works for AI Training][training].
-- The right to forbid others to copy a picture that a machine drew may belong to nobody. The
-  Copyright Office of the United States holds that a prompt alone makes nobody its author
-  ([Copyright and Artificial Intelligence, part 2](https://www.copyright.gov/ai/), 2025); other
-  countries differ.
-
-This is what we understand, and no legal advice. The licences themselves decide.
-
-[training]: https://creativecommons.org/using-cc-licensed-works-for-ai-training-2/
-"""
-ABSENT = """
-## What is not on this site
-
-To run the lessons yourself you install Python packages, such as PyTorch and JupyterLab. They come
-from their own makers, under their own licences, and no part of them is here but what the list above
-names. `pip show --verbose NAME` says the licence of each.
-"""
 
 
 def licences_page(root: Path) -> str:
@@ -74,11 +37,13 @@ def licences_page(root: Path) -> str:
     `root` is a checkout. Links lead to files of the checkout, from its root. Raises
     FileNotFoundError where a package of MAKERS or the text of its licence is missing.
     """
-    credits = _section(root, "data/licences/CREDITS.md")
-    engine = _section(root, "diffusion_helpers/living/vendor/README.md")
-    makers = f"## {tr('What makes these pages')}\n\n" + "\n\n".join(map(_maker, MAKERS))
-    rights, absent = in_blocks(RIGHTS), in_blocks(ABSENT)
-    return "\n\n".join(part.strip() for part in (rights, credits, engine, makers, absent)) + "\n"
+    parts = {
+        "CREDITS": _section(root, "data/licences/CREDITS.md"),
+        "ENGINE": _section(root, "diffusion_helpers/living/vendor/README.md"),
+        "MAKERS": "\n\n".join(map(_maker, MAKERS)),
+    }
+    text = in_blocks(OURS.read_text("utf-8"))
+    return re.sub("<!--([A-Z]+)-->", lambda place: parts[place[1]].strip(), text)
 
 
 def _section(root, file):
