@@ -126,7 +126,7 @@ def test_where_motion_disturbs_nothing_moves_until_asked(tab, address):
     hero = Hero(tab, address)
     hero.bar.wait_for()
     assert hero.bar.get_by_role("button").inner_text() == "Play"
-    wishes, frames = first_page.WISHES, STEPS + 1
+    wishes, frames = first_page.wishes(), STEPS + 1
     assert hero.words == f"recorded: {wishes[-1]}, finished"
     assert hero.titles() == ["the picture so far", "predicted clean picture"]
     hero.slider.press("Home")
@@ -144,7 +144,7 @@ def test_the_recording_shows_what_the_demiurge_saw(tab, address):
     loses they are those of Python."""
     demiurge, words = first_page._network("demiurge")
     with in_float32():
-        model = first_page.guided(demiurge, words.encode(first_page.WISHES[1], "noto"))
+        model = first_page.guided(demiurge, words.encode(first_page.wishes()[1], "noto"))
         *steps, end = first_page.with_end(ddim(model, first_page.pure_noise(1), STEPS))
     hero = Hero(tab, address)
     hero.bar.wait_for()
@@ -384,7 +384,7 @@ NETWORK = {
     "network": Choice(("swift", "demiurge")),
     "guidance": Slider(0, 10, start=3, step=0.5),
 }
-LOOK = {"style": Choice(first_page.LOOKS, start="noto"), **NETWORK}
+LOOK = {"style": Choice(first_page.looks(), start="noto"), **NETWORK}
 PARTS = {
     first_page.create: {"wish": Prompt("a red apple"), **LOOK, "seeds": Seeds()},
     first_page.sheet: {"wish": Prompt("a strawberry"), **NETWORK, "seed": Seed()},

@@ -47,6 +47,11 @@ def wishes():
     return tr("a red apple"), tr("синее сердце"), tr("a rocket"), tr("зелёное дерево")
 
 
+def looks():
+    """What a reader may choose as a style."""
+    return {tr("any"): None} | {style: style for style in STYLES}
+
+
 # ---- what draws; in the browser the same is done by living/static/draws --------------------------
 
 
@@ -128,8 +133,7 @@ def _mixed(model, texts, guidance, share):
 
 def _controls():
     """The three controls of the page."""
-    looks = {tr("any"): None} | {style: style for style in STYLES}
-    style, network = Choice(looks, start="noto"), Choice(NEEDS)
+    style, network = Choice(looks(), start="noto"), Choice(NEEDS)
     guidance = Slider(0, 10, start=3, step=0.5)
     return (
         live(
