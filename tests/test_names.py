@@ -103,6 +103,13 @@ def test_the_last_cell_above_that_makes_the_name_is_named(name, here, where):
     assert names._maker(name, cells(), here) == where
 
 
+def test_the_sentence_is_in_the_language_of_the_lesson_though_its_first_cell_has_not_run():
+    for code, spoken in [("ru", "ru"), ("en", "en"), ("xx", "en")]:
+        chosen = {"cell_type": "code", "source": ["import math\n", f'speak("{code}")']}
+        assert names._language([*cells(), chosen]) == spoken
+    assert names._language(cells()) == names._language([]) == "en"
+
+
 def test_a_cell_with_a_mistake_makes_no_names():
     assert names._made("schedule = = 2") == set()
 

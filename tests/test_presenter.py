@@ -9,6 +9,7 @@ from page_objects import Show, check_accessible
 
 from diffusion_helpers.authoring import editions, presenter
 from diffusion_helpers.authoring.notes import Note
+from diffusion_helpers.languages import spoken
 
 TALK = "01_talk.ipynb"
 SAVE_AND_CLOSE = """async () => {
@@ -61,7 +62,15 @@ def test_it_knows_the_slides_and_the_notes(tmp_path, monkeypatch):
         ("sum", "Two", 1, 3),
     ]
     assert known["notes"][0]["page"] == "<p>Say <em>hello</em>.</p><p>Wait &lt;/script&gt;.</p>"
-    assert page.count("</script>") == 1
+    assert page.count("</script>") == 1 and known["language"] == "en"
+
+
+def test_its_window_speaks_the_language_of_the_notebook(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    notebook = talk()
+    notebook.metadata["language"] = "ru"
+    nbformat.write(notebook, TALK)
+    assert '"language": "ru"' in presenter.open_notes("01").page and spoken().code == "en"
 
 
 @pytest.mark.parametrize(
