@@ -313,6 +313,13 @@ def test_both_languages_have_the_same_anchors(site):
         assert name.stem != OTHER or len(ids[0]) > 50
 
 
+def test_what_stays_english_on_a_russian_page_is_marked(site):
+    for name, words in (("licences", "Credits"), ("data", "The data")):
+        page = BeautifulSoup((site / "ru" / f"{name}.html").read_text("utf-8"), "html.parser")
+        (head,) = (h for h in page.select("article :is(h1, h2)") if words in h.get_text())
+        assert head.parent["lang"] == "en"
+
+
 def test_the_engine_and_its_networks_lie_there_once(site):
     assert (site / "packs").is_dir() and not (site / "ru" / "packs").exists()
     page = BeautifulSoup((site / "ru" / "index.html").read_text("utf-8"), "html.parser")

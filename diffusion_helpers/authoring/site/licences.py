@@ -46,12 +46,17 @@ def licences_page(root: Path) -> str:
     return re.sub("<!--([A-Z]+)-->", lambda place: parts[place[1]].strip(), text)
 
 
+def english_mark() -> str:
+    """What stands above a heading of English words on a page of another language."""
+    return "" if spoken().code == ENGLISH else "{.language-en}\n"
+
+
 def _section(root, file):
     """A file of the checkout, its headings one step lower, its links from the root.
 
     In another language it stays as it is, and is marked as English for voices.
     """
-    mark = "" if spoken().code == ENGLISH else "{.language-en}\n"
+    mark = english_mark()
     text = re.sub(r"^#", f"{mark}##", (root / file).read_text("utf-8"), flags=re.MULTILINE)
 
     def from_root(link):

@@ -8,7 +8,7 @@ from ...languages import spoken, tr
 from ..readme import in_blocks, readme
 from .edition import source_of
 from .glossary import ROW
-from .licences import licences_page
+from .licences import english_mark, licences_page
 from .links import Links
 
 PLACES = {  # {file of a checkout: the page that says the same}
@@ -48,7 +48,7 @@ def all_pages(
     written = {page: links.relink(text, "README.md", page) for page, text in written.items()}
     return written | {
         "index.md": index_page(lessons, english, play, told),
-        "data.md": ORPHAN + links.relink(data, "data/README.md", "data.md"),
+        "data.md": ORPHAN + english_mark() + links.relink(data, "data/README.md", "data.md"),
     }
 
 
