@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from .data import read_data
 from .languages import marked, tr
+from .languages.notebooks import said_in
 
 FIGURES = ("distance", "precision", "recall", "grain")
 STUDENT_T = {2: 12.706, 3: 4.303}  # for a 95 % interval over two or three seeds
@@ -31,8 +32,14 @@ def share_interval(right: float, n: int, z: float = 1.96) -> tuple[float, float]
 
 def twins_runs(net: str, what: str) -> list[float]:
     """One number for each seed: `what` is "well_formed", "agrees" or "luck" (data/twins.json)."""
-    runs = _of(json.loads(read_data("twins.json"))["runs"], net, marked("net"))
+    runs = _of(_twins(), net, marked("net"))
     return [_of(run, what, marked("figure")) for run in runs]
+
+
+def _twins():
+    """The runs of each net, which has the name that lesson 06 gives it in the spoken language."""
+    runs = json.loads(read_data("twins.json"))["runs"]
+    return {said_in("06", net): of_net for net, of_net in runs.items()}
 
 
 def twins_by_level(net: str, what: str) -> tuple[list[int], list[float]]:
@@ -41,7 +48,7 @@ def twins_by_level(net: str, what: str) -> tuple[list[int], list[float]]:
     `what` is "velocity", the error on new scenes, or "agrees", the share of pairs that match when
     sampling starts from a real scene at that level.
     """
-    runs = _of(json.loads(read_data("twins.json"))["runs"], net, marked("net"))
+    runs = _of(_twins(), net, marked("net"))
     over_seeds = zip(*(_of(run["levels"], what, marked("figure")) for run in runs), strict=True)
     return runs[0]["levels"]["t"], [statistics.mean(values) for values in over_seeds]
 

@@ -189,7 +189,7 @@ def changed(lesson, name):
     """Something of the reader's own in place of what a lesson's global `name` holds."""
     value = lesson[name]
     if name == "CHANGES":
-        return value | {"even": lambda w: w.mean(-1, keepdim=True).expand_as(w) / 2}
+        return value | {"evenly": lambda w: w.mean(-1, keepdim=True).expand_as(w) / 2}
     if isinstance(value, dict):
         return value | {next(iter(value)): "mine"}
     if isinstance(value, list):

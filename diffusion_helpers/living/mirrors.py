@@ -230,17 +230,17 @@ def _changes(lesson):
     weights = torch.rand(2, 1, 3, 3)
     wanted = {
         "as trained": weights,
-        "other picture": weights.flip(0),
-        "even": torch.full_like(weights, 1 / 3),
-        "itself": torch.eye(3).expand_as(weights),
-        "nowhere": torch.zeros_like(weights),
+        "another picture": weights.flip(0),
+        "evenly": torch.full_like(weights, 1 / 3),
+        "self": torch.eye(3).expand_as(weights),
+        "nothing": torch.zeros_like(weights),
     }
     made = {name: change(weights) for name, change in lesson["CHANGES"].items()}
     wanted = _said("06", wanted)
     if made.keys() != wanted.keys() or not all(torch.equal(made[n], wanted[n]) for n in wanted):
         raise ValueError(OWN_CHOICES)
     shipped(lesson, painter="twins_attention")
-    shipped(lesson["recorded"], **{"convolutions only": "twins_near"})
+    shipped(lesson["recorded"], **_said("06", {"convolutions only": "twins_near"}))
     return {}
 
 
@@ -356,7 +356,7 @@ LESSON_10 = {
     "bbb0b61729bc3eedcdfe777416c5adec07bff7d8067c1c4c63d1fc5494aea38d": Mirror(
         "side_by_side", ("swift", "demiurge"), _two_hands
     ),
-    "8c7ceb47c0fe04d7a394c967df955b16106a5c6a5ed1e764bf36f5ae3e9afd52": Mirror(
+    "ed1c35b85a2c28f5351007ec111902b9c8ef64cc359c055989c28f2cec803c77": Mirror(
         "edge", ("swift",), _two_hands
     ),
 }

@@ -12,8 +12,8 @@ const LAYERS = {
   [tr("at the bottom")]: "bottom.focus.attention", [tr("on the way down")]: "down.2.0.focus.attention",
 };
 const CHANGES = { // as the shares of changedAttention
-  [tr("as trained")]: [1, 0, 0, 0], [tr("other picture")]: [0, 1, 0, 0], [tr("even")]: [0, 0, 1, 0],
-  [tr("itself")]: [0, 0, 0, 1], [tr("nowhere")]: [0, 0, 0, 0],
+  [tr("as trained")]: [1, 0, 0, 0], [tr("another picture")]: [0, 1, 0, 0], [tr("evenly")]: [0, 0, 1, 0],
+  [tr("self")]: [0, 0, 0, 1], [tr("nothing")]: [0, 0, 0, 0],
 };
 const STEPS = 15;
 

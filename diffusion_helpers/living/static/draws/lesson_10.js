@@ -37,6 +37,6 @@ export const LESSON_10 = {
     const shape = [seeds.length, ...imageShape], x_T = pureNoise(seeds.length, imageShape, seeds);
     const said = steps === OWN_STEPS ? tr("its own number") : tr("not what it was trained for");
     const pictures = { "swift": { data: await drawn(swift, x_T, steps), shape } };
-    yield { pictures, caption: tr("{0} step{1}: {2}", steps, steps > 1 ? "s" : "", said), unheard };
+    yield { pictures, caption: tr("steps: {0}; {1}", steps, said), unheard };
   },
 };
