@@ -230,7 +230,14 @@ def _indent(code, line):
 
 
 def _broken(words, template, quote, indent, rest):
-    """The words as literals of one line each."""
+    """The words as literals of one line each, with room for the `rest` behind the last."""
+
+    def literal(pieces):
+        return _literal("".join(pieces), template, quote)
+
+    def fits(pieces, rest=""):
+        return indent + len(literal(pieces)) + len(rest) <= WIDTH
+
     parts = PLACE.split(words) if template else [words]
     found = PLACE.findall(words) if template else []
     pieces = []  # words with the blank behind them; a place clings to its neighbours
@@ -244,16 +251,15 @@ def _broken(words, template, quote, indent, rest):
                 pieces[-1] += found[i]
             else:
                 pieces.append(found[i])
-    lines = [""]
+    lines: list[list[str]] = [[]]
     for piece in pieces:
-        if lines[-1] and indent + len(_literal(lines[-1] + piece, template, quote)) > WIDTH:
-            lines.append("")
-        lines[-1] += piece
-    if len(lines) > 1 and indent + len(_literal(lines[-1], template, quote)) + len(rest) > WIDTH:
-        *lines, last = lines
-        half = last.rstrip().rfind(" ") + 1
-        lines += [last[:half], last[half:]] if half and not places(last) else [last]
-    return [_literal(line, template, quote) for line in lines]
+        if lines[-1] and not fits([*lines[-1], piece]):
+            lines.append([])
+        lines[-1].append(piece)
+    *lines, last = lines
+    tail = next((i for i in range(len(last)) if fits(last[i:], rest)), 0)
+    lines += [last[:tail], last[tail:]] if tail else [last]
+    return [literal(line) for line in lines]
 
 
 def _is_python(code):
