@@ -35,7 +35,7 @@ def lab(request, visit, tmp_path_factory):
 def lesson(request, visit, lab):
     with visit() as tab:
         tab.name = request.param
-        open_and_run_all(tab.page, lab, tab.name, timeout=400)
+        open_and_run_all(tab.page, lab, tab.name, timeout=1500)
         yield tab
         tab.check_quiet()
 

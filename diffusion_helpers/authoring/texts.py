@@ -242,13 +242,14 @@ def update(path: Path, sources: list[Source]) -> None:
     """
     old = polib.pofile(str(path), encoding="utf-8", wrapwidth=100)
     known = {(e.msgctxt or "", e.msgid, e.msgid_plural): e for e in old if not e.obsolete}
+    forms = int(re.search(r"nplurals=(\d+)", old.metadata["Plural-Forms"])[1])
     entries: dict[tuple, polib.POEntry] = {}
     for source in sources:
         key = (source.context, source.text, source.many)
         if key in entries:
             _add_place(entries[key], source)
         elif source.needed or key in known:
-            entries[key] = _entry(source, known.get(key))
+            entries[key] = _entry(source, known.get(key), forms)
             _add_place(entries[key], source)
     lost = [entry for key, entry in known.items() if key not in entries]
     for key, entry in entries.items():
@@ -258,11 +259,11 @@ def update(path: Path, sources: list[Source]) -> None:
     old.save(str(path))
 
 
-def _entry(source, before):
+def _entry(source, before, forms):
     context, many = source.context or None, source.many
     entry = polib.POEntry(msgctxt=context, msgid=source.text, comment=source.kind)
     if many:
-        entry.msgid_plural, entry.msgstr_plural = many, {0: "", 1: "", 2: ""}
+        entry.msgid_plural, entry.msgstr_plural = many, dict.fromkeys(range(forms), "")
     if before is not None:
         entry.msgstr, entry.flags = before.msgstr, before.flags
         entry.msgstr_plural, entry.tcomment = before.msgstr_plural, before.tcomment
