@@ -13,6 +13,10 @@ from .code import MAGIC, translate_code
 _INSIDE_WHEEL = Path(__file__).resolve().parents[1] / "notebooks"
 _IN_A_CHECKOUT = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = _INSIDE_WHEEL if _INSIDE_WHEEL.exists() else _IN_A_CHECKOUT
+# On slides: most languages need more letters than English, so they get a tenth more of everything.
+FONTS = "@deathbeds/jupyterlab-fonts"
+PRESENTING, CELL = "body[data-jp-deck-mode='presenting'] &", "& .jp-Cell.jp-deck-mod-onscreen"
+ROOMY = {"zoom": "0.9", "max-width": "1880px"}
 CHOICE = 'speak("{}")'  # in the first code cell of every lesson
 
 
@@ -25,6 +29,8 @@ def translated(notebook: dict[str, Any], name: str, language: Language) -> dict[
     """
     made = copy.deepcopy(notebook)
     made["metadata"]["language"] = language.code
+    if FONTS in made["metadata"]:
+        made["metadata"][FONTS]["styles"][""][PRESENTING][CELL] |= ROOMY
     for cell in made["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
