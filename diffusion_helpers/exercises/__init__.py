@@ -8,6 +8,7 @@ function, the reader's or ours, so that a lesson always runs to its end. One mod
 
 import functools
 import importlib
+import importlib.abc
 import importlib.util
 import inspect
 import linecache
@@ -181,15 +182,31 @@ def _module(name, language):
     """The module of a lesson; in another language it is the same program with other texts."""
     if language == ENGLISH:
         return importlib.import_module(name)
-    spec = importlib.util.find_spec(name)
-    path, file = Path(spec.origin), f"<{name} in {language}>"
-    theirs = functools.partial(load_language(language).text, context=path.name)
-    code = translate_code(path.read_text("utf-8"), theirs)
-    # readers see the source of a solution, and `inspect` looks for it here
-    linecache.cache[file] = (len(code), None, code.splitlines(keepends=True), file)
-    module = importlib.util.module_from_spec(spec)
-    exec(compile(code, file, "exec"), module.__dict__)
+    loader = _InLanguage(name, load_language(language))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
     return module
+
+
+class _InLanguage(importlib.abc.InspectLoader):
+    """Loads a module of this package with its texts in another language."""
+
+    def __init__(self, name, language):
+        path = Path(importlib.util.find_spec(name).origin)
+        theirs = functools.partial(language.text, context=path.name)
+        self.code, self.file = (
+            translate_code(path.read_text("utf-8"), theirs),
+            f"<{name}, {language.code}>",
+        )
+        # readers see the source of a solution, and `inspect` looks for it here
+        lines = self.code.splitlines(keepends=True)
+        linecache.cache[self.file] = (len(self.code), None, lines, self.file)
+
+    def get_source(self, _):
+        return self.code
+
+    def get_code(self, _):
+        return self.source_to_code(self.code, self.file)
 
 
 def _show(words, verdict):
