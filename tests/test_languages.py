@@ -40,7 +40,7 @@ from diffusion_helpers.languages import (
     tr,
     trn,
 )
-from diffusion_helpers.languages.code import MAGIC, PLACE, inside, texts_in, translate_code
+from diffusion_helpers.languages.code import inside, outside_places, parse, texts_in, translate_code
 from diffusion_helpers.languages.notebooks import NOTEBOOKS, translated
 from diffusion_helpers.words import load_words
 
@@ -72,16 +72,12 @@ class Program(ast.NodeTransformer):
 
 
 def program(code):
-    return ast.dump(Program().visit(ast.parse(MAGIC.sub(r"\g<1>0", code))))
+    return ast.dump(Program().visit(parse(code)))
 
 
 def longer(text):
     """A text that nobody would miss: all its words become other ones."""
-    parts, end = [], 0
-    for place in PLACE.finditer(text):
-        parts += [text[end : place.start()].replace(" ", " «щё» "), place[0]]
-        end = place.end()
-    return "".join([*parts, text[end:].replace(" ", " «щё» "), " конец"])
+    return outside_places(text, lambda words: words.replace(" ", " «щё» ")) + " конец"
 
 
 # ---- the same program ---------------------------------------------------------------------------

@@ -22,7 +22,8 @@ import sys
 from ..checks import as_path, brief, say
 from ..exercises import find
 from ..languages import ENGLISH, languages, load_language, speaking, spoken, tr, trn
-from ..languages.notebooks import NOTEBOOKS, translated
+from ..languages.code import parse
+from ..languages.notebooks import NOTEBOOKS, in_spoken_language
 from .notes import stage_notes
 from .texts import missing
 
@@ -117,20 +118,16 @@ def write(edition, folder, notebooks=NOTEBOOKS, language=ENGLISH):
     make, own = known[edition]
     with speaking(own or language):
         made = {  # all of them first: a lesson that fails leaves no half edition
-            path.name: make(_in_spoken_language(path), path.name[:2]) for path in lessons
+            path.name: make(
+                in_spoken_language(json.loads(path.read_text("utf-8")), path.name), path.name[:2]
+            )
+            for path in lessons
         }
     folder.mkdir(parents=True, exist_ok=True)
     for name, notebook in made.items():
         text = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
         (folder / name).write_text(text, "utf-8", newline="\n")
     return [folder / name for name in made]
-
-
-def _in_spoken_language(path):
-    notebook = json.loads(path.read_text("utf-8"))
-    if spoken().code == ENGLISH:
-        return notebook
-    return translated(notebook, path.name, spoken())
 
 
 def stubs(cells):
@@ -147,7 +144,7 @@ def imported(code):
     """The names that the cells of `code`, a list of texts, import: what a solution may use."""
     space = {}
     for text in code:
-        imports = [n for n in _parsed(text).body if isinstance(n, (ast.Import, ast.ImportFrom))]
+        imports = [n for n in parse(text).body if isinstance(n, (ast.Import, ast.ImportFrom))]
         exec(compile(ast.Module(imports, []), "<imports>", "exec"), space)
     return space
 
@@ -159,7 +156,7 @@ def _stubs_in(cell):
         return []
     return [
         (decorator.args[0].value, node)
-        for node in _parsed(text).body
+        for node in parse(text).body
         if isinstance(node, ast.FunctionDef)
         for decorator in node.decorator_list
         if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") == "exercise"
@@ -234,11 +231,6 @@ def _without_outputs(notebook):
             cell |= {"outputs": [], "execution_count": None}
             cell["metadata"].pop("execution", None)
     return made
-
-
-def _parsed(text):
-    """The cell's code as a tree, without Jupyter's own %lines and !lines."""
-    return ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", text, flags=re.M))
 
 
 def _source(cell):

@@ -24,7 +24,7 @@ from .. import exercises
 from ..checks import brief, say
 from ..exercises import questions
 from ..languages import ENGLISH, FOLDER, forget, languages, load_language, speaking
-from ..languages.code import PLACE, inside, places, texts_in
+from ..languages.code import PLACE, inside, parse, places, texts_in
 from ..languages.javascript import texts_of
 from ..languages.notebooks import NOTEBOOKS
 from . import notes, readme
@@ -187,9 +187,7 @@ def _of_blocks(file, text):
 
 def blocks(text: str) -> list[str]:
     """The blocks of a Markdown text: what stands between empty lines; code is one block."""
-    return [
-        block.strip("\n") for block in re.split(r"(```.*?```)|\n\n+", text, flags=re.S) if block
-    ]
+    return [block.strip("\n") for block in readme.BETWEEN.split(text) if block.strip("\n")]
 
 
 def of_python(path: Path) -> Iterator[Source]:
@@ -217,7 +215,7 @@ def _control_labels(code):
         return []
     return [
         word.arg.replace("_", " ")
-        for node in ast.walk(ast.parse(re.sub(r"^(\s*)[%!].*$", r"\1pass", code, flags=re.M)))
+        for node in ast.walk(parse(code))
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "live"
         for word in node.keywords
         if word.arg not in (None, "alt") and isinstance(word.value, ast.Call)

@@ -194,10 +194,8 @@ class _InLanguage(importlib.abc.InspectLoader):
     def __init__(self, name, language):
         path = Path(importlib.util.find_spec(name).origin)
         theirs = functools.partial(language.text, context=path.name)
-        self.code, self.file = (
-            translate_code(path.read_text("utf-8"), theirs),
-            f"<{name}, {language.code}>",
-        )
+        self.code = translate_code(path.read_text("utf-8"), theirs)
+        self.file = f"<{name}, {language.code}>"
         # readers see the source of a solution, and `inspect` looks for it here
         lines = self.code.splitlines(keepends=True)
         linecache.cache[self.file] = (len(self.code), None, lines, self.file)

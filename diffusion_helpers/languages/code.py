@@ -7,6 +7,7 @@ code: "{n} of {len(names)} names".
 
 import ast
 import io
+import itertools
 import re
 import textwrap
 import tokenize
@@ -40,7 +41,7 @@ def texts_in(code: str) -> list[Text]:
 
     Raises SyntaxError where it is no Python.
     """
-    plain = MAGIC.sub(lambda line: line[1] + "0".ljust(len(line[0]) - len(line[1])), code)
+    plain = _without_magic(code)
     return sorted([*_strings(plain), *_comments(plain)], key=lambda text: text.start)
 
 
@@ -70,6 +71,20 @@ def places(template: str) -> list[str]:
     return [place for place in PLACE.findall(template) if place not in ("{{", "}}")]
 
 
+def parse(code: str) -> ast.Module:
+    """The tree of a cell's code, without Jupyter's own lines. Raises SyntaxError as Python does."""
+    return ast.parse(_without_magic(code))
+
+
+def outside_places(template: str, change: Callable[[str], str]) -> str:
+    """An f-string's text with what stands between its places changed, and the places kept."""
+    made, end = [], 0
+    for place in PLACE.finditer(template):
+        made += [change(template[end : place.start()]), place[0]]
+        end = place.end()
+    return "".join([*made, change(template[end:])])
+
+
 def inside(template: str) -> list[str]:
     """The strings inside the places of an f-string's text: {"yes" if ok else "no"}."""
     literals = (found for place in places(template) for found in LITERAL.finditer(place))
@@ -79,11 +94,19 @@ def inside(template: str) -> list[str]:
 # ---- what there is -------------------------------------------------------------------------------
 
 
+def _without_magic(code):
+    """The code with a number in place of each of Jupyter's own lines; all letters keep places."""
+    return MAGIC.sub(lambda line: line[1] + "0".ljust(len(line[0]) - len(line[1])), code)
+
+
+def _line_starts(code):
+    """Where each line of the code begins, in letters."""
+    lengths = (len(line) for line in code.splitlines(keepends=True))
+    return list(itertools.accumulate(lengths, initial=0))
+
+
 def _strings(code):
-    lines = code.splitlines(keepends=True)
-    starts = [0]
-    for line in lines:
-        starts.append(starts[-1] + len(line))
+    lines, starts = code.splitlines(keepends=True), _line_starts(code)
 
     def offset(line, column):  # Python counts columns in bytes
         return starts[line - 1] + len(lines[line - 1].encode()[:column].decode())
@@ -112,11 +135,7 @@ def _read(source, template):
         prefix, body = literal["prefix"].lower(), literal["body"]
         decoded = str if "r" in prefix else _unescaped
         if "f" in prefix:
-            end = 0
-            for place in PLACE.finditer(body):
-                said += [decoded(body[end : place.start()]), place[0]]
-                end = place.end()
-            said.append(decoded(body[end:]))
+            said.append(outside_places(body, decoded))
         else:
             words = decoded(body)
             said.append(words.replace("{", "{{").replace("}", "}}") if template else words)
@@ -131,9 +150,7 @@ def _unescaped(body):
 
 def _comments(code):
     """Comments; those that fill neighbouring lines alone are one text."""
-    starts = [0]
-    for line in code.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
+    starts = _line_starts(code)
     block: list = []
     for token in tokenize.generate_tokens(io.StringIO(code).readline):
         if token.type != tokenize.COMMENT or FOR_TOOLS.match(token.string.lstrip("#! ")):
@@ -188,11 +205,7 @@ def _literal(words, template, quote='"'):
         return f"{quote}{escaped(words)}{quote}"
     if not places(words):
         return _literal(words.replace("{{", "{").replace("}}", "}"), False, quote)
-    made, end = [], 0
-    for place in PLACE.finditer(words):
-        made += [escaped(words[end : place.start()]), place[0]]
-        end = place.end()
-    return f"f{quote}{''.join([*made, escaped(words[end:])])}{quote}"
+    return f"f{quote}{outside_places(words, escaped)}{quote}"
 
 
 def _quote(words):
@@ -264,7 +277,7 @@ def _broken(words, template, quote, indent, rest):
 
 def _is_python(code):
     try:
-        ast.parse(MAGIC.sub(r"\g<1>0", code))
+        parse(code)
     except SyntaxError:
         return False
     return True

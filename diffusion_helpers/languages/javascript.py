@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from . import spoken
-from .code import PLACE
+from .code import PLACE, places
 
 TR = Path(__file__).with_name("tr.js").read_text("utf-8")
 STRING = r'"(?:\\.|[^"\\])*"'
@@ -29,8 +29,9 @@ def with_texts(script: str, lesson: str = "") -> str:
     {0} and {1} are the places of an f-string in their order: so a drawing says what the lesson's
     own function says. Put both into a scope: `tr` is a name like any other.
     """
-    known = _of_lesson(lesson) if lesson else _of_package()
-    texts = {text: known[text] for text in texts_of(script) if text in known}
+    known = _of_lesson(lesson) if lesson else spoken().texts
+    keys = {text: text if lesson else ("", text) for text in texts_of(script)}
+    texts = {text: known[key] for text, key in keys.items() if key in known}
     # as JSON no text ends the element in which the script stands
     carried = json.dumps(texts, ensure_ascii=False).replace("<", "\\u003c")
     return TR.replace("= TEXTS,", f"= {carried},", 1) + script
@@ -39,10 +40,6 @@ def with_texts(script: str, lesson: str = "") -> str:
 def in_scope(script: str, lesson: str = "") -> str:
     """The same in a scope of its own, for a page that holds several scripts."""
     return f"(() => {{\n{with_texts(script, lesson)}}})();"
-
-
-def _of_package():
-    return {english: text for (context, english), text in spoken().texts.items() if not context}
 
 
 def _of_lesson(lesson):
@@ -56,7 +53,7 @@ def _of_lesson(lesson):
 
 def _numbered(template, english):
     """The text of an f-string with the number of each place, as they follow in `english`."""
-    left = [place for place in PLACE.findall(english) if place not in ("{{", "}}")]
+    left = places(english)
     order = list(range(len(left)))
 
     def number(found):

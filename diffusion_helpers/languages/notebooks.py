@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import ENGLISH, Language, load_language, spoken
-from .code import MAGIC, translate_code
+from .code import parse, translate_code
 
 _INSIDE_WHEEL = Path(__file__).resolve().parents[1] / "notebooks"
 _IN_A_CHECKOUT = Path(__file__).resolve().parents[2] / "notebooks"
@@ -47,6 +47,11 @@ def translated_cell(code: str, name: str, language: Language) -> str:
     return made.replace(CHOICE.format(ENGLISH), CHOICE.format(language.code))
 
 
+def in_spoken_language(notebook: dict[str, Any], name: str) -> dict[str, Any]:
+    """The `notebook` of the file `name` in the spoken language: in English, itself."""
+    return notebook if spoken().code == ENGLISH else translated(notebook, name, spoken())
+
+
 def english_source(source: str) -> str:
     """The English source of a lesson's function that speaks the spoken language, or `source`."""
     source = source.strip()
@@ -77,6 +82,6 @@ def _sources(code):
     lines = code.split("\n")
     return [
         "\n".join(lines[min(n.lineno for n in (node, *node.decorator_list)) - 1 : node.end_lineno])
-        for node in ast.walk(ast.parse(MAGIC.sub(r"\g<1>0", code)))
+        for node in ast.walk(parse(code))
         if isinstance(node, ast.FunctionDef)
     ]

@@ -20,7 +20,7 @@ from pathlib import Path
 from ...checks import as_path, brief, say
 from ...languages import ENGLISH, languages, load_language, speaking, spoken
 from ...languages.javascript import in_scope
-from ...languages.notebooks import translated
+from ...languages.notebooks import in_spoken_language
 from ...living import pages as living
 from ...widgets.controls import SCRIPT
 from ...widgets.html import CSS
@@ -78,7 +78,7 @@ def build(folder, notebooks=NOTEBOOKS, language=None):
 def _make(place, made, english, cache, codes):
     """The pages in the spoken language, in the folder `made`; returns what their controls need."""
     code, source = spoken().code, place / "source"
-    spelled = {name: _in_language(notebook, name) for name, notebook in english.items()}
+    spelled = {name: in_spoken_language(notebook, name) for name, notebook in english.items()}
     kept = cache if code == ENGLISH else cache / code
     ran = {name: executed(name, notebook, kept) for name, notebook in spelled.items()}
     top = play()
@@ -87,11 +87,6 @@ def _make(place, made, english, cache, codes):
     _run_sphinx(source, made, codes)
     (made / ONE_FILE).write_text(one_file(top), "utf-8")
     return set(needs)
-
-
-def _in_language(notebook, name):
-    """A lesson in the spoken language."""
-    return notebook if spoken().code == ENGLISH else translated(notebook, name, spoken())
 
 
 def _write_pages(source, ran, english, top, script):
